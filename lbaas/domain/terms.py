@@ -1,0 +1,59 @@
+"""The closed vocabularies, spelled as the API, the wire and the kernel's tools spell them."""
+
+from enum import StrEnum
+
+
+class Protocol(StrEnum):
+    """Transport protocols that IPVS balances."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    SCTP = "sctp"
+
+
+class Scheduler(StrEnum):
+    """How a virtual service chooses the backend of a new flow."""
+
+    MH = "mh"  # Maglev hashing: alike on every node, so a flow survives the loss of its node
+    SH = "sh"  # source hashing: alike on every node, but a change moves most flows
+    RR = "rr"
+    WRR = "wrr"
+    LC = "lc"
+    WLC = "wlc"
+
+    @property
+    def same_on_every_node(self) -> bool:
+        """True if every node maps one 5-tuple to one backend without speaking to the others."""
+        return self in (Scheduler.MH, Scheduler.SH)
+
+
+class Forwarding(StrEnum):
+    """How a node hands the packet to the backend; the reply never comes back through it."""
+
+    TUNNEL = "tunnel"  # IP-in-IP, any routed backend
+    DIRECT = "direct"  # the node rewrites the MAC address only: same L2 segment
+
+
+class NodeAdminState(StrEnum):
+    """What an operator wants of a node."""
+
+    ACTIVE = "active"
+    DRAINED = "drained"  # forwards what still arrives, announces nothing
+    MAINTENANCE = "maintenance"  # as drained, and nobody waits for it
+
+
+class MemberAdminState(StrEnum):
+    """What a tenant wants of a member."""
+
+    ACTIVE = "active"
+    DRAINED = "drained"  # keeps its flows, gets no new ones
+
+
+class Role(StrEnum):
+    """What a token may do."""
+
+    ADMIN = "admin"  # an operator: everything, every tenant
+    MEMBER = "member"  # a tenant: its own objects
+    READER = "reader"  # a tenant, reading only
+    NODE = "node"  # one load-balancer node: its cluster's state, its own reports
+    HOST = "host"  # one backend host: its own state and reports

@@ -1,0 +1,1 @@
+"""The documents that server and agents both speak. No I/O."""
