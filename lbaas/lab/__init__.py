@@ -1,0 +1,1 @@
+"""A whole datacentre on one machine, for trying changes: client, router, nodes, backends."""

@@ -1,0 +1,119 @@
+"""Commands and long-lived processes inside the lab's namespaces."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lbaas.errors import LabError
+from lbaas.lab.fabric.namespaces import Namespace
+from lbaas.lab.messages import Completed
+
+TIMED_OUT = 124  # as timeout(1) says it
+
+# Everything else of the controller's environment stays outside: a lab behaves alike for everyone.
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+    "HOME": "/tmp",  # noqa: S108 - a fresh one in the guest; nothing of ours is kept there
+}
+
+
+class Processes:
+    """What runs in the lab, by pid, and in which namespace."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._namespace_of: dict[int, str] = {}
+
+    def spawn(
+        self, name: str, namespace: Namespace, argv: Sequence[str], env: Mapping[str, str], log: str
+    ) -> int:
+        """*argv* runs in *namespace* as leader of a process group; its output is appended to *log*."""
+        with Path(log).open("ab") as output, namespace.inside():
+            process = _start(argv, env, stdout=output, stderr=subprocess.STDOUT)
+        self._running[process.pid] = process
+        self._namespace_of[process.pid] = name
+        return process.pid
+
+    def signal(self, pid: int, number: int) -> None:
+        """The process group has got the signal, unless it has ended."""
+        if self._process(pid).poll() is None:
+            os.killpg(pid, number)
+
+    def kill_all(self, name: str) -> None:
+        """Nothing that was spawned in *name* runs any more."""
+        for pid, namespace in self._namespace_of.items():
+            if namespace == name:
+                self.signal(pid, signal.SIGKILL)
+
+    async def ended(self, pid: int, timeout_s: float) -> int | None:
+        """The exit status; None if *timeout_s* was not enough."""
+        process = self._process(pid)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await _exit_of(process)
+        except TimeoutError:
+            return process.poll()
+        return process.wait()
+
+    def _process(self, pid: int) -> subprocess.Popen[bytes]:
+        try:
+            return self._running[pid]
+        except KeyError:
+            raise LabError(f"the lab started no process {pid}") from None
+
+
+def run(
+    namespace: Namespace, argv: Sequence[str], env: Mapping[str, str], stdin: str, timeout_s: float
+) -> Completed:
+    """*argv* ran to its end in *namespace*, or was killed with all its children after *timeout_s*."""
+    begun = time.monotonic()
+    with namespace.inside():
+        process = _start(
+            argv, env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+    status: int | None = None
+    try:
+        out, err = process.communicate(stdin.encode(), timeout_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+        status = TIMED_OUT
+    return Completed(
+        status=process.returncode if status is None else status,
+        stdout=out.decode(errors="replace"),
+        stderr=err.decode(errors="replace"),
+        elapsed_s=time.monotonic() - begun,
+    )
+
+
+def _start(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    stdin: int = subprocess.DEVNULL,
+    **streams: object,
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            list(argv), stdin=stdin, env=ENVIRONMENT | dict(env), start_new_session=True, **streams
+        )  # type: ignore[call-overload,no-any-return] # mypy can't see through **streams
+    except OSError as error:
+        raise LabError(f"can't start {argv[0]}: {error.strerror}") from error
+
+
+async def _exit_of(process: subprocess.Popen[bytes]) -> None:
+    """Returns once the process has ended; its status is still to be collected."""
+    if process.poll() is not None:
+        return
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    watch = os.pidfd_open(process.pid)
+    loop.add_reader(watch, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(watch)
+        os.close(watch)
