@@ -18,16 +18,28 @@ from lbaas.lab.bird_config import node_config, router_config
 from lbaas.lab.kernel import cached
 from lbaas.lab.meeting import Meeting, meet
 from lbaas.lab.messages import (
+    AskUdp,
     Await,
     Build,
+    Captured,
     Completed,
+    Fetch,
+    Fetched,
+    Flow,
     PowerOff,
     ReadClock,
+    ReadFlows,
     Run,
+    ServeWeb,
     SetCable,
     SetLoss,
     Signal,
     Spawn,
+    StartCapture,
+    StartFlows,
+    StartLoad,
+    StopCapture,
+    StopLoad,
 )
 from lbaas.lab.remote import Remote
 from lbaas.lab.topology import DATA, FABRIC_ADDRESS, MANAGEMENT, ROUTER, Machine, Role, Topology
@@ -70,6 +82,49 @@ class Process:
     def log_tail(self) -> str:
         """The last of what it wrote."""
         return self.log.read_bytes()[-TAIL:].decode(errors="replace")
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A recording that goes on."""
+
+    _number: int
+    _remote: Remote
+
+    def stop(self, pcap: Path | None = None) -> Captured:
+        """What was recorded; with *pcap* also written there, a path in the lab's shared directory."""
+        request = StopCapture(number=self._number, pcap=str(pcap) if pcap else None)
+        return self._remote.ask(request)
+
+
+@dataclass(frozen=True)
+class Load:
+    """New connections that go on being made."""
+
+    _number: int
+    _timeout_s: float
+    _remote: Remote
+
+    def stop(self) -> tuple[Fetched, ...]:
+        """Every attempt in the order of its beginning."""
+        answer = self._remote.ask(StopLoad(number=self._number), self._timeout_s + 30)
+        return answer.attempts
+
+
+@dataclass(frozen=True)
+class Flows:
+    """Connections that are held."""
+
+    _number: int
+    _remote: Remote
+
+    def read(self) -> tuple[Flow, ...]:
+        """How they are now."""
+        return self._remote.ask(ReadFlows(number=self._number)).flows
+
+    def stop(self) -> tuple[Flow, ...]:
+        """How they were when they were closed, which is now."""
+        return self._remote.ask(ReadFlows(number=self._number, stop=True)).flows
 
 
 class Lab:
@@ -202,6 +257,69 @@ class Lab:
         self.link(machine, DATA, up=True)
         self.link(machine, MANAGEMENT, up=True)
         self.birds[machine] = self._start_bird(machine)
+
+    def capture(self, namespace: str, interface: str) -> "Capture":
+        """A recording of what passes *interface* (``any``: every one of *namespace*) has begun."""
+        started = self._remote.ask(StartCapture(namespace=namespace, interface=interface))
+        return Capture(started.number, self._remote)
+
+    def web(self, machine: str, port: int, address: str | None = None) -> None:
+        """*machine* answers HTTP, lines and datagrams on *port*, also at addresses it gets later."""
+        self._remote.ask(ServeWeb(namespace=machine, port=port, address=address))
+
+    def fetch(
+        self,
+        client: str,
+        address: str,
+        port: int,
+        *,
+        path: str = "/",
+        source_port: int = 0,
+        upload: int = 0,
+        timeout_s: float = 5,
+    ) -> Fetched:
+        """One HTTP exchange. A failed one is told by its error, not raised."""
+        request = Fetch(
+            namespace=client,
+            address=address,
+            port=port,
+            path=path,
+            source_port=source_port,
+            upload=upload,
+            timeout_s=timeout_s,
+        )
+        return self._remote.ask(request, timeout_s + 30)
+
+    def udp(
+        self, client: str, address: str, port: int, *, source_port: int = 0, timeout_s: float = 5
+    ) -> Fetched:
+        """One datagram there, one back. A failure is told, not raised."""
+        request = AskUdp(
+            namespace=client,
+            address=address,
+            port=port,
+            source_port=source_port,
+            timeout_s=timeout_s,
+        )
+        return self._remote.ask(request, timeout_s + 30)
+
+    def load(
+        self, client: str, address: str, port: int, *, every_ms: float = 50, timeout_s: float = 2
+    ) -> "Load":
+        """*client* begins a new connection every *every_ms* from now on."""
+        request = StartLoad(
+            namespace=client, address=address, port=port, every_ms=every_ms, timeout_s=timeout_s
+        )
+        return Load(self._remote.ask(request).number, timeout_s, self._remote)
+
+    def flows(
+        self, client: str, address: str, port: int, count: int, *, every_ms: float = 50
+    ) -> "Flows":
+        """*client* holds *count* established connections that exchange a line every *every_ms*."""
+        request = StartFlows(
+            namespace=client, address=address, port=port, count=count, every_ms=every_ms
+        )
+        return Flows(self._remote.ask(request).number, self._remote)
 
     def _furnish(self) -> None:
         self._remote.ask(Build(topology=self.topology))

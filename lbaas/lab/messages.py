@@ -305,17 +305,24 @@ class StartFlows(Request[Handle]):
 
 
 class Flow(Message):
-    """One held connection. *longest_stall_s* is the longest wait for the answer to a line."""
+    """One held connection.
+
+    *longest_stall_s* is the longest wait for the answer to a line, *waiting_s* the one that goes on
+    now. A broken flow is not alive and says the error; one that hangs is alive, and waits.
+    """
 
     source_port: int
     backend: str
     alive: bool
     exchanged: int
+    waiting_s: float
     longest_stall_s: float
     error: str = ""
 
 
 class FlowRecord(Message):
+    """The flows, in the order in which they were opened."""
+
     flows: tuple[Flow, ...]
 
 

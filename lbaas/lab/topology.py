@@ -15,7 +15,14 @@ IPv6, but for management, which is IPv4 only.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 
 FIRST_HOST = 11  # lb1 is .11, so that its number can be read off its address
 MOST_MACHINES = 200  # of one kind: .11 to .210

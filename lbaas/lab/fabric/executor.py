@@ -1,33 +1,50 @@
 """Turns each request into a deed and an answer."""
 
 import asyncio
+import itertools
 import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lbaas.errors import LabError
-from lbaas.lab.fabric import processes
+from lbaas.lab.fabric import processes, traffic
+from lbaas.lab.fabric.capture import Capture
 from lbaas.lab.fabric.network import Network
+from lbaas.lab.fabric.web import WebServer
 from lbaas.lab.messages import (
     LONGEST_LINE,
+    AskUdp,
     Await,
     Build,
+    Captured,
     Completed,
     Done,
     Ended,
+    Fetch,
+    Fetched,
+    FlowRecord,
+    Handle,
     Hello,
     Instant,
+    LoadRecord,
     Message,
     PowerOff,
     ReadClock,
+    ReadFlows,
     Request,
     Run,
+    ServeWeb,
     SetCable,
     SetLoss,
     Signal,
     Spawn,
     Spawned,
+    StartCapture,
+    StartFlows,
+    StartLoad,
+    StopCapture,
+    StopLoad,
     decode_request,
     encode_answer,
     encode_error,
@@ -40,6 +57,11 @@ class Executor:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._processes = processes.Processes()
+        self._numbers = itertools.count(1)
+        self._captures: dict[int, Capture] = {}
+        self._loads: dict[int, traffic.Load] = {}
+        self._flows: dict[int, traffic.Flows] = {}
+        self._webs: list[WebServer] = []
         self._deeds: dict[type[Request[Any]], Callable[[Any], Awaitable[Message]]] = {
             Build: self._build,
             ReadClock: self._read_clock,
@@ -50,6 +72,15 @@ class Executor:
             SetCable: self._set_cable,
             SetLoss: self._set_loss,
             PowerOff: self._power_off,
+            StartCapture: self._start_capture,
+            StopCapture: self._stop_capture,
+            ServeWeb: self._serve_web,
+            Fetch: self._fetch,
+            AskUdp: self._ask_udp,
+            StartLoad: self._start_load,
+            StopLoad: self._stop_load,
+            StartFlows: self._start_flows,
+            ReadFlows: self._read_flows,
         }
 
     async def do(self, request: Request[Any]) -> Message:
@@ -99,6 +130,46 @@ class Executor:
         await asyncio.to_thread(self._network.pull_all, request.namespace)
         self._processes.kill_all(request.namespace)
         return Done()
+
+    async def _start_capture(self, request: StartCapture) -> Handle:
+        number = next(self._numbers)
+        self._captures[number] = Capture(self._network[request.namespace], request.interface)
+        return Handle(number=number)
+
+    async def _stop_capture(self, request: StopCapture) -> Captured:
+        return self._captures.pop(request.number).stop(request.pcap)
+
+    async def _serve_web(self, request: ServeWeb) -> Done:
+        web = WebServer(request.namespace)
+        await web.serve(self._network[request.namespace], request.address, request.port)
+        self._webs.append(web)
+        return Done()
+
+    async def _fetch(self, request: Fetch) -> Fetched:
+        return await traffic.fetch(self._network[request.namespace], request)
+
+    async def _ask_udp(self, request: AskUdp) -> Fetched:
+        return await traffic.ask_udp(self._network[request.namespace], request)
+
+    async def _start_load(self, request: StartLoad) -> Handle:
+        number = next(self._numbers)
+        self._loads[number] = traffic.Load(self._network[request.namespace], request)
+        return Handle(number=number)
+
+    async def _stop_load(self, request: StopLoad) -> LoadRecord:
+        return LoadRecord(attempts=await self._loads.pop(request.number).stop())
+
+    async def _start_flows(self, request: StartFlows) -> Handle:
+        number = next(self._numbers)
+        flows = traffic.Flows(self._network[request.namespace], request)
+        await flows.establish()
+        self._flows[number] = flows
+        return Handle(number=number)
+
+    async def _read_flows(self, request: ReadFlows) -> FlowRecord:
+        if request.stop:
+            return FlowRecord(flows=await self._flows.pop(request.number).stop())
+        return FlowRecord(flows=self._flows[request.number].read())
 
 
 async def serve(executor: Executor, host: str, port: int) -> None:

@@ -10,7 +10,8 @@ from lbaas.errors import LabError
 from lbaas.lab.fabric.namespaces import Namespace
 from lbaas.lab.topology import FABRIC, MANAGEMENT, ROUTER, SEGMENTS, Cable, Topology
 
-# Addresses work the moment they are set: duplicate address detection would hold IPv6 back for a second.
+# Addresses work the moment they are set: duplicate address detection would hold IPv6 back for a
+# second. To be set before there are interfaces, which copy it.
 EVERYWHERE = {"net/ipv6/conf/all/accept_dad": "0", "net/ipv6/conf/default/accept_dad": "0"}
 
 # What makes a Linux host a router that keeps a 5-tuple on one next hop. Policy 1 moves one: 3 with
@@ -55,7 +56,7 @@ class Network:
             raise LabError("the lab is built already")
         self._topology = topology
         for name in (ROUTER, *(machine.name for machine in topology.machines)):
-            self._namespaces[name] = Namespace.new()
+            self._namespaces[name] = _namespace()
         self._build_router()
         for cable in topology.cables:
             self._lay(cable)
@@ -96,7 +97,7 @@ class Network:
 
     def _build_router(self) -> None:
         with self._netlink(ROUTER) as ip:
-            _sysctl(EVERYWHERE | ROUTING)
+            _sysctl(ROUTING)
             _set(ip, "lo", state="up")
             for segment in SEGMENTS.values():
                 bridge = _bridge(ip, segment.name)
@@ -113,7 +114,6 @@ class Network:
             _set(ip, cable.port, state="up", master=_index(ip, cable.bridge))
 
     def _connect(self, ip: IPRoute, cables: list[Cable]) -> None:
-        _sysctl(EVERYWHERE)
         _set(ip, "lo", state="up")
         for cable in cables:
             index = _index(ip, cable.interface)
@@ -128,6 +128,13 @@ class Network:
     def _netlink(self, namespace: str) -> Iterator[IPRoute]:
         with self[namespace].inside(), IPRoute() as ip:
             yield ip
+
+
+def _namespace() -> Namespace:
+    namespace = Namespace.new()
+    with namespace.inside():
+        _sysctl(EVERYWHERE)
+    return namespace
 
 
 def _bridge(ip: IPRoute, name: str) -> int:
