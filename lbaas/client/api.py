@@ -1,7 +1,7 @@
 """The REST client for tenants and operators."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -30,7 +30,7 @@ class ApiClient:
             base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=timeout_s
         )
 
-    def __enter__(self) -> "ApiClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -48,11 +48,11 @@ class ApiClient:
         """Change the fields named in *body*."""
         return self._send("PATCH", path, json=body)
 
-    def get(self, path: str, **params: str | int | float) -> Json:
+    def get(self, path: str, **params: str | float) -> Json:
         """Read one object or one page."""
         return self._send("GET", path, params=params)
 
-    def delete(self, path: str, **params: str | int | float) -> Json:
+    def delete(self, path: str, **params: str | float) -> Json:
         """Delete; the answer's body, empty if it has none."""
         return self._send("DELETE", path, params=params)
 

@@ -1,0 +1,1 @@
+"""The agent of a load-balancer node: VIP addresses, sysctls, IPVS, marks, and BIRD."""

@@ -1,0 +1,5 @@
+"""``python -m lbaas``."""
+
+from lbaas.main import main
+
+main()

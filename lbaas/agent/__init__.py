@@ -1,0 +1,1 @@
+"""What both agents share: fetch the desired state, keep the last good one, reconcile, report."""

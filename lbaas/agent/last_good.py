@@ -1,0 +1,37 @@
+"""The newest proven state, on disk: what an agent starts from while the server is away."""
+
+from pathlib import Path
+from uuid import UUID
+
+from lbaas.client.agent import Fetched
+from lbaas.dataplane.files import write_atomically
+from lbaas.errors import BadState
+from lbaas.wire.canonical import digest
+
+
+class LastGood:
+    """One file: a line of agent, revision and digest, then the body as it came."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "last-good-state"
+
+    def save(self, state: Fetched) -> None:
+        """*state* is on disk, whole. Raises OSError; then the one before still is."""
+        head = f"{state.agent} {state.revision} {state.digest}\n"
+        # A cluster's state holds its peers' passwords.
+        write_atomically(self._path, head.encode() + state.body, mode=0o600)
+
+    def load(self) -> Fetched | None:
+        """The saved state, None if there is none. Raises BadState if it is not what was saved."""
+        try:
+            head, _, body = self._path.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return None
+        try:
+            agent, revision, saved = head.decode().split()
+            state = Fetched(UUID(agent), int(revision), saved, body)
+        except ValueError as error:
+            raise BadState(f"{self._path}: can't be read: {error}") from error
+        if digest(body) != saved:
+            raise BadState(f"{self._path}: content and digest differ")
+        return state

@@ -1,0 +1,240 @@
+"""The loop of both agents: fetch → reconcile → report.
+
+Three threads, so that neither a slow server nor a slow report delays the data plane: one polls, one
+reports, and the main one reconciles at every new state, and once a cycle besides to repair drift.
+"""
+
+import fcntl
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+from uuid import UUID, uuid4
+
+import structlog
+
+from lbaas.agent.last_good import LastGood
+from lbaas.agent.newest import Newest
+from lbaas.agent.rounds import Round
+from lbaas.client.agent import AgentClient, Fetched
+from lbaas.errors import BadState, LbaasError, ServerUnavailable
+from lbaas.wire.report import Failure, Report
+from lbaas.wire.state import ClusterState, HostState, parse_state
+
+log = structlog.get_logger()
+
+S = TypeVar("S", ClusterState, HostState)
+
+# The first and the longest pause after a failed call; each is spread by half, so that agents that lost
+# their server together do not come back together.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
+
+# A report that says nothing new is still a sign of life.
+_HEARTBEAT_S = 30.0
+
+# After a round with failures, how soon the next.
+_RETRY_S = 1.0
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """Where the server is, who we are, where our files are, and how often drift is looked for."""
+
+    server_url: str
+    token_file: Path
+    state_dir: Path
+    cycle_s: float
+
+
+@dataclass(frozen=True)
+class _Desired(Generic[S]):
+    """A state as it came and as it reads."""
+
+    fetched: Fetched
+    state: S
+
+
+class _Stop:
+    """What a signal puts in the way of the next state."""
+
+
+class Agent(Generic[S]):
+    """Runs *reconcile* on the newest state until SIGTERM or SIGINT.
+
+    Whatever ends it, kernel and BIRD keep what they have. Before the first proven state nothing is touched.
+    """
+
+    def __init__(
+        self, settings: AgentSettings, model: type[S], reconcile: Callable[[S, UUID], Round]
+    ) -> None:
+        self._settings = settings
+        self._model: type[S] = model
+        self._reconcile: Callable[[S, UUID], Round] = reconcile
+        self._last_good = LastGood(settings.state_dir)
+        self._inbox: Newest[_Desired[S] | _Stop] = Newest()
+        self._reports: Newest[Report] = Newest()
+        self._ledger = Ledger()
+
+    def run(self) -> None:
+        """Returns after a signal. Raises LbaasError if another agent holds the state directory."""
+        self._settings.state_dir.mkdir(parents=True, exist_ok=True)
+        lock = _lock(self._settings.state_dir)
+        token = self._settings.token_file.read_text().strip()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._inbox.put(_Stop()))
+        for work in (self._fetch_forever, self._report_forever):
+            client = AgentClient(self._settings.server_url, token)
+            threading.Thread(target=work, args=(client,), daemon=True).start()
+        try:
+            self._reconcile_forever(self._from_disk())
+        finally:
+            os.close(lock)
+
+    def _reconcile_forever(self, desired: _Desired[S] | None) -> None:
+        pause_s = 0.0
+        while True:
+            received = self._inbox.take(pause_s)
+            if isinstance(received, _Stop):
+                log.info("stopped", note="kernel and BIRD keep what they have")
+                return
+            desired = received or desired
+            pause_s = self._settings.cycle_s if desired is None else self._round(desired)
+
+    def _round(self, desired: _Desired[S]) -> float:
+        """One round was done and reported; the seconds until the next."""
+        done = self._reconcile(desired.state, desired.fetched.agent)
+        for failed in done.failures:
+            log.warning("step failed", error=str(failed.error))
+        if done.changes:
+            log.info("applied", revision=desired.fetched.revision, changes=done.changes)
+        report = self._ledger.enter(desired.fetched, done, time.monotonic())
+        if report is not None:
+            self._reports.put(report)
+        return _RETRY_S if done.failures else self._settings.cycle_s
+
+    def _from_disk(self) -> _Desired[S] | None:
+        try:
+            fetched = self._last_good.load()
+            if fetched is None:
+                return None
+            log.info("starting from disk", revision=fetched.revision)
+            return _Desired(fetched, parse_state(self._model, fetched.body))
+        except BadState as error:
+            log.warning("state on disk not used", error=str(error))
+            return None
+
+    def _fetch_forever(self, client: AgentClient) -> None:
+        # The first fetch asks for the whole, whatever is on disk: a newer server may compile it anew.
+        since: int | None = None
+        pauses = Pauses()
+        while True:
+            try:
+                fetched = client.fetch(since)
+                if fetched is not None:
+                    self._accept(fetched)
+                    since = fetched.revision
+                pauses.reset()
+            except (ServerUnavailable, BadState) as error:
+                log.warning("no state from the server", error=str(error))
+                time.sleep(pauses.next(random.random()))  # noqa: S311  # spreading, not secrecy
+
+    def _accept(self, fetched: Fetched) -> None:
+        """The state is proven, on disk if the disk takes it, and on its way to the main thread."""
+        desired = _Desired(fetched, parse_state(self._model, fetched.body))
+        try:
+            self._last_good.save(fetched)
+        except OSError as error:
+            # Applying it matters more than surviving a restart with it.
+            log.warning("state not saved", error=str(error))
+        self._inbox.put(desired)
+
+    def _report_forever(self, client: AgentClient) -> None:
+        pauses = Pauses()
+        report: Report | None = None
+        while True:
+            report = (
+                self._reports.take(_LONGEST_PAUSE_S if report is None else pauses.next(0.5))
+                or report
+            )
+            if report is None:
+                continue
+            try:
+                client.report(report)
+                report = None
+                pauses.reset()
+            except ServerUnavailable as error:
+                log.warning("report not taken", error=str(error))
+
+
+class Pauses:
+    """Pauses between attempts: doubling up to a longest, spread by half."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """The next pause is the first again."""
+        self._next_s = _FIRST_PAUSE_S
+
+    def next(self, spread: float) -> float:
+        """Seconds to wait; *spread* in [0, 1) moves it between half and one and a half."""
+        pause_s = self._next_s * (0.5 + spread)
+        self._next_s = min(2 * self._next_s, _LONGEST_PAUSE_S)
+        return pause_s
+
+
+class Ledger:
+    """Counts what was done since the agent started, and says when that is worth a report."""
+
+    def __init__(self) -> None:
+        self._boot = uuid4()
+        self._sequence = 0
+        self._changes = 0
+        self._repaired = 0
+        self._settled: str | None = None  # digest of the state that once held wholly
+        self._told: tuple[object, ...] = ()
+        self._told_at = 0.0
+
+    def enter(self, fetched: Fetched, done: Round, now_s: float) -> Report | None:
+        """The round is counted; a report, if it says anything new or the last is old."""
+        self._changes += done.changes
+        if self._settled == fetched.digest:
+            self._repaired += done.changes
+        if not done.failures:
+            self._settled = fetched.digest
+        failures = tuple(
+            Failure(subsystem=e.subsystem, operation=e.operation, key=e.key, cause=e.cause)
+            for e in (failed.error for failed in done.failures)
+        )
+        news = (fetched.digest, self._changes, failures)
+        if news == self._told and now_s - self._told_at < _HEARTBEAT_S:
+            return None
+        self._told, self._told_at = news, now_s
+        self._sequence += 1
+        return Report(
+            boot=self._boot,
+            sequence=self._sequence,
+            revision=fetched.revision,
+            digest=fetched.digest,
+            changes=self._changes,
+            repaired=self._repaired,
+            failures=failures,
+        )
+
+
+def _lock(directory: Path) -> int:
+    """An open, locked file: one agent a directory. Two on one node would undo each other's work."""
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise LbaasError(
+            f"another agent runs with {directory}: stop it, or name another state directory"
+        ) from error
+    return descriptor

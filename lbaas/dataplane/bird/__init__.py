@@ -1,0 +1,1 @@
+"""The BIRD include file that a node owns."""

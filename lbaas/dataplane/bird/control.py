@@ -1,0 +1,86 @@
+"""BIRD's control socket: a line in, numbered lines out."""
+
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lbaas.errors import LbaasError
+
+
+class BirdUnavailable(LbaasError):
+    """BIRD does not answer. *running* is False if nothing listens on its socket."""
+
+    def __init__(self, cause: str, *, running: bool) -> None:
+        super().__init__(cause)
+        self.running = running
+
+
+class BirdRefused(LbaasError):
+    """BIRD answered with an error: 8xxx at run time, 9xxx for a command it can't parse."""
+
+
+class BirdControl:
+    """An open control session. Raises BirdUnavailable where BIRD does not answer within *timeout_s*.
+
+    Source: BIRD 2.0 Programmer's Guide, "Command line interface".
+    """
+
+    def __init__(self, path: Path, timeout_s: float = 10) -> None:
+        self._buffer = b""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout_s)
+        try:
+            self._socket.connect(str(path))
+            self._reply()
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            self._socket.close()
+            raise BirdUnavailable(f"{path}: {error.strerror}", running=False) from error
+        except OSError as error:
+            self._socket.close()
+            raise BirdUnavailable(f"{path}: {error}", running=True) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    def command(self, line: str) -> list[str]:
+        """The answer's lines without their numbers. Raises BirdRefused for an error."""
+        try:
+            self._socket.sendall(line.encode() + b"\n")
+            code, lines = self._reply()
+        except OSError as error:
+            raise BirdUnavailable(f"no answer to {line!r}: {error}", running=True) from error
+        if code >= 8000:
+            raise BirdRefused(f"{line}: {' '.join(lines)}")
+        return lines
+
+    def _reply(self) -> tuple[int, list[str]]:
+        """``NNNN-text`` goes on, ``NNNN text`` ends; a leading blank continues, "+" is a log line."""
+        lines: list[str] = []
+        while True:
+            line = self._line()
+            if line.startswith("+"):
+                continue
+            if line.startswith(" "):
+                lines.append(line[1:])
+                continue
+            lines.append(line[5:])
+            if line[4:5] != "-":
+                return int(line[:4]), lines
+
+    def _line(self) -> str:
+        while b"\n" not in self._buffer:
+            received = self._socket.recv(65536)
+            if not received:
+                raise ConnectionResetError("BIRD closed the session")
+            self._buffer += received
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        return line.decode(errors="replace")

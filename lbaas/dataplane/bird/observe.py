@@ -1,0 +1,30 @@
+"""The include file, and what BIRD has made of it."""
+
+from ipaddress import ip_network
+from itertools import chain
+from pathlib import Path
+
+from lbaas.dataplane.bird.control import BirdControl, BirdRefused, BirdUnavailable
+from lbaas.dataplane.bird.desired import STATIC_PROTOCOLS
+from lbaas.dataplane.bird.plan import Observed
+from lbaas.domain.addresses import Prefix
+
+
+def observe(control: Path, include: Path) -> Observed:
+    """File and tables, as they are now."""
+    text = include.read_text() if include.exists() else None
+    try:
+        with BirdControl(control) as bird:
+            routes = (_routes(bird, *each) for each in STATIC_PROTOCOLS.items())
+            return Observed(text, frozenset(chain.from_iterable(routes)))
+    except BirdUnavailable as error:
+        return Observed(text, None, running=error.running)
+
+
+def _routes(bird: BirdControl, family: int, protocol: str) -> list[Prefix]:
+    try:
+        lines = bird.command(f"show route table master{family} protocol {protocol}")
+    except BirdRefused:
+        return []  # BIRD has no protocol of that name yet
+    # A route's line begins with its prefix; "Table master4:" and continuation lines do not hold a "/".
+    return [ip_network(words[0]) for line in lines if (words := line.split()) and "/" in words[0]]

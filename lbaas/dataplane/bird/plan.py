@@ -1,0 +1,48 @@
+"""Whether BIRD must be configured anew."""
+
+from dataclasses import dataclass
+
+from lbaas.dataplane.bird.desired import Announcement, render
+from lbaas.dataplane.steps import Plan
+from lbaas.domain.addresses import Prefix
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The include file's text, None if there is none, and the prefixes of our protocols in BIRD's tables.
+
+    *loaded* is None while BIRD does not answer; *running* then tells whether anything listens at all.
+    """
+
+    text: str | None
+    loaded: frozenset[Prefix] | None
+    running: bool = True
+
+
+@dataclass(frozen=True)
+class Configure:
+    """The include file holds *text* and BIRD runs with it."""
+
+    text: str
+
+    @property
+    def key(self) -> str:
+        return "include file"
+
+
+def plan(observed: Observed, desired: Announcement) -> Plan[Configure]:
+    """One step or none: the whole set is declared, never one route up or down."""
+    text = render(desired)
+    if (observed.text, observed.loaded) == (text, desired.prefixes):
+        return Plan()
+    return Plan(establish=(Configure(text),))
+
+
+def lingering(observed: Observed, desired: Announcement) -> bool:
+    """True if routers may still send us packets for a prefix that is no longer announced.
+
+    What such packets need must stay. A BIRD that does not run announces nothing; one that hangs may.
+    """
+    if observed.loaded is None:
+        return observed.running
+    return not observed.loaded <= desired.prefixes

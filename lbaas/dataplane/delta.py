@@ -1,0 +1,30 @@
+"""What turns one keyed table into another."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Delta(Generic[K, V]):
+    """Keys to add, to change, and to remove; *removed* holds the observed values."""
+
+    added: Mapping[K, V]
+    changed: Mapping[K, V]
+    removed: Mapping[K, V]
+
+
+def delta(observed: Mapping[K, V], desired: Mapping[K, V]) -> Delta[K, V]:
+    """The difference, each part in the order of the table that it was taken from."""
+    return Delta(
+        added={key: value for key, value in desired.items() if key not in observed},
+        changed={
+            key: value
+            for key, value in desired.items()
+            if key in observed and observed[key] != value
+        },
+        removed={key: value for key, value in observed.items() if key not in desired},
+    )

@@ -1,0 +1,29 @@
+"""The table, replaced."""
+
+from collections.abc import Sequence
+
+from lbaas.dataplane.guard.desired import FAMILY, TABLE
+from lbaas.dataplane.guard.plan import ReplaceTable
+from lbaas.dataplane.nftables import Nft, NftRefused
+from lbaas.dataplane.steps import Outcome
+from lbaas.errors import StepFailed
+
+
+def transaction(declaration: str) -> str:
+    """The commands that put the table in place, whatever stood there."""
+    own = f"{FAMILY} {TABLE}"
+    return f"add table {own}\ndelete table {own}\ntable {own} {{\n{declaration}}}\n"
+
+
+def apply(nft: Nft, steps: Sequence[ReplaceTable]) -> Outcome[ReplaceTable]:
+    """All were tried."""
+    applied: list[ReplaceTable] = []
+    failed: list[tuple[ReplaceTable, StepFailed]] = []
+    for step in steps:
+        try:
+            nft.run(transaction(step.declaration))
+        except NftRefused as error:
+            failed.append((step, StepFailed("guard", "ReplaceTable", step.key, str(error))))
+        else:
+            applied.append(step)
+    return Outcome(tuple(applied), tuple(failed))

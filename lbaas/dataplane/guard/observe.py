@@ -1,0 +1,15 @@
+"""The table as the kernel has it, and as it would list if it were as wanted."""
+
+from lbaas.dataplane.guard.desired import FAMILY, TABLE
+from lbaas.dataplane.nftables import Nft, learn_structure, structure
+
+
+def expected(nft: Nft, declaration: str) -> str:
+    """How a table declared so lists on this machine."""
+    return learn_structure(nft, FAMILY, TABLE, declaration, elements=True)
+
+
+def observe(nft: Nft) -> str | None:
+    """The table's listing, with elements and without counts."""
+    objects = nft.list_table(FAMILY, TABLE)
+    return None if objects is None else structure(objects, elements=True)

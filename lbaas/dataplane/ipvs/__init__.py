@@ -1,0 +1,1 @@
+"""IPVS virtual services keyed by firewall mark."""

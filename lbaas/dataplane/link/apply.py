@@ -1,0 +1,83 @@
+"""Devices and addresses, made and unmade."""
+
+import errno
+from collections.abc import Sequence
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from lbaas.dataplane.link.desired import VIP_DEVICE, Kind
+from lbaas.dataplane.link.observe import index_of
+from lbaas.dataplane.link.plan import (
+    AddAddress,
+    AddDevice,
+    LinkStep,
+    RemoveAddress,
+    RemoveDevice,
+)
+from lbaas.dataplane.steps import Outcome
+from lbaas.errors import StepFailed
+
+# A tunnel in "collect metadata" mode takes packets for any local address from any sender, so one device
+# serves all the nodes; which senders are let in is the guard's job (lbaas.dataplane.guard).
+_DEVICE_OPTIONS: dict[Kind, dict[str, object]] = {
+    Kind.DUMMY: {},
+    Kind.IPIP: {"ipip_collect_metadata": True},
+    Kind.IP6TNL: {"ip6tnl_collect_metadata": True},
+}
+
+_IFA_F_NODAD = 0x02  # a VIP is on many hosts by design: duplicate detection would refuse it
+
+
+def apply(netlink: IPRoute, steps: Sequence[LinkStep]) -> Outcome[LinkStep]:
+    """All were tried, in order; one that failed stops no other."""
+    applied: list[LinkStep] = []
+    failed: list[tuple[LinkStep, StepFailed]] = []
+    for step in steps:
+        try:
+            _apply(netlink, step)
+        except NetlinkError as error:
+            failed.append((step, _failure(step, str(error.args[-1]))))
+        else:
+            applied.append(step)
+    return Outcome(tuple(applied), tuple(failed))
+
+
+def _apply(netlink: IPRoute, step: LinkStep) -> None:
+    match step:
+        case AddDevice(name=name):
+            _add_device(netlink, name, step.kind)
+        case RemoveDevice(name=name):
+            netlink.link("del", index=_index(netlink, name))
+        case AddAddress(address=address):
+            netlink.addr(
+                "add",
+                index=_index(netlink, VIP_DEVICE),
+                address=str(address),
+                prefixlen=address.max_prefixlen,
+                flags=_IFA_F_NODAD if address.version == 6 else 0,
+            )
+        case RemoveAddress(address=address):
+            netlink.addr(
+                "delete",
+                index=_index(netlink, VIP_DEVICE),
+                address=str(address),
+                prefixlen=address.max_prefixlen,
+            )
+
+
+def _add_device(netlink: IPRoute, name: str, kind: Kind) -> None:
+    if index_of(netlink, name) is None:
+        netlink.link("add", ifname=name, kind=kind.value, **_DEVICE_OPTIONS[kind])
+    netlink.link("set", index=_index(netlink, name), state="up")
+
+
+def _index(netlink: IPRoute, name: str) -> int:
+    index = index_of(netlink, name)
+    if index is None:
+        raise NetlinkError(errno.ENODEV, f"no device {name}")
+    return index
+
+
+def _failure(step: LinkStep, cause: str) -> StepFailed:
+    return StepFailed("link", type(step).__name__, step.key, cause)

@@ -1,0 +1,65 @@
+"""Our devices and their addresses, as the kernel has them."""
+
+from ipaddress import ip_address
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from lbaas.dataplane.link.desired import DEVICE_KINDS, VIP_DEVICE, LinkTable
+from lbaas.domain.addresses import Address
+from lbaas.errors import StepFailed
+
+_UP = 0x1  # IFF_UP
+_LINK_SCOPE = 253  # RT_SCOPE_LINK: fe80:: addresses that the kernel adds by itself
+
+
+def observe(netlink: IPRoute) -> LinkTable:
+    """A device that is down is not shown: adding it brings it up.
+
+    Raises StepFailed if a device of our name is of another kind: it is not ours to change.
+    """
+    devices = frozenset(name for name in DEVICE_KINDS if _is_up(netlink, name))
+    return LinkTable(devices, _addresses(netlink))
+
+
+def mtu_towards(netlink: IPRoute, endpoint: Address) -> int | None:
+    """MTU of the device that holds *endpoint*, None if no device does."""
+    for message in netlink.get_addr(address=str(endpoint)):
+        (link,) = netlink.get_links(message["index"])
+        return int(link.get_attr("IFLA_MTU"))
+    return None
+
+
+def index_of(netlink: IPRoute, name: str) -> int | None:
+    """Interface index of the device, None if there is none."""
+    found = netlink.link_lookup(ifname=name)
+    return int(found[0]) if found else None
+
+
+def _is_up(netlink: IPRoute, name: str) -> bool:
+    index = index_of(netlink, name)
+    if index is None:
+        return False
+    try:
+        (link,) = netlink.get_links(index)
+    except NetlinkError:
+        return False  # gone between the two calls
+    kind = (link.get_attr("IFLA_LINKINFO") or {}) and link.get_attr("IFLA_LINKINFO").get_attr(
+        "IFLA_INFO_KIND"
+    )
+    if kind != DEVICE_KINDS[name]:
+        raise StepFailed(
+            "link", "observe", name, f"is a {kind} device, not ours: remove or rename it"
+        )
+    return bool(link["flags"] & _UP)
+
+
+def _addresses(netlink: IPRoute) -> frozenset[Address]:
+    index = index_of(netlink, VIP_DEVICE)
+    if index is None:
+        return frozenset()
+    return frozenset(
+        ip_address(message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS"))
+        for message in netlink.get_addr(index=index)
+        if message["scope"] != _LINK_SCOPE
+    )

@@ -1,0 +1,1 @@
+"""The nodes' nftables table: which packets carry which firewall mark."""

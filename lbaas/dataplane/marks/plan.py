@@ -1,0 +1,130 @@
+"""Which elements to add to the table and to take out of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from lbaas.dataplane.marks.desired import FlowKey, FlowMark, MarkTable
+from lbaas.dataplane.steps import Plan
+from lbaas.domain.addresses import Address, address_key
+
+
+@dataclass(frozen=True)
+class ReplaceTable:
+    """The table is made anew with *content*, in one transaction: no packet sees it absent or part-filled."""
+
+    content: MarkTable
+
+    @property
+    def key(self) -> str:
+        return "table"
+
+
+@dataclass(frozen=True)
+class AddVip:
+    """Packets to the address are looked up, and refused where nothing marks them."""
+
+    address: Address
+
+    @property
+    def key(self) -> str:
+        return str(self.address)
+
+
+@dataclass(frozen=True)
+class RemoveVip:
+    """Packets to the address are none of our business."""
+
+    address: Address
+
+    @property
+    def key(self) -> str:
+        return str(self.address)
+
+
+@dataclass(frozen=True)
+class SetFlow:
+    """The flow carries *mark*; *replaced* went in the same transaction, being in its place."""
+
+    flow: FlowKey
+    mark: FlowMark
+    replaced: tuple[tuple[FlowKey, FlowMark], ...] = ()
+
+    @property
+    def key(self) -> str:
+        return str(self.flow)
+
+
+@dataclass(frozen=True)
+class RemoveFlow:
+    """The flow carries no mark."""
+
+    flow: FlowKey
+    mark: FlowMark
+
+    @property
+    def key(self) -> str:
+        return str(self.flow)
+
+
+MarkStep: TypeAlias = ReplaceTable | AddVip | RemoveVip | SetFlow | RemoveFlow
+
+
+def plan(observed: MarkTable, desired: MarkTable) -> Plan[MarkStep]:
+    """Steps that turn *observed* into *desired*.
+
+    What is to be withdrawn stays until the withdrawing half, also where the whole table is replaced. An
+    exception is a range of ports in the way of a new one: the kernel refuses overlaps, so it goes with it.
+    """
+    sets, replaced = _set_flows(observed.flows, desired.flows)
+    removals = {
+        flow: mark
+        for flow, mark in observed.flows.items()
+        if flow not in desired.flows and flow not in replaced
+    }
+    gone = observed.vips - desired.vips
+    return Plan(
+        establish=_establish(observed, desired, sets, removals),
+        withdraw=(
+            *(RemoveFlow(flow, mark) for flow, mark in removals.items()),
+            *map(RemoveVip, sorted(gone, key=address_key)),
+        ),
+    )
+
+
+def _establish(
+    observed: MarkTable,
+    desired: MarkTable,
+    sets: tuple[SetFlow, ...],
+    removals: Mapping[FlowKey, FlowMark],
+) -> tuple[MarkStep, ...]:
+    if observed.structure != desired.structure:
+        content = MarkTable(
+            desired.structure,
+            desired.vips | observed.vips,
+            {**desired.flows, **removals},
+        )
+        return (ReplaceTable(content),)
+    return (*map(AddVip, sorted(desired.vips - observed.vips, key=address_key)), *sets)
+
+
+def _set_flows(
+    observed: Mapping[FlowKey, FlowMark], desired: Mapping[FlowKey, FlowMark]
+) -> tuple[tuple[SetFlow, ...], frozenset[FlowKey]]:
+    """The steps for new and changed flows, and the observed flows that go with them."""
+    leaving = {flow: mark for flow, mark in observed.items() if flow not in desired}
+    steps: list[SetFlow] = []
+    replaced: set[FlowKey] = set()
+    for flow, mark in desired.items():
+        if observed.get(flow) == mark:
+            continue
+        in_the_way = {
+            other: old
+            for other, old in leaving.items()
+            if other not in replaced and other.overlaps(flow)
+        }
+        if flow in observed:
+            in_the_way[flow] = observed[flow]
+        replaced |= in_the_way.keys()
+        steps.append(SetFlow(flow, mark, tuple(in_the_way.items())))
+    return tuple(steps), frozenset(replaced)

@@ -1,0 +1,39 @@
+"""What every plan has in common: steps that establish, and steps that withdraw.
+
+An agent establishes in one order (addresses, IPVS, marks, announcement) and withdraws in the reverse,
+so each subsystem's plan keeps the two apart.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from lbaas.errors import StepFailed
+
+
+class Step(Protocol):
+    """One change. *key* names the object in reports."""
+
+    @property
+    def key(self) -> str: ...
+
+
+S = TypeVar("S", bound=Step)
+
+
+@dataclass(frozen=True)
+class Plan(Generic[S]):
+    """Ordered steps; both parts empty if the observed state is the desired one."""
+
+    establish: tuple[S, ...] = ()
+    withdraw: tuple[S, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.establish) + len(self.withdraw)
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[S]):
+    """What came of a list of steps: each is in one of the two."""
+
+    applied: tuple[S, ...] = ()
+    failed: tuple[tuple[S, StepFailed], ...] = ()

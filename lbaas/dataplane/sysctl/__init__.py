@@ -1,0 +1,1 @@
+"""Kernel settings under /proc/sys."""

@@ -1,0 +1,30 @@
+"""``lbaas host-agent``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lbaas.agent.loop import Agent, AgentSettings
+from lbaas.agent.options import Cycle, ServerUrl, TokenFile
+from lbaas.host_agent.reconcile import Host
+from lbaas.wire.state import HostState
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def host_agent(
+    server_url: ServerUrl,
+    token_file: TokenFile,
+    state_dir: Annotated[
+        Path, typer.Option(envvar="LBAAS_STATE_DIR", help="Where the last good state is kept.")
+    ] = Path("/var/lib/lbaas/host-agent"),
+    cycle_s: Cycle = 5.0,
+) -> None:
+    """Prepare this backend host to answer as its VIPs, until stopped.
+
+    Stopping it leaves the kernel as it is: the host goes on answering.
+    """
+    settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
+    Agent(settings, HostState, Host().reconcile).run()

@@ -1,0 +1,93 @@
+"""One round on a backend host."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from uuid import UUID
+
+from pyroute2 import IPRoute
+
+from lbaas.agent.rounds import Round, Subsystem, begin
+from lbaas.dataplane.guard import apply as guard_apply
+from lbaas.dataplane.guard import observe as guard_observe
+from lbaas.dataplane.guard.desired import declaration, guard
+from lbaas.dataplane.guard.plan import ReplaceTable
+from lbaas.dataplane.guard.plan import plan as plan_guard
+from lbaas.dataplane.link import apply as link_apply
+from lbaas.dataplane.link import observe as link_observe
+from lbaas.dataplane.link.desired import TUNNEL4_DEVICE, host_links, tunnel_devices
+from lbaas.dataplane.link.plan import plan as plan_link
+from lbaas.dataplane.nftables import Nft
+from lbaas.dataplane.steps import Plan
+from lbaas.dataplane.sysctl import apply as sysctl_apply
+from lbaas.dataplane.sysctl import observe as sysctl_observe
+from lbaas.dataplane.sysctl.desired import HOST, tunnel_sysctls
+from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.wire.state import HostState
+
+# A host whose endpoint is on no device yet: what nearly every Ethernet has.
+_USUAL_MTU = 1500
+
+
+class Host:
+    """This host's side of the data path, with sockets opened when first needed and then kept."""
+
+    def __init__(self) -> None:
+        self._expected: dict[str, str] = {}
+
+    @cached_property
+    def _netlink(self) -> IPRoute:
+        return IPRoute()
+
+    @cached_property
+    def _nft(self) -> Nft:
+        return Nft()
+
+    def reconcile(self, state: HostState, agent: UUID) -> Round:  # noqa: ARG002  # one loop runs both agents
+        """The host holds *state* as far as it could be had.
+
+        The guard stands before the tunnel opens and the ARP settings before the VIPs come; a device's own
+        setting can only follow it.
+        """
+        round_ = begin(self._subsystems(state))
+        round_.establish()
+        round_.withdraw()
+        return round_
+
+    def _subsystems(self, state: HostState) -> Sequence[Subsystem]:
+        tunnels = tunnel_sysctls(tunnel_devices(state.endpoints) & {TUNNEL4_DEVICE})
+        return (
+            Subsystem(
+                "guard",
+                lambda: self._plan_guard(state),
+                lambda steps: guard_apply.apply(self._nft, steps),
+            ),
+            _sysctls(HOST),
+            Subsystem(
+                "link",
+                lambda: plan_link(link_observe.observe(self._netlink), host_links(state)),
+                lambda steps: link_apply.apply(self._netlink, steps),
+            ),
+            _sysctls(tunnels),
+        )
+
+    def _plan_guard(self, state: HostState) -> Plan[ReplaceTable]:
+        wanted = declaration(guard(state, self._mtus(state)))
+        if wanted not in self._expected:
+            self._expected = {wanted: guard_observe.expected(self._nft, wanted)}
+        return plan_guard(guard_observe.observe(self._nft), self._expected[wanted], wanted)
+
+    def _mtus(self, state: HostState) -> dict[int, int]:
+        """The smallest MTU of each family's endpoints."""
+        mtus: dict[int, int] = {}
+        for endpoint in state.endpoints:
+            mtu = link_observe.mtu_towards(self._netlink, endpoint) or _USUAL_MTU
+            mtus[endpoint.version] = min(mtu, mtus.get(endpoint.version, mtu))
+        return mtus
+
+
+def _sysctls(settings: Mapping[str, str]) -> Subsystem:
+    return Subsystem(
+        "sysctl",
+        lambda: plan_sysctl(sysctl_observe.observe(settings), settings),
+        sysctl_apply.apply,
+    )

@@ -1,0 +1,40 @@
+"""``lbaas node-agent``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lbaas.agent.loop import Agent, AgentSettings
+from lbaas.agent.options import Cycle, ServerUrl, TokenFile
+from lbaas.node_agent.reconcile import BirdPaths, Node
+from lbaas.wire.state import ClusterState
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def node_agent(
+    server_url: ServerUrl,
+    token_file: TokenFile,
+    state_dir: Annotated[
+        Path, typer.Option(envvar="LBAAS_STATE_DIR", help="Where the last good state is kept.")
+    ] = Path("/var/lib/lbaas/node-agent"),
+    bird_socket: Annotated[
+        Path, typer.Option(envvar="LBAAS_BIRD_SOCKET", help="BIRD's control socket.")
+    ] = Path("/run/bird/bird.ctl"),
+    bird_include: Annotated[
+        Path,
+        typer.Option(
+            envvar="LBAAS_BIRD_INCLUDE", help="The file that bird.conf includes; ours alone."
+        ),
+    ] = Path("/etc/bird/lbaas.conf"),
+    cycle_s: Cycle = 5.0,
+) -> None:
+    """Program this load-balancer node with what the server says, until stopped.
+
+    Stopping it leaves kernel and BIRD as they are: forwarding goes on.
+    """
+    node = Node(BirdPaths(bird_socket, bird_include))
+    settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
+    Agent(settings, ClusterState, node.reconcile).run()
