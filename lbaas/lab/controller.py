@@ -2,129 +2,38 @@
 
 import itertools
 import shutil
-import signal
 import socket
-import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lbaas.errors import LabError
-from lbaas.lab import guest
 from lbaas.lab.bird_config import node_config, router_config
-from lbaas.lab.kernel import cached
+from lbaas.lab.handles import Capture, Flows, Load, Process
+from lbaas.lab.house import House, start
+from lbaas.lab.kernel.cache import Progress, silent
 from lbaas.lab.meeting import Meeting, meet
 from lbaas.lab.messages import (
     AskUdp,
-    Await,
     Build,
-    Captured,
     Completed,
     Fetch,
     Fetched,
-    Flow,
     PowerOff,
     ReadClock,
-    ReadFlows,
     Run,
     ServeWeb,
     SetCable,
     SetLoss,
-    Signal,
     Spawn,
     StartCapture,
     StartFlows,
     StartLoad,
-    StopCapture,
-    StopLoad,
 )
-from lbaas.lab.remote import Remote
-from lbaas.lab.topology import DATA, FABRIC_ADDRESS, MANAGEMENT, ROUTER, Machine, Role, Topology
-
-Progress = Callable[[str], None]
-
-BOOT_TIMEOUT_S = 60
-TAIL = 4000
-
-
-def _silent(_: str) -> None:
-    """Nobody is watching."""
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process that was started in the lab. It dies with the lab at the latest."""
-
-    name: str
-    namespace: str
-    pid: int
-    log: Path
-    _remote: Remote
-
-    @property
-    def alive(self) -> bool:
-        return self._remote.ask(Await(pid=self.pid, timeout_s=0)).status is None
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        """The process, and what it started, has got the signal."""
-        self._remote.ask(Signal(pid=self.pid, signal=number))
-
-    def wait(self, timeout_s: float = 10) -> int:
-        """Its exit status, negative for a signal. Raises LabError if it still runs by then."""
-        ended = self._remote.ask(Await(pid=self.pid, timeout_s=timeout_s), timeout_s + 30)
-        if ended.status is None:
-            raise LabError(f"{self.name} in {self.namespace} still runs after {timeout_s} s")
-        return ended.status
-
-    def log_tail(self) -> str:
-        """The last of what it wrote."""
-        return self.log.read_bytes()[-TAIL:].decode(errors="replace")
-
-
-@dataclass(frozen=True)
-class Capture:
-    """A recording that goes on."""
-
-    _number: int
-    _remote: Remote
-
-    def stop(self, pcap: Path | None = None) -> Captured:
-        """What was recorded; with *pcap* also written there, a path in the lab's shared directory."""
-        request = StopCapture(number=self._number, pcap=str(pcap) if pcap else None)
-        return self._remote.ask(request)
-
-
-@dataclass(frozen=True)
-class Load:
-    """New connections that go on being made."""
-
-    _number: int
-    _timeout_s: float
-    _remote: Remote
-
-    def stop(self) -> tuple[Fetched, ...]:
-        """Every attempt in the order of its beginning."""
-        answer = self._remote.ask(StopLoad(number=self._number), self._timeout_s + 30)
-        return answer.attempts
-
-
-@dataclass(frozen=True)
-class Flows:
-    """Connections that are held."""
-
-    _number: int
-    _remote: Remote
-
-    def read(self) -> tuple[Flow, ...]:
-        """How they are now."""
-        return self._remote.ask(ReadFlows(number=self._number)).flows
-
-    def stop(self) -> tuple[Flow, ...]:
-        """How they were when they were closed, which is now."""
-        return self._remote.ask(ReadFlows(number=self._number, stop=True)).flows
+from lbaas.lab.remote import GRACE_S, Remote
+from lbaas.lab.topology import DATA, MANAGEMENT, ROUTER, Machine, Role, Topology
 
 
 class Lab:
@@ -134,38 +43,40 @@ class Lab:
     """
 
     def __init__(
-        self, topology: Topology, share: Path, meeting: Meeting, house: guest.Guest, remote: Remote
+        self, topology: Topology, share: Path, meeting: Meeting, house: House, remote: Remote
     ) -> None:
         self.topology = topology
         self.share = share
+        self.birds: dict[str, Process] = {}
         self._meeting = meeting
         self._house = house
         self._remote = remote
         self._numbers = itertools.count(1)
-        self.birds: dict[str, Process] = {}
 
     @classmethod
-    def start(cls, topology: Topology | None = None, progress: Progress = _silent) -> Self:
-        """The topology stands and its routers speak BGP. Raises LabError with the logs if it won't."""
-        topology = topology or Topology()
-        kernel = cached()
-        if kernel is None:
-            raise LabError("no kernel; run: lbaas lab kernel")
-        progress("joining host and lab")
-        meeting = meet()
-        share = Path(tempfile.mkdtemp(prefix="lbaas-lab-"))
-        progress("booting the guest")
-        house = guest.boot(kernel, share, meeting.wire, _fabric_command(meeting))
-        try:
-            remote = Remote(_await_fabric(meeting, house))
-            lab = cls(topology, share, meeting, house, remote)
+    def start(
+        cls,
+        topology: Topology | None = None,
+        progress: Progress = silent,
+        meeting: Meeting | None = None,
+    ) -> Self:
+        """The topology stands, and BIRD runs on the router and on each node.
+
+        *meeting* may be made before, for a server that starts meanwhile; it is closed with the lab.
+        Raises ToolMissing if this machine lacks something, LabError with the logs if it won't start.
+        """
+        with ExitStack() as undo:
+            meeting = meeting or meet()
+            undo.callback(meeting.close)
+            share = Path(tempfile.mkdtemp(prefix="lbaas-lab-"))
+            undo.callback(shutil.rmtree, share, ignore_errors=True)
+            house = start(share, meeting, progress)
+            undo.callback(house.close)
+            remote = Remote(house.welcome(meeting.control))
             progress("building the topology")
+            lab = cls(topology or Topology(), share, meeting, house, remote)
             lab._furnish()
-        except BaseException:
-            house.close()
-            meeting.close()
-            shutil.rmtree(share, ignore_errors=True)
-            raise
+            undo.pop_all()
         return lab
 
     def __enter__(self) -> Self:
@@ -196,8 +107,8 @@ class Lab:
         return self._remote.ask(ReadClock()).at_s
 
     def directory(self, machine: str) -> Path:
-        """A directory of the machine's own, as a path in the lab: not seen from the host."""
-        return Path("/run/lbaas-lab", machine)
+        """A directory of the machine's own, as a path in the lab: the host need not see it."""
+        return self._house.machines / machine
 
     def bird_socket(self, machine: str) -> Path:
         """The control socket of the machine's BIRD, a path in the lab."""
@@ -224,7 +135,7 @@ class Lab:
             stdin=stdin,
             timeout_s=timeout_s,
         )
-        return self._remote.ask(request, timeout_s + 30)
+        return self._remote.ask(request, timeout_s + GRACE_S)
 
     def spawn(
         self,
@@ -258,7 +169,7 @@ class Lab:
         self.link(machine, MANAGEMENT, up=True)
         self.birds[machine] = self._start_bird(machine)
 
-    def capture(self, namespace: str, interface: str) -> "Capture":
+    def capture(self, namespace: str, interface: str) -> Capture:
         """A recording of what passes *interface* (``any``: every one of *namespace*) has begun."""
         started = self._remote.ask(StartCapture(namespace=namespace, interface=interface))
         return Capture(started.number, self._remote)
@@ -288,7 +199,7 @@ class Lab:
             upload=upload,
             timeout_s=timeout_s,
         )
-        return self._remote.ask(request, timeout_s + 30)
+        return self._remote.ask(request, timeout_s + GRACE_S)
 
     def udp(
         self, client: str, address: str, port: int, *, source_port: int = 0, timeout_s: float = 5
@@ -301,11 +212,11 @@ class Lab:
             source_port=source_port,
             timeout_s=timeout_s,
         )
-        return self._remote.ask(request, timeout_s + 30)
+        return self._remote.ask(request, timeout_s + GRACE_S)
 
     def load(
         self, client: str, address: str, port: int, *, every_ms: float = 50, timeout_s: float = 2
-    ) -> "Load":
+    ) -> Load:
         """*client* begins a new connection every *every_ms* from now on."""
         request = StartLoad(
             namespace=client, address=address, port=port, every_ms=every_ms, timeout_s=timeout_s
@@ -314,7 +225,7 @@ class Lab:
 
     def flows(
         self, client: str, address: str, port: int, count: int, *, every_ms: float = 50
-    ) -> "Flows":
+    ) -> Flows:
         """*client* holds *count* established connections that exchange a line every *every_ms*."""
         request = StartFlows(
             namespace=client, address=address, port=port, count=count, every_ms=every_ms
@@ -342,22 +253,3 @@ class Lab:
         config = self.share / f"{machine}-bird.conf"
         control = str(self.bird_socket(machine))
         return self.spawn(machine, ["bird", "-f", "-c", str(config), "-s", control], name="bird")
-
-
-def _fabric_command(meeting: Meeting) -> list[str]:
-    host, port = meeting.control.getsockname()
-    return [
-        *(sys.executable, "-m", "lbaas.lab.fabric", "--controller", f"{host}:{port}"),
-        *("--uplink", guest.UPLINK, "--address", str(FABRIC_ADDRESS)),
-    ]
-
-
-def _await_fabric(meeting: Meeting, house: guest.Guest) -> socket.socket:
-    """The fabric's connection. Raises LabError, with what the guest said, if it does not come."""
-    meeting.control.settimeout(BOOT_TIMEOUT_S)
-    try:
-        connection, _ = meeting.control.accept()
-    except TimeoutError:
-        raise LabError(f"the guest did not come up: {house.last_words()}") from None
-    connection.settimeout(None)
-    return connection

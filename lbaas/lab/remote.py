@@ -1,5 +1,6 @@
 """The controller's end of the connection to the fabric."""
 
+import contextlib
 import itertools
 import json
 import socket
@@ -47,10 +48,8 @@ class Remote:
 
     def close(self) -> None:
         """The fabric sees that we are gone, and ends."""
-        try:
+        with contextlib.suppress(OSError):  # it may have gone first
             self._connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # it went first
         self._connection.close()
 
     def _listen(self) -> None:

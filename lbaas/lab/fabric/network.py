@@ -79,19 +79,18 @@ class Network:
 
     def pull_all(self, machine: str) -> None:
         """The machine has no carrier on any interface."""
-        self._set_all(machine, plugged=False)
-
-    def _set_all(self, machine: str, *, plugged: bool) -> None:
-        assert self._topology is not None
-        for cable in self._topology.cables:
+        for cable in self._built().cables:
             if cable.machine == machine:
-                self.set_plugged(machine, cable.interface, plugged=plugged)
+                self.set_plugged(machine, cable.interface, plugged=False)
 
-    def _cable(self, machine: str, interface: str) -> Cable:
+    def _built(self) -> Topology:
         if self._topology is None:
             raise LabError("the lab is not built yet")
+        return self._topology
+
+    def _cable(self, machine: str, interface: str) -> Cable:
         try:
-            return self._topology.cable(machine, interface)
+            return self._built().cable(machine, interface)
         except KeyError as error:
             raise LabError(error.args[0]) from None
 

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from lbaas.errors import LabError
 from lbaas.lab.fabric.namespaces import Namespace
@@ -34,7 +35,7 @@ class Processes:
     ) -> int:
         """*argv* runs in *namespace* as leader of a process group; its output is appended to *log*."""
         with Path(log).open("ab") as output, namespace.inside():
-            process = _start(argv, env, stdout=output, stderr=subprocess.STDOUT)
+            process = _start(argv, env, subprocess.DEVNULL, output, subprocess.STDOUT)
         self._running[process.pid] = process
         self._namespace_of[process.pid] = name
         return process.pid
@@ -73,9 +74,7 @@ def run(
     """*argv* ran to its end in *namespace*, or was killed with all its children after *timeout_s*."""
     begun = time.monotonic()
     with namespace.inside():
-        process = _start(
-            argv, env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        process = _start(argv, env, subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
     status: int | None = None
     try:
         out, err = process.communicate(stdin.encode(), timeout_s)
@@ -92,15 +91,17 @@ def run(
 
 
 def _start(
-    argv: Sequence[str],
-    env: Mapping[str, str],
-    stdin: int = subprocess.DEVNULL,
-    **streams: object,
+    argv: Sequence[str], env: Mapping[str, str], stdin: int, stdout: int | IO[bytes], stderr: int
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            list(argv), stdin=stdin, env=ENVIRONMENT | dict(env), start_new_session=True, **streams
-        )  # type: ignore[call-overload,no-any-return] # mypy can't see through **streams
+            list(argv),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=ENVIRONMENT | dict(env),
+            start_new_session=True,
+        )
     except OSError as error:
         raise LabError(f"can't start {argv[0]}: {error.strerror}") from error
 

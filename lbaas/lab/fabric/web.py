@@ -138,11 +138,11 @@ def _bind(endpoint: socket.socket, address: str | None, port: int) -> None:
     endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     endpoint.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     endpoint.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
-    if address is None:
-        where = "::"
-    else:
-        where = address if ":" in address else f"::ffff:{address}"
-    endpoint.bind((where, port))
+    endpoint.bind((_mapped(address) if address else "::", port))
+
+
+def _mapped(address: str) -> str:
+    return address if ":" in address else f"::ffff:{address}"
 
 
 def _plain(address: str | bytes) -> str:
