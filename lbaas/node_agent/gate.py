@@ -28,7 +28,9 @@ def _kept_back(
     state: ClusterState, failed: Failed, announced: frozenset[Address]
 ) -> Iterable[Address]:
     match failed.step:
-        case AddAddress(address=address) | AddVip(address=address):
+        case AddAddress(alias=alias):
+            return (alias.address,)
+        case AddVip(address=address):
             return (address,)
         case SetFlow(flow=flow):
             return (flow.vip,)

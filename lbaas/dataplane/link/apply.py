@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from lbaas.dataplane.link.desired import VIP_DEVICE, Kind
+from lbaas.dataplane.link.desired import Alias, Kind
 from lbaas.dataplane.link.observe import index_of
 from lbaas.dataplane.link.plan import (
     AddAddress,
@@ -49,21 +49,19 @@ def _apply(netlink: IPRoute, step: LinkStep) -> None:
             _add_device(netlink, name, step.kind)
         case RemoveDevice(name=name):
             netlink.link("del", index=_index(netlink, name))
-        case AddAddress(address=address):
-            netlink.addr(
-                "add",
-                index=_index(netlink, VIP_DEVICE),
-                address=str(address),
-                prefixlen=address.max_prefixlen,
-                flags=_IFA_F_NODAD if address.version == 6 else 0,
-            )
-        case RemoveAddress(address=address):
-            netlink.addr(
-                "delete",
-                index=_index(netlink, VIP_DEVICE),
-                address=str(address),
-                prefixlen=address.max_prefixlen,
-            )
+        case AddAddress(alias=alias):
+            flags = _IFA_F_NODAD if alias.address.version == 6 else 0
+            netlink.addr("add", flags=flags, **_address(netlink, alias))
+        case RemoveAddress(alias=alias):
+            netlink.addr("delete", **_address(netlink, alias))
+
+
+def _address(netlink: IPRoute, alias: Alias) -> dict[str, object]:
+    return {
+        "index": _index(netlink, alias.device),
+        "address": str(alias.address),
+        "prefixlen": alias.address.max_prefixlen,
+    }
 
 
 def _add_device(netlink: IPRoute, name: str, kind: Kind) -> None:

@@ -29,27 +29,52 @@ DEVICE_KINDS = {
 
 
 @dataclass(frozen=True)
+class Alias:
+    """An address held on one of our devices, as /32 or /128."""
+
+    device: str
+    address: Address
+
+    def __str__(self) -> str:
+        return f"{self.address} on {self.device}"
+
+
+@dataclass(frozen=True)
 class LinkTable:
-    """*devices* are present and up; *addresses* are on VIP_DEVICE, each as /32 or /128, and no others are."""
+    """Of our devices these and no others are present and up, and hold these addresses and no others."""
 
     devices: frozenset[str] = frozenset()
-    addresses: frozenset[Address] = frozenset()
+    aliases: frozenset[Alias] = frozenset()
 
 
 def node_links(state: ClusterState) -> LinkTable:
     """A node holds every VIP of its cluster, announced or not: a packet that comes is balanced."""
-    return LinkTable(frozenset({VIP_DEVICE}), frozenset(state.vips))
+    return LinkTable(
+        frozenset({VIP_DEVICE}), frozenset(Alias(VIP_DEVICE, vip) for vip in state.vips)
+    )
 
 
 def host_links(state: HostState) -> LinkTable:
-    """A host holds its VIPs, and a tunnel device for each family of the addresses it is a member with."""
+    """A host holds its VIPs on the device at which their packets leave the tunnel.
+
+    There and not on another device: rp_filter, also a loose one, drops what comes in on a device that has
+    no IPv4 address (net/ipv4/fib_frontend.c, __fib_validate_source).
+    """
+    devices = tunnel_devices(state.endpoints)
     return LinkTable(
-        frozenset({VIP_DEVICE, *tunnel_devices(state.endpoints)}), frozenset(state.vips)
+        devices,
+        frozenset(Alias(_tunnel_of(vip, devices), vip) for vip in state.vips if devices),
     )
 
 
 def tunnel_devices(endpoints: Iterable[Address]) -> frozenset[str]:
     """The devices at which packets to *endpoints* leave their tunnel."""
-    return frozenset(
-        TUNNEL4_DEVICE if endpoint.version == 4 else TUNNEL6_DEVICE for endpoint in endpoints
-    )
+    return frozenset(_TUNNELS[endpoint.version] for endpoint in endpoints)
+
+
+_TUNNELS = {4: TUNNEL4_DEVICE, 6: TUNNEL6_DEVICE}
+
+
+def _tunnel_of(vip: Address, devices: frozenset[str]) -> str:
+    own = _TUNNELS[vip.version]
+    return own if own in devices else min(devices)

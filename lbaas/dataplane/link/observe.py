@@ -1,11 +1,12 @@
 """Our devices and their addresses, as the kernel has them."""
 
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from lbaas.dataplane.link.desired import DEVICE_KINDS, VIP_DEVICE, LinkTable
+from lbaas.dataplane.link.desired import DEVICE_KINDS, Alias, LinkTable
 from lbaas.domain.addresses import Address
 from lbaas.errors import StepFailed
 
@@ -19,7 +20,9 @@ def observe(netlink: IPRoute) -> LinkTable:
     Raises StepFailed if a device of our name is of another kind: it is not ours to change.
     """
     devices = frozenset(name for name in DEVICE_KINDS if _is_up(netlink, name))
-    return LinkTable(devices, _addresses(netlink))
+    return LinkTable(
+        devices, frozenset(alias for name in DEVICE_KINDS for alias in _aliases(netlink, name))
+    )
 
 
 def mtu_towards(netlink: IPRoute, endpoint: Address) -> int | None:
@@ -54,12 +57,9 @@ def _is_up(netlink: IPRoute, name: str) -> bool:
     return bool(link["flags"] & _UP)
 
 
-def _addresses(netlink: IPRoute) -> frozenset[Address]:
-    index = index_of(netlink, VIP_DEVICE)
-    if index is None:
-        return frozenset()
-    return frozenset(
-        ip_address(message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS"))
-        for message in netlink.get_addr(index=index)
-        if message["scope"] != _LINK_SCOPE
-    )
+def _aliases(netlink: IPRoute, device: str) -> Iterator[Alias]:
+    index = index_of(netlink, device)
+    for message in netlink.get_addr(index=index) if index is not None else ():
+        if message["scope"] != _LINK_SCOPE:
+            address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+            yield Alias(device, ip_address(address))

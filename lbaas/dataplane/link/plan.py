@@ -1,11 +1,12 @@
 """Which devices and addresses to add and to remove."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from lbaas.dataplane.link.desired import DEVICE_KINDS, Kind, LinkTable
+from lbaas.dataplane.link.desired import DEVICE_KINDS, Alias, Kind, LinkTable
 from lbaas.dataplane.steps import Plan
-from lbaas.domain.addresses import Address, address_key
+from lbaas.domain.addresses import address_key
 
 
 @dataclass(frozen=True)
@@ -36,24 +37,24 @@ class RemoveDevice:
 
 @dataclass(frozen=True)
 class AddAddress:
-    """VIP_DEVICE holds the address."""
+    """The device holds the address."""
 
-    address: Address
+    alias: Alias
 
     @property
     def key(self) -> str:
-        return str(self.address)
+        return str(self.alias)
 
 
 @dataclass(frozen=True)
 class RemoveAddress:
-    """VIP_DEVICE does not hold the address."""
+    """The device does not hold the address."""
 
-    address: Address
+    alias: Alias
 
     @property
     def key(self) -> str:
-        return str(self.address)
+        return str(self.alias)
 
 
 LinkStep: TypeAlias = AddDevice | RemoveDevice | AddAddress | RemoveAddress
@@ -61,11 +62,17 @@ LinkStep: TypeAlias = AddDevice | RemoveDevice | AddAddress | RemoveAddress
 
 def plan(observed: LinkTable, desired: LinkTable) -> Plan[LinkStep]:
     """Devices before addresses, addresses gone before devices."""
-    devices = sorted(desired.devices - observed.devices)
-    gone = sorted(observed.devices - desired.devices)
-    added = sorted(desired.addresses - observed.addresses, key=address_key)
-    removed = sorted(observed.addresses - desired.addresses, key=address_key)
     return Plan(
-        establish=(*map(AddDevice, devices), *map(AddAddress, added)),
-        withdraw=(*map(RemoveAddress, removed), *map(RemoveDevice, gone)),
+        establish=(
+            *map(AddDevice, sorted(desired.devices - observed.devices)),
+            *map(AddAddress, _ordered(desired.aliases - observed.aliases)),
+        ),
+        withdraw=(
+            *map(RemoveAddress, _ordered(observed.aliases - desired.aliases)),
+            *map(RemoveDevice, sorted(observed.devices - desired.devices)),
+        ),
     )
+
+
+def _ordered(aliases: Iterable[Alias]) -> list[Alias]:
+    return sorted(aliases, key=lambda alias: (alias.device, address_key(alias.address)))

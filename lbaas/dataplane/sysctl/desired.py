@@ -34,6 +34,7 @@ HOST: Mapping[str, str] = {
 def tunnel_sysctls(devices: Iterable[str]) -> SysctlTable:
     """What the devices need at which IPv4 packets leave the tunnel; others keep what they have.
 
-    Strict rp_filter (1) drops every packet, since the client is not reached through the tunnel: 2 is loose.
+    Strict rp_filter (1) drops every packet, since the client is not reached through the tunnel: 2 is loose,
+    and lets packets in as long as the device has an address.
     """
     return {f"net.ipv4.conf.{device}.rp_filter": "2" for device in devices}
