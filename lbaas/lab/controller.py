@@ -12,16 +12,20 @@ from typing import Self
 
 from lbaas.lab.bird_config import node_config, router_config
 from lbaas.lab.handles import Capture, Flows, Load, Process
-from lbaas.lab.house import House, start
+from lbaas.lab.house import start
 from lbaas.lab.kernel.cache import Progress, silent
 from lbaas.lab.meeting import Meeting, meet
 from lbaas.lab.messages import (
     AskUdp,
     Build,
     Completed,
+    Describe,
+    Description,
     Fetch,
     Fetched,
+    ListProcesses,
     PowerOff,
+    ProcessRow,
     ReadClock,
     Run,
     ServeWeb,
@@ -43,14 +47,14 @@ class Lab:
     """
 
     def __init__(
-        self, topology: Topology, share: Path, meeting: Meeting, house: House, remote: Remote
+        self, topology: Topology, share: Path, machines: Path, remote: Remote, undo: ExitStack
     ) -> None:
         self.topology = topology
         self.share = share
+        self.remote = remote
         self.birds: dict[str, Process] = {}
-        self._meeting = meeting
-        self._house = house
-        self._remote = remote
+        self._machines = machines
+        self._undo = undo
         self._numbers = itertools.count(1)
 
     @classmethod
@@ -73,11 +77,22 @@ class Lab:
             house = start(share, meeting, progress)
             undo.callback(house.close)
             remote = Remote(house.welcome(meeting.control))
+            undo.callback(remote.close)
             progress("building the topology")
-            lab = cls(topology or Topology(), share, meeting, house, remote)
+            lab = cls(topology or Topology(), share, house.machines, remote, undo)
             lab._furnish()
-            undo.pop_all()
+            lab._undo = undo.pop_all()
         return lab
+
+    @classmethod
+    def attach(cls, connection: socket.socket) -> Self:
+        """A lab that another process holds, over its control socket. Closing it leaves that running."""
+        remote = Remote(connection)
+        description = remote.ask(Describe())
+        undo = ExitStack()
+        undo.callback(remote.close)
+        share, machines = Path(description.share), Path(description.machines)
+        return cls(description.topology, share, machines, remote, undo)
 
     def __enter__(self) -> Self:
         return self
@@ -92,23 +107,15 @@ class Lab:
 
     def close(self) -> None:
         """No process, namespace or file of the lab is left."""
-        self._remote.close()
-        self._house.close()
-        self._meeting.close()
-        shutil.rmtree(self.share, ignore_errors=True)
-
-    @property
-    def api_listener(self) -> socket.socket:
-        """Listens on 10.255.0.1:8080 of the management segment; for a server on this side."""
-        return self._meeting.api
+        self._undo.close()
 
     def clock(self) -> float:
         """Seconds of the clock that stamps all that the lab measures."""
-        return self._remote.ask(ReadClock()).at_s
+        return self.remote.ask(ReadClock()).at_s
 
     def directory(self, machine: str) -> Path:
         """A directory of the machine's own, as a path in the lab: the host need not see it."""
-        return self._house.machines / machine
+        return self._machines / machine
 
     def bird_socket(self, machine: str) -> Path:
         """The control socket of the machine's BIRD, a path in the lab."""
@@ -135,7 +142,7 @@ class Lab:
             stdin=stdin,
             timeout_s=timeout_s,
         )
-        return self._remote.ask(request, timeout_s + GRACE_S)
+        return self.remote.ask(request, timeout_s + GRACE_S)
 
     def spawn(
         self,
@@ -148,20 +155,40 @@ class Lab:
         """*argv* runs in *namespace* until it ends, is killed, or the lab is closed."""
         name = name or Path(argv[0]).name
         log = self.share / f"{namespace}-{name}-{next(self._numbers)}.log"
-        request = Spawn(namespace=namespace, argv=tuple(argv), env=dict(env or {}), log=str(log))
-        return Process(name, namespace, self._remote.ask(request).pid, log, self._remote)
+        request = Spawn(
+            namespace=namespace, name=name, argv=tuple(argv), env=dict(env or {}), log=str(log)
+        )
+        return Process(name, namespace, self.remote.ask(request).pid, log, self.remote)
+
+    def spawned(self, namespace: str) -> tuple[Process, ...]:
+        """Every process that was started in *namespace*, in that order."""
+        return tuple(
+            Process(row.name, row.namespace, row.pid, Path(row.log), self.remote)
+            for row in self.processes()
+            if row.namespace == namespace
+        )
+
+    def describe(self) -> Description:
+        """What another terminal has to know."""
+        return Description(
+            topology=self.topology, share=str(self.share), machines=str(self._machines)
+        )
+
+    def processes(self) -> tuple[ProcessRow, ...]:
+        """Every process that was started, in that order."""
+        return self.remote.ask(ListProcesses()).processes
 
     def link(self, machine: str, interface: str, *, up: bool) -> None:
         """The cable is plugged in, or pulled: the machine keeps its addresses but has no carrier."""
-        self._remote.ask(SetCable(namespace=machine, interface=interface, plugged=up))
+        self.remote.ask(SetCable(namespace=machine, interface=interface, plugged=up))
 
     def loss(self, machine: str, interface: str, percent: float) -> None:
         """The cable silently loses *percent* of its packets, both ways. 0 mends it."""
-        self._remote.ask(SetLoss(namespace=machine, interface=interface, percent=percent))
+        self.remote.ask(SetLoss(namespace=machine, interface=interface, percent=percent))
 
     def kill_node(self, machine: str) -> None:
         """As if its power had gone: no carrier, no process left. The router is told nothing."""
-        self._remote.ask(PowerOff(namespace=machine))
+        self.remote.ask(PowerOff(namespace=machine))
 
     def revive_node(self, machine: str) -> None:
         """Its cables are plugged in and its BIRD runs again; agents are their owner's to start."""
@@ -171,12 +198,12 @@ class Lab:
 
     def capture(self, namespace: str, interface: str) -> Capture:
         """A recording of what passes *interface* (``any``: every one of *namespace*) has begun."""
-        started = self._remote.ask(StartCapture(namespace=namespace, interface=interface))
-        return Capture(started.number, self._remote)
+        started = self.remote.ask(StartCapture(namespace=namespace, interface=interface))
+        return Capture(started.number, self.remote)
 
     def web(self, machine: str, port: int, address: str | None = None) -> None:
         """*machine* answers HTTP, lines and datagrams on *port*, also at addresses it gets later."""
-        self._remote.ask(ServeWeb(namespace=machine, port=port, address=address))
+        self.remote.ask(ServeWeb(namespace=machine, port=port, address=address))
 
     def fetch(
         self,
@@ -199,7 +226,7 @@ class Lab:
             upload=upload,
             timeout_s=timeout_s,
         )
-        return self._remote.ask(request, timeout_s + GRACE_S)
+        return self.remote.ask(request, timeout_s + GRACE_S)
 
     def udp(
         self, client: str, address: str, port: int, *, source_port: int = 0, timeout_s: float = 5
@@ -212,7 +239,7 @@ class Lab:
             source_port=source_port,
             timeout_s=timeout_s,
         )
-        return self._remote.ask(request, timeout_s + GRACE_S)
+        return self.remote.ask(request, timeout_s + GRACE_S)
 
     def load(
         self, client: str, address: str, port: int, *, every_ms: float = 50, timeout_s: float = 2
@@ -221,7 +248,7 @@ class Lab:
         request = StartLoad(
             namespace=client, address=address, port=port, every_ms=every_ms, timeout_s=timeout_s
         )
-        return Load(self._remote.ask(request).number, timeout_s, self._remote)
+        return Load(self.remote.ask(request).number, timeout_s, self.remote)
 
     def flows(
         self, client: str, address: str, port: int, count: int, *, every_ms: float = 50
@@ -230,10 +257,10 @@ class Lab:
         request = StartFlows(
             namespace=client, address=address, port=port, count=count, every_ms=every_ms
         )
-        return Flows(self._remote.ask(request).number, self._remote)
+        return Flows(self.remote.ask(request).number, self.remote)
 
     def _furnish(self) -> None:
-        self._remote.ask(Build(topology=self.topology))
+        self.remote.ask(Build(topology=self.topology))
         machines = [ROUTER, *(machine.name for machine in self.topology.machines)]
         directories = [str(self.directory(machine)) for machine in machines]
         self.run(ROUTER, ["mkdir", "-p", *directories])

@@ -91,6 +91,7 @@ class Spawn(Request[Spawned]):
 
     answer = Spawned
     namespace: str
+    name: str
     argv: tuple[str, ...]
     env: dict[str, str] = {}
     log: str
@@ -116,6 +117,28 @@ class Await(Request[Ended]):
     answer = Ended
     pid: int
     timeout_s: float
+
+
+class ProcessRow(Message):
+    """One process that Spawn started. *status* is None while it runs."""
+
+    pid: int
+    namespace: str
+    name: str
+    log: str
+    status: int | None
+
+
+class ProcessTable(Message):
+    """Every process that was ever started, in that order."""
+
+    processes: tuple[ProcessRow, ...]
+
+
+class ListProcesses(Request[ProcessTable]):
+    """What was started, and what of it still runs."""
+
+    answer = ProcessTable
 
 
 class SetCable(Request[Done]):
@@ -334,12 +357,35 @@ class ReadFlows(Request[FlowRecord]):
     stop: bool = False
 
 
+class Description(Message):
+    """What one has to know to use a running lab from another terminal. Paths are the host's."""
+
+    topology: Topology
+    share: str
+    machines: str
+    api_url: str = ""
+    admin_token_file: str = ""
+    tenant_token_file: str = ""
+
+
+class Describe(Request[Description]):
+    """Which lab is this? For the process that holds it, not for the fabric."""
+
+    answer = Description
+
+
+class TearDown(Request[Done]):
+    """End the lab. For the process that holds it, not for the fabric."""
+
+    answer = Done
+
+
 REQUESTS: dict[str, type[Request[Any]]] = {
     request.__name__: request
     for request in (
-        *(Build, ReadClock, Run, Spawn, Signal, Await, SetCable, SetLoss, PowerOff),
+        *(Build, ReadClock, Run, Spawn, Signal, Await, ListProcesses, SetCable, SetLoss, PowerOff),
         *(StartCapture, StopCapture, ServeWeb, Fetch, AskUdp, StartLoad, StopLoad),
-        *(StartFlows, ReadFlows),
+        *(StartFlows, ReadFlows, Describe, TearDown),
     )
 }
 

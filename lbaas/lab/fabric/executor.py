@@ -27,9 +27,11 @@ from lbaas.lab.messages import (
     Handle,
     Hello,
     Instant,
+    ListProcesses,
     LoadRecord,
     Message,
     PowerOff,
+    ProcessTable,
     ReadClock,
     ReadFlows,
     Request,
@@ -69,6 +71,7 @@ class Executor:
             Spawn: self._spawn,
             Signal: self._signal,
             Await: self._await,
+            ListProcesses: self._list_processes,
             SetCable: self._set_cable,
             SetLoss: self._set_loss,
             PowerOff: self._power_off,
@@ -85,7 +88,10 @@ class Executor:
 
     async def do(self, request: Request[Any]) -> Message:
         """The request is done; its answer. Raises LabError or OSError if it could not be."""
-        return await self._deeds[type(request)](request)
+        deed = self._deeds.get(type(request))
+        if deed is None:
+            raise LabError(f"{type(request).__name__} is not for the fabric")
+        return await deed(request)
 
     async def _build(self, request: Build) -> Done:
         await asyncio.to_thread(self._network.build, request.topology)
@@ -101,10 +107,8 @@ class Executor:
         )
 
     async def _spawn(self, request: Spawn) -> Spawned:
-        name, namespace = request.namespace, self._network[request.namespace]
-        pid = await asyncio.to_thread(
-            self._processes.spawn, name, namespace, request.argv, request.env, request.log
-        )
+        namespace = self._network[request.namespace]
+        pid = await asyncio.to_thread(self._processes.spawn, namespace, request)
         return Spawned(pid=pid)
 
     async def _signal(self, request: Signal) -> Done:
@@ -113,6 +117,9 @@ class Executor:
 
     async def _await(self, request: Await) -> Ended:
         return Ended(status=await self._processes.ended(request.pid, request.timeout_s))
+
+    async def _list_processes(self, _: ListProcesses) -> ProcessTable:
+        return ProcessTable(processes=self._processes.table())
 
     async def _set_cable(self, request: SetCable) -> Done:
         await asyncio.to_thread(
@@ -187,6 +194,7 @@ async def _answer(executor: Executor, line: bytes, writer: asyncio.StreamWriter)
     number, request = decode_request(line)
     try:
         writer.write(encode_answer(number, await executor.do(request)))
-    except (LabError, OSError) as error:
-        writer.write(encode_error(number, str(error)))
+    except Exception as error:  # noqa: BLE001 - the top of the loop; whoever asked is told
+        said = str(error) if isinstance(error, LabError | OSError) else repr(error)
+        writer.write(encode_error(number, said))
     await writer.drain()

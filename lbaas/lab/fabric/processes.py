@@ -6,12 +6,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from lbaas.errors import LabError
 from lbaas.lab.fabric.namespaces import Namespace
-from lbaas.lab.messages import Completed
+from lbaas.lab.messages import Completed, ProcessRow, Spawn
 
 TIMED_OUT = 124  # as timeout(1) says it
 
@@ -23,21 +24,34 @@ ENVIRONMENT = {
 }
 
 
+@dataclass(frozen=True)
+class _Spawned:
+    process: subprocess.Popen[bytes]
+    request: Spawn
+
+    def row(self) -> ProcessRow:
+        return ProcessRow(
+            pid=self.process.pid,
+            namespace=self.request.namespace,
+            name=self.request.name,
+            log=self.request.log,
+            status=self.process.poll(),
+        )
+
+
 class Processes:
-    """What runs in the lab, by pid, and in which namespace."""
+    """What was started in the lab, by pid."""
 
     def __init__(self) -> None:
-        self._running: dict[int, subprocess.Popen[bytes]] = {}
-        self._namespace_of: dict[int, str] = {}
+        self._spawned: dict[int, _Spawned] = {}
 
-    def spawn(
-        self, name: str, namespace: Namespace, argv: Sequence[str], env: Mapping[str, str], log: str
-    ) -> int:
-        """*argv* runs in *namespace* as leader of a process group; its output is appended to *log*."""
-        with Path(log).open("ab") as output, namespace.inside():
-            process = _start(argv, env, subprocess.DEVNULL, output, subprocess.STDOUT)
-        self._running[process.pid] = process
-        self._namespace_of[process.pid] = name
+    def spawn(self, namespace: Namespace, request: Spawn) -> int:
+        """It runs in *namespace* as leader of a process group; its output is appended to its log."""
+        with Path(request.log).open("ab") as output, namespace.inside():
+            process = _start(
+                request.argv, request.env, subprocess.DEVNULL, output, subprocess.STDOUT
+            )
+        self._spawned[process.pid] = _Spawned(process, request)
         return process.pid
 
     def signal(self, pid: int, number: int) -> None:
@@ -47,9 +61,13 @@ class Processes:
 
     def kill_all(self, name: str) -> None:
         """Nothing that was spawned in *name* runs any more."""
-        for pid, namespace in self._namespace_of.items():
-            if namespace == name:
+        for pid, spawned in self._spawned.items():
+            if spawned.request.namespace == name:
                 self.signal(pid, signal.SIGKILL)
+
+    def table(self) -> tuple[ProcessRow, ...]:
+        """Every process that was started, in that order."""
+        return tuple(spawned.row() for spawned in self._spawned.values())
 
     async def ended(self, pid: int, timeout_s: float) -> int | None:
         """The exit status; None if *timeout_s* was not enough."""
@@ -63,7 +81,7 @@ class Processes:
 
     def _process(self, pid: int) -> subprocess.Popen[bytes]:
         try:
-            return self._running[pid]
+            return self._spawned[pid].process
         except KeyError:
             raise LabError(f"the lab started no process {pid}") from None
 
