@@ -1,0 +1,77 @@
+"""What an agent counts, reports and waits for."""
+
+from uuid import UUID
+
+import pytest
+
+from lbaas.agent.loop import Ledger, Pauses
+from lbaas.agent.rounds import Failed, Round
+from lbaas.client.agent import Fetched
+from lbaas.errors import StepFailed
+
+FIRST = Fetched(UUID(int=1), 7, "sha-256=first", b"{}")
+SECOND = Fetched(UUID(int=1), 8, "sha-256=second", b"{}")
+BROKEN = Failed(None, StepFailed("ipvs", "observe", "*", "no IPVS"))
+
+
+def test_pauses_double_up_to_fifteen_seconds_and_start_over() -> None:
+    pauses = Pauses()
+    assert [pauses.next(0.5) for _ in range(7)] == [0.5, 1, 2, 4, 8, 15, 15]
+    pauses.reset()
+    assert pauses.next(0.5) == 0.5
+
+
+@pytest.mark.parametrize(("spread", "pause_s"), [(0.0, 0.25), (0.999, 0.7495)])
+def test_a_pause_is_spread_by_half(spread: float, pause_s: float) -> None:
+    assert Pauses().next(spread) == pytest.approx(pause_s)
+
+
+def test_the_first_round_is_reported_with_its_changes() -> None:
+    report = Ledger().enter(FIRST, Round(changes=3), now_s=0)
+    assert report is not None
+    assert (report.sequence, report.revision, report.digest) == (1, 7, "sha-256=first")
+    assert (report.changes, report.repaired, report.failures) == (3, 0, ())
+
+
+def test_a_round_without_news_is_reported_only_as_a_sign_of_life() -> None:
+    ledger = Ledger()
+    ledger.enter(FIRST, Round(changes=3), now_s=0)
+    assert ledger.enter(FIRST, Round(), now_s=29) is None
+    report = ledger.enter(FIRST, Round(), now_s=30)
+    assert report is not None
+    assert report.changes == 3
+
+
+def test_changes_under_an_unchanged_state_are_repairs() -> None:
+    ledger = Ledger()
+    ledger.enter(FIRST, Round(changes=3), now_s=0)
+    report = ledger.enter(FIRST, Round(changes=2), now_s=1)
+    assert report is not None
+    assert (report.changes, report.repaired) == (5, 2)
+
+
+def test_finishing_what_had_failed_is_no_repair() -> None:
+    ledger = Ledger()
+    ledger.enter(FIRST, Round(changes=3, failures=[BROKEN]), now_s=0)
+    report = ledger.enter(FIRST, Round(changes=2), now_s=1)
+    assert report is not None
+    assert (report.changes, report.repaired) == (5, 0)
+
+
+def test_a_new_state_is_no_repair_and_has_the_next_number() -> None:
+    ledger = Ledger()
+    ledger.enter(FIRST, Round(), now_s=0)
+    report = ledger.enter(SECOND, Round(changes=1), now_s=1)
+    assert report is not None
+    assert (report.sequence, report.revision, report.repaired) == (2, 8, 0)
+
+
+def test_failures_are_reported_with_their_cause_and_so_is_their_end() -> None:
+    ledger = Ledger()
+    report = ledger.enter(FIRST, Round(failures=[BROKEN]), now_s=0)
+    assert report is not None
+    assert [(each.subsystem, each.cause) for each in report.failures] == [("ipvs", "no IPVS")]
+    assert ledger.enter(FIRST, Round(failures=[BROKEN]), now_s=1) is None
+    mended = ledger.enter(FIRST, Round(), now_s=2)
+    assert mended is not None
+    assert mended.failures == ()

@@ -1,0 +1,11 @@
+"""Only the newest value is handed over."""
+
+from lbaas.agent.newest import Newest
+
+
+def test_older_values_are_dropped() -> None:
+    newest: Newest[int] = Newest()
+    for value in (1, 2, 3):
+        newest.put(value)
+    assert newest.take(timeout_s=0) == 3
+    assert newest.take(timeout_s=0) is None

@@ -1,0 +1,77 @@
+"""What the include file says. The goldens are fed to the real BIRD in tests/integration/programs."""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from uuid import UUID
+
+import pytest
+
+from lbaas.dataplane.bird.desired import Announcement, announcement, render
+from lbaas.domain.addresses import Prefix
+from lbaas.domain.terms import NodeAdminState
+from lbaas.errors import BadState
+from lbaas.wire.state import ClusterState, MarkRange, NodeSettings, Peer
+from tests.golden_files import assert_golden
+
+ROUTER4 = Peer(
+    name="tor-a",
+    address=IPv4Address("10.0.10.1"),
+    as_number=65000,
+    password=None,
+    bfd=True,
+    multihop=False,
+)
+ROUTER6 = Peer(
+    name="tor-a-v6",
+    address=IPv6Address("fd00:10::1"),
+    as_number=4200000000,
+    password="s3cret, with blanks",
+    bfd=False,
+    multihop=True,
+)
+PREFIXES: frozenset[Prefix] = frozenset(
+    {
+        IPv4Network("198.51.100.7/32"),
+        IPv4Network("198.51.100.10/32"),
+        IPv6Network("2001:db8:100::1/128"),
+    }
+)
+
+
+def test_a_cluster_with_two_peers() -> None:
+    assert_golden("bird-two-peers.conf", render(Announcement(65001, (ROUTER4, ROUTER6), PREFIXES)))
+
+
+def test_nothing_to_announce_and_nobody_to_tell() -> None:
+    assert_golden("bird-empty.conf", render(Announcement(65001, (), frozenset())))
+
+
+def test_equal_sets_give_equal_text() -> None:
+    backwards = frozenset(sorted(PREFIXES, key=str, reverse=True))
+    assert render(Announcement(1, (), PREFIXES)) == render(Announcement(1, (), backwards))
+
+
+@pytest.mark.parametrize("password", ['with"quote', "with\nline"])
+def test_a_password_that_would_break_out_of_its_quotes_is_refused(password: str) -> None:
+    peer = ROUTER4.model_copy(update={"password": password})
+    with pytest.raises(BadState, match="tor-a"):
+        render(Announcement(65001, (peer,), frozenset()))
+
+
+@pytest.mark.parametrize("admin_state", [NodeAdminState.DRAINED, NodeAdminState.MAINTENANCE])
+def test_a_node_that_is_not_active_keeps_its_sessions_and_announces_nothing(
+    admin_state: NodeAdminState,
+) -> None:
+    settings = NodeSettings(name="lb1", admin_state=admin_state)
+    state = ClusterState(
+        cluster=UUID(int=1),
+        revision=1,
+        as_number=65001,
+        marks=MarkRange(first=1, last=9),
+        nodes={UUID(int=2): settings},
+        peers=(ROUTER4,),
+        vips=(IPv4Address("198.51.100.7"),),
+        announced=(IPv4Network("198.51.100.7/32"),),
+        services=(),
+        flows=(),
+    )
+    assert announcement(state, settings) == Announcement(65001, (ROUTER4,), frozenset())

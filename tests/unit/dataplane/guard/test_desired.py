@@ -1,0 +1,34 @@
+"""The host's table. The golden is fed to the real nft in tests/integration/programs."""
+
+from ipaddress import IPv4Address, IPv6Address
+from uuid import UUID
+
+from lbaas.dataplane.guard.apply import transaction
+from lbaas.dataplane.guard.desired import declaration, guard
+from lbaas.dataplane.guard.plan import ReplaceTable, plan
+from lbaas.wire.state import HostState
+from tests.golden_files import assert_golden
+
+STATE = HostState(
+    host=UUID(int=1),
+    revision=1,
+    endpoints=(IPv4Address("10.0.20.11"), IPv6Address("fd00:20::11")),
+    vips=(IPv4Address("198.51.100.1"), IPv6Address("2001:db8:100::1")),
+    nodes=(IPv4Address("10.0.10.12"), IPv4Address("10.0.10.11"), IPv6Address("fd00:10::11")),
+)
+EMPTY = HostState(host=UUID(int=1), revision=1, endpoints=(), vips=(), nodes=())
+
+
+def test_a_dual_stack_host() -> None:
+    text = declaration(guard(STATE, {4: 1500, 6: 9000}))
+    assert_golden("guard-dual-stack.nft", transaction(text))
+
+
+def test_a_host_of_no_vip_lets_nobody_in() -> None:
+    assert_golden("guard-empty.nft", transaction(declaration(guard(EMPTY, {}))))
+
+
+def test_a_listing_that_differs_is_replaced_whole_and_one_that_does_not_is_left() -> None:
+    assert plan("as wanted", "as wanted", "text").establish == ()
+    assert plan("drifted", "as wanted", "text").establish == (ReplaceTable("text"),)
+    assert plan(None, "as wanted", "text").establish == (ReplaceTable("text"),)

@@ -1,0 +1,48 @@
+"""The text that nftables gets. The golden is fed to the real nft in tests/integration/programs."""
+
+from ipaddress import IPv4Address, IPv6Address
+
+from lbaas.dataplane.marks.desired import FlowKey, FlowMark, MarkTable, declaration
+from lbaas.dataplane.marks.plan import (
+    AddVip,
+    MarkStep,
+    RemoveFlow,
+    RemoveVip,
+    ReplaceTable,
+    SetFlow,
+)
+from lbaas.dataplane.marks.render import transaction
+from lbaas.wire.state import MarkRange
+from tests.golden_files import assert_golden
+
+DECLARATION = declaration(MarkRange(first=0x10000000, last=0x1000FFFF))
+V4, V6 = IPv4Address("198.51.100.1"), IPv6Address("2001:db8:100::1")
+WEB = FlowKey(V4, 6, 80, 80)
+RANGE = FlowKey(V6, 17, 8000, 8999)
+
+
+def mark(value: int) -> FlowMark:
+    return FlowMark(value, value)
+
+
+def test_a_whole_table() -> None:
+    content = MarkTable(
+        "rules",
+        frozenset({V4}),
+        {
+            WEB: mark(0x10000000),
+            RANGE: mark(0x10000001),
+            FlowKey(V4, 132, 1, 65535): mark(0x10000002),
+        },
+    )
+    assert_golden("marks-table.nft", transaction([ReplaceTable(content)], DECLARATION))
+
+
+def test_elements_come_and_go() -> None:
+    steps: list[MarkStep] = [
+        AddVip(V6),
+        SetFlow(RANGE, mark(0x10000003), ((RANGE, mark(0x10000001)),)),
+        RemoveFlow(WEB, FlowMark(0x10000000, None)),
+        RemoveVip(V4),
+    ]
+    assert_golden("marks-elements.nft", transaction(steps, DECLARATION))
