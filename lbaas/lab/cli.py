@@ -45,7 +45,7 @@ def check() -> None:
     if where is Place.HOST:
         console.print("A lab would run in namespaces of this machine's own kernel.")
     else:
-        console.print(f"A lab would run in a User-Mode Linux guest: {_why_guest()}.")
+        console.print(f"A lab would run in a User-Mode Linux guest: {_why_guest()}.", soft_wrap=True)
     raise typer.Exit(1 if lacking else 0)
 
 
@@ -213,7 +213,9 @@ def _why_guest() -> str:
     if os.geteuid():
         return "you are not root"
     lacks = machine.kernel_lacks()
-    return f"this kernel lacks {', '.join(lacks)}" if lacks else f"{machine.PLACE_VARIABLE} says so"
+    if not lacks:
+        return f"{machine.PLACE_VARIABLE} says so"
+    return f"this kernel has no module {lacks[0]}, and {len(lacks) - 1} others are not to be found"
 
 
 def _greet(description: Description) -> None:

@@ -13,8 +13,8 @@ from lbaas.lab.kernel.cache import STOCK, cached
 
 # What the data path and the lab load, wherever it runs.
 DATA_PATH_MODULES = (
-    *("nf_tables", "nf_reject_ipv4", "nf_reject_ipv6", "nft_reject"),
     *("ip_vs", "ip_vs_mh", "ip_vs_sh", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc"),
+    *("nf_tables", "nf_reject_ipv4", "nf_reject_ipv6", "nft_reject"),
     *("ipip", "ip6_tunnel", "fou", "fou6", "veth", "dummy", "bridge", "sch_netem"),
 )
 

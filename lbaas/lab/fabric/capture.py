@@ -42,10 +42,13 @@ class Capture:
         with namespace.inside():
             # SOCK_DGRAM: without the link layer's header, which tunnel devices don't have
             self._socket = socket.socket(
-                socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0
+                socket.AF_PACKET,
+                socket.SOCK_DGRAM | socket.SOCK_NONBLOCK,
+                socket.htons(ETH_P_ALL) if interface == "any" else 0,
             )
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
-        self._socket.bind(("" if interface == "any" else interface, ETH_P_ALL))
+        if interface != "any":
+            self._socket.bind((interface, ETH_P_ALL))
         asyncio.get_running_loop().add_reader(self._socket, self._read)
 
     def stop(self, pcap: str | None) -> Captured:
