@@ -1,0 +1,1 @@
+"""HTTP: routes, authentication, problems. What is done stands in the services."""

@@ -7,6 +7,7 @@ Outputs have no defaults: every field is always there.
 from collections.abc import Sequence
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from itertools import pairwise
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
@@ -77,7 +78,9 @@ Mark = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFFFF)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Weight = Annotated[int, Field(strict=True, ge=0, le=MAX_WEIGHT)]
 Password = Annotated[str, Field(pattern=r"^[!-~]{1,80}$", examples=["a-shared-secret"])]
-Addresses = Annotated[tuple[Address, ...], Field(min_length=1, max_length=64), AfterValidator(_distinct)]
+Addresses = Annotated[
+    tuple[Address, ...], Field(min_length=1, max_length=64), AfterValidator(_distinct)
+]
 Prefixes = Annotated[tuple[Prefix, ...], Field(max_length=1000), AfterValidator(_distinct)]
 
 
@@ -160,7 +163,9 @@ class Tenant(Resource):
 class TokenCreate(Input):
     name: Name
     role: Role
-    tenant_id: UUID | None = Field(default=None, description="For member and reader, and only for them.")
+    tenant_id: UUID | None = Field(
+        default=None, description="For member and reader, and only for them."
+    )
     node_id: UUID | None = Field(default=None, description="For node, and only for it.")
     host_id: UUID | None = Field(default=None, description="For host, and only for it.")
     expires_at: AwareDatetime | None = None
@@ -288,7 +293,9 @@ class AddressPoolCreate(Input):
     name: Name
     cluster_id: UUID
     prefix: Prefix
-    reserved: Prefixes = Field(default=(), description="Parts of the prefix that are never given out.")
+    reserved: Prefixes = Field(
+        default=(), description="Parts of the prefix that are never given out."
+    )
     tenant_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)] | None = Field(
         default=None, description="Who may have addresses of it; everybody if null."
     )
@@ -344,7 +351,7 @@ class PortsInput(Input):
 
 def _disjoint(ports: tuple[PortsInput, ...]) -> tuple[PortsInput, ...]:
     ordered = sorted(ports, key=lambda span: span.first)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if after.first <= (before.last or before.first):
             raise PydanticCustomError("port_overlap", "two of the ranges overlap")
     return ports
@@ -440,7 +447,9 @@ class InlineListener(Input):
     def _one_pool(self) -> Self:
         if (self.pool is None) == (self.pool_id is None):
             raise PydanticCustomError(
-                "one_pool", "say either pool, to make one, or pool_id, to use one", {"field": "pool"}
+                "one_pool",
+                "say either pool, to make one, or pool_id, to use one",
+                {"field": "pool"},
             )
         return self
 

@@ -1,0 +1,65 @@
+"""The ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+import lbaas
+from lbaas.api import problems
+from lbaas.api.middleware import Edge
+from lbaas.api.routers import addresses, agent, clusters, health, pools, tenants, vips
+from lbaas.services.runtime import Runtime
+
+
+def create_app(runtime: Runtime | None = None) -> FastAPI:
+    """The API over *runtime*; without one it can only describe itself."""
+    app = FastAPI(
+        title="lbaas",
+        version=lbaas.__version__,
+        description=lbaas.__doc__,
+        generate_unique_id_function=_operation_id,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+    )
+    app.state.runtime = runtime
+    v1 = APIRouter(prefix="/v1")
+    for module in (tenants, clusters, addresses, vips, pools, agent):
+        v1.include_router(module.router)
+    app.include_router(v1)
+    app.include_router(health.router)
+    app.add_middleware(Edge)
+    problems.install(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    runtime: Runtime | None = app.state.runtime
+    if runtime is None:
+        yield
+        return
+    async with runtime.running():
+        yield
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's description, and the schema of the problems that :func:`problems.responses` refers to."""
+    if app.openapi_schema is None:
+        described = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        schemas = described["components"]["schemas"]
+        problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs"))
+        schemas["Problem"] = problem
+        app.openapi_schema = described
+    return app.openapi_schema

@@ -1,0 +1,208 @@
+"""RFC 9457: the one place where errors become HTTP answers.
+
+Each class of :mod:`lbaas.errors` that is a refusal has a row here; its ``type`` is ``/errors/`` and the
+class's name in kebab case, so it never changes by accident.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
+
+from lbaas import errors
+
+MEDIA_TYPE = "application/problem+json"
+RETRYABLE = frozenset(
+    {"40001", "40P01", "55P03", "57014"}
+)  # serialisation, deadlock, lock, timeout
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one class of error looks to a client."""
+
+    status: HTTPStatus
+    title: str
+
+
+KINDS: Mapping[type[errors.Refused], Kind] = {
+    errors.Invalid: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "A field's value can't be accepted"),
+    errors.Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "No token, or one that does not hold"),
+    errors.Forbidden: Kind(HTTPStatus.FORBIDDEN, "The token's role may not do this"),
+    errors.NotFound: Kind(HTTPStatus.NOT_FOUND, "No such object"),
+    errors.Conflict: Kind(HTTPStatus.CONFLICT, "The present state forbids it"),
+    errors.InUse: Kind(HTTPStatus.CONFLICT, "Others use the object"),
+    errors.NameTaken: Kind(HTTPStatus.CONFLICT, "The name is taken"),
+    errors.AddressTaken: Kind(HTTPStatus.CONFLICT, "The address is taken"),
+    errors.PortsOverlap: Kind(HTTPStatus.CONFLICT, "Another listener has the ports"),
+    errors.PoolExhausted: Kind(HTTPStatus.CONFLICT, "No address is free"),
+    errors.MarksExhausted: Kind(HTTPStatus.CONFLICT, "No fwmark is free"),
+}
+
+
+class ProblemField(BaseModel):
+    """One thing that is wrong: in the body at *pointer* (RFC 6901), or a *parameter* by name."""
+
+    pointer: str | None = None
+    parameter: str | None = None
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. Some types have further members, like ``used_by``."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["/errors/not-found"])
+    title: str
+    status: int
+    detail: str
+    problems: list[ProblemField] | None = None
+
+
+def uri(kind: type[Exception]) -> str:
+    """``/errors/pool-exhausted`` for PoolExhausted."""
+    return "/errors/" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error answers that an operation declares."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def answer(
+    status: int,
+    type_uri: str,
+    title: str,
+    detail: str,
+    *,
+    problems: Sequence[Mapping[str, str]] = (),
+    extra: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The problem as a response."""
+    body = {"type": type_uri, "title": title, "status": status, "detail": detail, **(extra or {})}
+    if problems:
+        body["problems"] = list(problems)
+    return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Every error of *app* is a problem."""
+    app.exception_handler(errors.Refused)(_refused)
+    app.exception_handler(errors.ServerUnavailable)(_unready)
+    app.exception_handler(RequestValidationError)(_malformed)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(DBAPIError)(_database)
+    app.exception_handler(OSError)(_unreachable)
+
+
+def _refused(_request: Request, error: errors.Refused) -> JSONResponse:
+    kind = KINDS[type(error)]
+    problems = [{"pointer": bad.pointer, "detail": bad.detail} for bad in error.problems]
+    headers = {}
+    if kind.status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return answer(
+        kind.status,
+        uri(type(error)),
+        kind.title,
+        error.detail,
+        problems=problems,
+        extra=error.extra,
+        headers=headers,
+    )
+
+
+def _unready(_request: Request, error: errors.ServerUnavailable) -> JSONResponse:
+    title = HTTPStatus.SERVICE_UNAVAILABLE.phrase
+    return answer(503, uri(errors.ServerUnavailable), title, str(error))
+
+
+def _malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
+    found = error.errors()
+    if any(bad["type"] == "json_invalid" for bad in found):
+        title = "The body is not JSON"
+        return answer(400, "/errors/malformed-json", title, str(found[0]["ctx"]["error"]))
+    kind = KINDS[errors.Invalid]
+    problems = [_problem(bad) for bad in found]
+    where = problems[0].get("pointer") or problems[0].get("parameter") or "the body"
+    detail = f"{where}: {problems[0]['detail']}"
+    return answer(kind.status, uri(errors.Invalid), kind.title, detail, problems=problems)
+
+
+def _problem(bad: Mapping[str, Any]) -> dict[str, str]:
+    """pydantic's error: *loc* begins with where the value was; union branches in it are no part of the body."""
+    place, *path = bad["loc"]
+    if place != "body":
+        return {"parameter": str(path[0]) if path else str(place), "detail": bad["msg"]}
+    if "field" in (context := bad.get("ctx", {})):
+        path.append(context["field"])
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return {"pointer": "".join(f"/{part}" for part in escaped), "detail": bad["msg"]}
+
+
+def _http(request: Request, error: HTTPException) -> JSONResponse:
+    status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(sorted(_allowed(request)))
+        detail = f"{request.method} is not possible here; possible: {allowed}"
+        return answer(
+            405, "/errors/method-not-allowed", status.phrase, detail, headers={"Allow": allowed}
+        )
+    if status is HTTPStatus.NOT_FOUND:
+        detail = f"there is nothing at {request.url.path}"
+        return answer(404, "/errors/no-such-path", "No such path", detail)
+    slug = status.phrase.lower().replace(" ", "-")
+    return answer(
+        status, f"/errors/{slug}", status.phrase, str(error.detail), headers=error.headers
+    )
+
+
+def _allowed(request: Request) -> set[str]:
+    """The methods of all routes at the path; Starlette names those of the first only."""
+    return {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+
+
+def _database(request: Request, error: DBAPIError) -> JSONResponse:
+    cause = error.orig.__cause__ if error.orig is not None else None
+    if error.connection_invalidated or getattr(cause, "sqlstate", None) in RETRYABLE:
+        return _unreachable(request, error)
+    raise error
+
+
+def _unreachable(_request: Request, error: Exception) -> JSONResponse:
+    log.warning("database busy or away", error=str(error))
+    detail = "the database is busy or away; nothing was written; try again"
+    title = HTTPStatus.SERVICE_UNAVAILABLE.phrase
+    return answer(503, "/errors/database-busy", title, detail, headers={"Retry-After": "1"})
+
+
+def internal() -> JSONResponse:
+    """The answer to a request that met a defect of ours."""
+    detail = "this is our fault: tell the operator the X-Request-Id of this answer"
+    title = HTTPStatus.INTERNAL_SERVER_ERROR.phrase
+    return answer(500, "/errors/internal", title, detail)

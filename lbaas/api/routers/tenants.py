@@ -1,0 +1,65 @@
+"""Tenants, and the tokens of everybody."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from lbaas.api.dependencies import Cursor, Limit, OperatorReads, OperatorWrites
+from lbaas.api.routers import DELETES, READS, WRITES
+from lbaas.services import reading, tenants, tokens
+from lbaas.wire import resources as wire
+
+router = APIRouter(tags=["operator"])
+
+
+@router.post("/tenants", status_code=201, summary="Add a tenant", responses=WRITES)
+async def create_tenant(work: OperatorWrites, body: wire.TenantCreate) -> wire.Tenant:
+    return wire.Tenant.model_validate(await tenants.create(work, body))
+
+
+@router.get("/tenants", summary="List tenants", responses=READS)
+async def list_tenants(
+    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: str | None = None
+) -> wire.Page[wire.Tenant]:
+    return await reading.some(work, wire.Tenant, limit, cursor, name=name)
+
+
+@router.get("/tenants/{tenant_id}", summary="Show a tenant", responses=READS)
+async def get_tenant(work: OperatorReads, tenant_id: UUID) -> wire.Tenant:
+    return await reading.one(work, wire.Tenant, tenant_id)
+
+
+@router.patch("/tenants/{tenant_id}", summary="Change a tenant", responses=WRITES)
+async def patch_tenant(
+    work: OperatorWrites, tenant_id: UUID, body: wire.TenantPatch
+) -> wire.Tenant:
+    return wire.Tenant.model_validate(await tenants.patch(work, tenant_id, body))
+
+
+@router.delete(
+    "/tenants/{tenant_id}", status_code=204, summary="Remove a tenant", responses=DELETES
+)
+async def delete_tenant(work: OperatorWrites, tenant_id: UUID) -> None:
+    await tenants.delete(work, tenant_id)
+
+
+@router.post("/tokens", status_code=201, summary="Make a token", responses=WRITES)
+async def create_token(work: OperatorWrites, body: wire.TokenCreate) -> wire.NewToken:
+    return await tokens.create(work, body)
+
+
+@router.get("/tokens", summary="List tokens", responses=READS)
+async def list_tokens(
+    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: str | None = None
+) -> wire.Page[wire.Token]:
+    return await reading.some(work, wire.Token, limit, cursor, name=name)
+
+
+@router.get("/tokens/{token_id}", summary="Show a token, without its secret", responses=READS)
+async def get_token(work: OperatorReads, token_id: UUID) -> wire.Token:
+    return await reading.one(work, wire.Token, token_id)
+
+
+@router.delete("/tokens/{token_id}", status_code=204, summary="Revoke a token", responses=DELETES)
+async def delete_token(work: OperatorWrites, token_id: UUID) -> None:
+    await tokens.revoke(work, token_id)

@@ -1,0 +1,106 @@
+"""VIPs and their listeners."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from lbaas.api.dependencies import (
+    Cursor,
+    Limit,
+    Shared,
+    TenantCaller,
+    TenantReads,
+    TenantWrites,
+    Timeout,
+    deadline,
+)
+from lbaas.api.routers import DELETES, READS, WRITES
+from lbaas.services import reading, status, vips
+from lbaas.wire import resources as wire
+
+router = APIRouter(tags=["tenant"])
+
+
+@router.post("/vips", status_code=201, summary="Add a VIP", responses=WRITES)
+async def create_vip(work: TenantWrites, body: wire.VipCreate) -> wire.Vip:
+    return wire.Vip.model_validate(await vips.create(work, body))
+
+
+@router.get("/vips", summary="List VIPs", responses=READS)
+async def list_vips(
+    work: TenantReads,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    name: str | None = None,
+) -> wire.Page[wire.Vip]:
+    return await reading.some(work, wire.Vip, limit, cursor, name=name)
+
+
+@router.get("/vips/{vip_id}", summary="Show a VIP", responses=READS)
+async def get_vip(work: TenantReads, vip_id: UUID) -> wire.Vip:
+    return await reading.one(work, wire.Vip, vip_id)
+
+
+@router.patch("/vips/{vip_id}", summary="Change a VIP", responses=WRITES)
+async def patch_vip(work: TenantWrites, vip_id: UUID, body: wire.VipPatch) -> wire.Vip:
+    return wire.Vip.model_validate(await vips.patch(work, vip_id, body))
+
+
+@router.delete("/vips/{vip_id}", status_code=204, summary="Remove a VIP", responses=DELETES)
+async def delete_vip(
+    work: TenantWrites,
+    vip_id: UUID,
+    *,
+    cascade: Annotated[bool, Query(description="Its listeners too.")] = False,
+) -> None:
+    await vips.delete(work, vip_id, cascade=cascade)
+
+
+@router.get("/vips/{vip_id}/status", summary="Show what is programmed where", responses=READS)
+async def get_vip_status(
+    shared: Shared,
+    caller: TenantCaller,
+    vip_id: UUID,
+    wait_for: Annotated[
+        Literal["programmed"] | None, Query(description="Answer when it is so, or at the timeout.")
+    ] = None,
+    timeout_s: Timeout = 30,
+) -> wire.VipStatus:
+    until = deadline(timeout_s if wait_for else 0)
+    return await status.wait(shared.database, shared.bells, caller, vip_id, until)
+
+
+@router.post("/listeners", status_code=201, summary="Add a listener", responses=WRITES)
+async def create_listener(work: TenantWrites, body: wire.ListenerCreate) -> wire.Listener:
+    return wire.Listener.model_validate(await vips.create_listener(work, body))
+
+
+@router.get("/listeners", summary="List listeners", responses=READS)
+async def list_listeners(
+    work: TenantReads,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    name: str | None = None,
+    vip_id: UUID | None = None,
+) -> wire.Page[wire.Listener]:
+    return await reading.some(work, wire.Listener, limit, cursor, name=name, vip_id=vip_id)
+
+
+@router.get("/listeners/{listener_id}", summary="Show a listener", responses=READS)
+async def get_listener(work: TenantReads, listener_id: UUID) -> wire.Listener:
+    return await reading.one(work, wire.Listener, listener_id)
+
+
+@router.patch("/listeners/{listener_id}", summary="Change a listener", responses=WRITES)
+async def patch_listener(
+    work: TenantWrites, listener_id: UUID, body: wire.ListenerPatch
+) -> wire.Listener:
+    return wire.Listener.model_validate(await vips.patch_listener(work, listener_id, body))
+
+
+@router.delete(
+    "/listeners/{listener_id}", status_code=204, summary="Remove a listener", responses=DELETES
+)
+async def delete_listener(work: TenantWrites, listener_id: UUID) -> None:
+    await vips.delete_listener(work, listener_id)

@@ -1,0 +1,117 @@
+"""``lbaas server``: from settings to a serving process, and back to nothing."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from lbaas.api.app import create_app
+from lbaas.config import ServerSettings
+from lbaas.persistence import migrate
+from lbaas.persistence.database import Database
+from lbaas.persistence.own_postgres import own_postgres
+from lbaas.services import tokens
+from lbaas.services.bells import Bells
+from lbaas.services.runtime import Runtime
+
+# A long poll that was told to end needs a moment; a client that reads slowly gets no more than this.
+GRACEFUL_STOP_S = 10
+
+log = structlog.get_logger()
+
+
+class _Server(uvicorn.Server):
+    """Tells the waiting requests when it is to stop, so that they answer rather than hold it up."""
+
+    def __init__(self, config: uvicorn.Config, bells: Bells) -> None:
+        super().__init__(config)
+        self._bells = bells
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._bells.close()
+        super().handle_exit(sig, frame)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises the signal again at the end, which would kill us before Postgres is stopped."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+def run(settings: ServerSettings) -> None:
+    """Serves until SIGTERM or SIGINT; then everything that was asked is answered, and all is stopped.
+
+    Raises OwnPostgresError or ToolMissing if there is no database, OSError if an address is taken.
+    """
+    _configure_log()
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: ServerSettings) -> None:
+    sockets = _sockets(settings)  # first: an address that is taken needs no database to say so
+    async with _dsn(settings) as dsn:
+        database = Database(dsn)
+        try:
+            await migrate.to_head(database)
+            if await tokens.bootstrap(database, settings.admin_token_path):
+                log.info("wrote the first admin token", file=str(settings.admin_token_path))
+            await _serve(Runtime(database), sockets)
+        finally:
+            await database.close()
+
+
+async def _serve(runtime: Runtime, sockets: list[socket.socket]) -> None:
+    for listening in sockets:
+        log.info("listening", address=str(listening.getsockname()))
+    config = uvicorn.Config(
+        create_app(runtime),
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=GRACEFUL_STOP_S,
+    )
+    await _Server(config, runtime.bells).serve(sockets=sockets)
+
+
+def _configure_log() -> None:
+    """One line of logfmt per event on stderr. Tracebacks without local variables: those hold secrets."""
+    logging.basicConfig(level=logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@asynccontextmanager
+async def _dsn(settings: ServerSettings) -> AsyncIterator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    async with own_postgres(settings.data_dir) as dsn:
+        yield dsn
+
+
+def _sockets(settings: ServerSettings) -> list[socket.socket]:
+    sockets = [socket.socket(fileno=fd) for fd in settings.listen_fds]
+    if settings.port is not None:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        sockets.append(socket.create_server((settings.host, settings.port), family=family))
+    return sockets

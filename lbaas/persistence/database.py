@@ -1,0 +1,65 @@
+"""The one way to Postgres: asyncpg, for queries, migrations and LISTEN alike."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
+
+MINIMUM_VERSION = 150000
+
+# An open write transaction holds the feed's horizon back for every reader, so none may linger.
+SESSION_SETTINGS = {
+    "application_name": "lbaas",
+    "idle_in_transaction_session_timeout": "10s",
+    "jit": "off",
+    "lock_timeout": "10s",
+    "statement_timeout": "30s",
+}
+MIGRATION_SETTINGS = {"application_name": "lbaas-migration"}
+
+
+class Database:
+    """Connections to the Postgres that *dsn* names, in libpq's URL form."""
+
+    def __init__(self, dsn: str, pool_size: int = 10) -> None:
+        self.dsn = dsn.replace("postgresql+asyncpg://", "postgresql://", 1)
+        self.engine = _engine(self.dsn, SESSION_SETTINGS, pool_size=pool_size, max_overflow=0)
+
+    def session(self) -> AsyncSession:
+        """A session that keeps what it loaded after commit; close it, or use it as a context."""
+        return AsyncSession(self.engine, expire_on_commit=False)
+
+    async def connect(self) -> asyncpg.Connection:
+        """A bare connection outside the pool, for LISTEN."""
+        return await asyncpg.connect(self.dsn, server_settings=SESSION_SETTINGS, timeout=5)
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        """A connection without time limits, in a transaction that commits at the end."""
+        engine = _engine(self.dsn, MIGRATION_SETTINGS, poolclass=NullPool)
+        try:
+            async with engine.begin() as connection:
+                yield connection
+        finally:
+            await engine.dispose()
+
+    async def ping(self) -> None:
+        """Postgres has answered a query. Raises what the driver raises if it does not."""
+        async with self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Every pooled connection is closed."""
+        await self.engine.dispose()
+
+
+def _engine(dsn: str, settings: dict[str, str], **options: object) -> AsyncEngine:
+    """asyncpg reads the DSN itself, so that every option libpq knows (sslmode, host=/dir) works."""
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(dsn, server_settings=settings, timeout=10)
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)

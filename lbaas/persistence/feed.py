@@ -1,0 +1,66 @@
+"""The change feed's rows and revisions.
+
+A revision is the id of the transaction that wrote it. Readers look only below the horizon, the oldest
+transaction still running: everything below it has ended in that very snapshot, and whatever commits later
+has an id at or above it. So a state built in one snapshot holds every change up to its revision, and no
+change can appear later below a revision that was already served. Decision record: feed order.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import func, insert, literal_column, select, union_all
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from lbaas.persistence.models import HORIZON, Change, Listener, Vip
+
+HORIZON_COLUMN = literal_column(HORIZON.text, Change.revision.type)
+
+
+async def note_change(
+    session: AsyncSession, kind: str, object_id: UUID, clusters: Iterable[UUID | None]
+) -> None:
+    """The object's change is on the feed of each of *clusters* as soon as the transaction commits."""
+    rows = [
+        {"cluster_id": cluster, "kind": kind, "object_id": object_id} for cluster in set(clusters)
+    ]
+    if rows:
+        await session.execute(insert(Change), rows)
+
+
+async def current_transaction(session: AsyncSession) -> int | None:
+    """The revision that this transaction's writes will have; None if it has written nothing."""
+    query = select(
+        literal_column("pg_current_xact_id_if_assigned()::text::bigint", Change.revision.type)
+    )
+    return await session.scalar(query)
+
+
+async def cluster_revision(session: AsyncSession, cluster: UUID) -> int:
+    """The cluster's newest revision below the horizon; 0 if it has none."""
+    query = select(func.max(Change.revision)).where(
+        Change.cluster_id == cluster, Change.revision < HORIZON_COLUMN
+    )
+    return await session.scalar(query) or 0
+
+
+async def newest_revision(session: AsyncSession) -> int:
+    """The newest revision of all below the horizon; 0 if there is none."""
+    query = select(func.max(Change.revision)).where(Change.revision < HORIZON_COLUMN)
+    return await session.scalar(query) or 0
+
+
+async def vip_revision(session: AsyncSession, vip: UUID) -> int:
+    """The newest committed revision that changed the VIP, a listener of it, or a pool that one uses."""
+    objects = union_all(
+        select(Vip.id).where(Vip.id == vip),
+        select(Listener.pool_id).where(Listener.vip_id == vip),
+    )
+    query = select(func.max(Change.revision)).where(Change.object_id.in_(objects.scalar_subquery()))
+    return await session.scalar(query) or 0
+
+
+async def clusters_of_pool(session: AsyncSession, pool: UUID) -> set[UUID]:
+    """The clusters in which some listener uses the pool."""
+    query = select(Vip.cluster_id).join(Listener, Listener.vip_id == Vip.id)
+    return set(await session.scalars(query.where(Listener.pool_id == pool).distinct()))

@@ -1,0 +1,305 @@
+"""The tables.
+
+Two rules hold everywhere. What a tenant owns carries ``tenant_id`` itself, children included, so that one
+query path can scope every read. Revisions are transaction ids kept as ``bigint``: ``xid8`` has no ``max()``
+before Postgres 16, and 2^63 transactions are out of reach.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from uuid_utils.compat import uuid7
+
+from lbaas.domain.addresses import Address, Prefix
+from lbaas.domain.terms import (
+    Forwarding,
+    MemberAdminState,
+    NodeAdminState,
+    Protocol,
+    Role,
+    Scheduler,
+)
+
+CURRENT_REVISION = text("(pg_current_xact_id()::text::bigint)")
+HORIZON = text("(pg_snapshot_xmin(pg_current_snapshot())::text::bigint)")
+
+
+def _words(vocabulary: type[StrEnum]) -> Enum:
+    """A closed vocabulary as text without a constraint: a new word needs no change of the table."""
+    return Enum(
+        vocabulary,
+        native_enum=False,
+        create_constraint=False,
+        length=32,
+        values_callable=lambda words: [word.value for word in words],
+    )
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that a violation can be told apart and a migration can drop it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text(),
+        int: BigInteger(),
+        UUID: Uuid(),
+        datetime: DateTime(timezone=True),
+        Address: INET(),
+        Prefix: CIDR(),
+        list[Address]: ARRAY(INET()),
+        list[Prefix]: ARRAY(CIDR()),
+        list[UUID]: ARRAY(Uuid()),
+        dict[str, str]: JSONB(),
+        list[dict[str, Any]]: JSONB(),
+        Role: _words(Role),
+        NodeAdminState: _words(NodeAdminState),
+        MemberAdminState: _words(MemberAdminState),
+        Protocol: _words(Protocol),
+        Scheduler: _words(Scheduler),
+        Forwarding: _words(Forwarding),
+    }
+
+
+class Resource(Base):
+    """What the API shows as an object of its own. Ids are UUIDv7: ordered by time, so pages are stable."""
+
+    __abstract__ = True
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy declares it so
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class Owned(Resource):
+    """A tenant's object."""
+
+    __abstract__ = True
+
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+
+
+class Reporting:
+    """What an agent last said. *confirmed_revision* is the newest one applied without a failure."""
+
+    boot: Mapped[UUID | None]
+    sequence: Mapped[int | None]
+    applied_revision: Mapped[int | None]
+    confirmed_revision: Mapped[int | None]
+    applied_digest: Mapped[str | None]
+    changes: Mapped[int | None]
+    repaired: Mapped[int | None]
+    failures: Mapped[list[dict[str, Any]]] = mapped_column(
+        server_default=text("'[]'"), default=list
+    )
+    reported_at: Mapped[datetime | None]
+
+
+class Tenant(Resource):
+    __tablename__ = "tenant"
+
+    name: Mapped[str] = mapped_column(unique=True)
+    backend_prefixes: Mapped[list[Prefix]]
+
+
+class Cluster(Resource):
+    __tablename__ = "cluster"
+
+    name: Mapped[str] = mapped_column(unique=True)
+    as_number: Mapped[int]
+    mark_first: Mapped[int]
+    mark_last: Mapped[int]
+
+    @property
+    def marks(self) -> dict[str, int]:
+        """The range as the API shows it."""
+        return {"first": self.mark_first, "last": self.mark_last}
+
+
+class Node(Reporting, Resource):
+    __tablename__ = "node"
+    __table_args__ = (UniqueConstraint("cluster_id", "name"),)
+
+    cluster_id: Mapped[UUID] = mapped_column(ForeignKey("cluster.id"))
+    name: Mapped[str]
+    addresses: Mapped[list[Address]]
+    admin_state: Mapped[NodeAdminState]
+
+
+class Peer(Resource):
+    __tablename__ = "peer"
+    __table_args__ = (UniqueConstraint("cluster_id", "name"),)
+
+    cluster_id: Mapped[UUID] = mapped_column(ForeignKey("cluster.id"))
+    name: Mapped[str]
+    address: Mapped[Address]
+    as_number: Mapped[int]
+    password: Mapped[str | None]
+    bfd: Mapped[bool]
+    multihop: Mapped[bool]
+
+    @property
+    def has_password(self) -> bool:
+        """All that the API tells about it."""
+        return self.password is not None
+
+
+class AddressPool(Resource):
+    __tablename__ = "address_pool"
+
+    cluster_id: Mapped[UUID] = mapped_column(ForeignKey("cluster.id"), index=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    prefix: Mapped[Prefix]
+    reserved: Mapped[list[Prefix]]
+    tenant_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid()))
+
+
+class BackendHost(Reporting, Resource):
+    __tablename__ = "backend_host"
+    __table_args__ = (Index(None, "addresses", postgresql_using="gin"),)
+
+    name: Mapped[str] = mapped_column(unique=True)
+    addresses: Mapped[list[Address]]
+
+
+class Token(Resource):
+    """A bearer's secret is kept as its SHA-256 only; *prefix* finds it. It dies with its bearer."""
+
+    __tablename__ = "token"
+
+    name: Mapped[str]
+    role: Mapped[Role]
+    prefix: Mapped[str] = mapped_column(unique=True)
+    secret_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenant.id", ondelete="CASCADE"))
+    node_id: Mapped[UUID | None] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"))
+    host_id: Mapped[UUID | None] = mapped_column(ForeignKey("backend_host.id", ondelete="CASCADE"))
+    expires_at: Mapped[datetime | None]
+
+
+class Pool(Owned):
+    __tablename__ = "pool"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+
+    name: Mapped[str]
+    scheduler: Mapped[Scheduler]
+    forwarding: Mapped[Forwarding]
+
+
+class Member(Owned):
+    __tablename__ = "member"
+    __table_args__ = (UniqueConstraint("pool_id", "address"), Index(None, "address"))
+
+    pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.id", ondelete="CASCADE"))
+    address: Mapped[Address]
+    weight: Mapped[int]
+    admin_state: Mapped[MemberAdminState]
+
+
+class Vip(Owned):
+    """*cluster_id* is the address pool's, copied: a VIP never changes its pool, nor a pool its cluster."""
+
+    __tablename__ = "vip"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "name"),
+        UniqueConstraint("address_pool_id", "address"),
+    )
+
+    cluster_id: Mapped[UUID] = mapped_column(ForeignKey("cluster.id"), index=True)
+    address_pool_id: Mapped[UUID] = mapped_column(ForeignKey("address_pool.id"))
+    name: Mapped[str]
+    address: Mapped[Address]
+    labels: Mapped[dict[str, str]]
+    listeners: Mapped[list["Listener"]] = relationship(
+        lazy="raise", order_by="Listener.id", passive_deletes="all"
+    )
+
+
+class Listener(Owned):
+    __tablename__ = "listener"
+    __table_args__ = (UniqueConstraint("vip_id", "name"),)
+
+    vip_id: Mapped[UUID] = mapped_column(ForeignKey("vip.id"))
+    name: Mapped[str]
+    protocol: Mapped[Protocol]
+    ports: Mapped[list[dict[str, Any]]]
+    pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.id"), index=True)
+
+
+class Mark(Base):
+    """A number of a cluster's range that a listener has, or that waits until no node can hold it still."""
+
+    __tablename__ = "mark"
+    __table_args__ = (
+        CheckConstraint(
+            "(listener_id IS NULL) <> (freed_at_revision IS NULL)", name="held_or_freed"
+        ),
+    )
+
+    cluster_id: Mapped[UUID] = mapped_column(ForeignKey("cluster.id"), primary_key=True)
+    mark: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    listener_id: Mapped[UUID | None] = mapped_column(ForeignKey("listener.id"), unique=True)
+    freed_at_revision: Mapped[int | None]
+
+
+class FreeExtent(Base):
+    """Numbers *lo* to *hi* of a space are free; extents of one space are disjoint.
+
+    A space is an address pool's addresses or a cluster's fwmarks, named by that object's id. The key is
+    *hi*: taking the lowest number changes *lo* only, so the update touches no index.
+    """
+
+    __tablename__ = "free_extent"
+    __table_args__ = (CheckConstraint("lo <= hi + 1", name="ordered"),)
+
+    space_id: Mapped[UUID] = mapped_column(primary_key=True)
+    hi: Mapped[Decimal] = mapped_column(Numeric(39, 0), primary_key=True)
+    lo: Mapped[Decimal] = mapped_column(Numeric(39, 0))
+
+
+class Change(Base):
+    """One object of a cluster changed in transaction *revision*: the feed's row.
+
+    *kind* and *object_id* name the smallest thing that is compiled as a whole: a VIP (its listeners
+    included), a pool (its members included), the cluster itself (nodes, peers) or a backend host, which
+    has no cluster. No foreign keys: the row outlives what it tells of.
+    """
+
+    __tablename__ = "change"
+    __table_args__ = (Index(None, "cluster_id", "revision"), Index(None, "object_id", "revision"))
+
+    revision: Mapped[int] = mapped_column(primary_key=True, server_default=CURRENT_REVISION)
+    seq: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    cluster_id: Mapped[UUID | None]
+    kind: Mapped[str]
+    object_id: Mapped[UUID]

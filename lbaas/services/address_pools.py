@@ -1,0 +1,165 @@
+"""Address pools, and the addresses that VIPs get from them."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+
+from lbaas.domain.addresses import Address, Prefix
+from lbaas.errors import AddressTaken, FieldProblem, InUse, Invalid, PoolExhausted
+from lbaas.persistence import extents
+from lbaas.persistence.models import AddressPool, Cluster, Vip
+from lbaas.services.scope import Lock, change, fetch, referred, users
+from lbaas.services.work import Work
+from lbaas.wire import resources as wire
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """An address that is its VIP's from now on."""
+
+    pool: AddressPool
+    address: Address
+
+
+async def create(work: Work, body: wire.AddressPoolCreate) -> AddressPool:
+    """A new pool; all of its prefix but the reserved parts is free. VIPs are /32s and /128s, so a
+    prefix's first and last addresses are addresses like any other."""
+    await referred(work, Cluster, body.cluster_id, "/cluster_id", lock=Lock.CHANGE)
+    _reserved_inside(body)
+    await _prefix_free(work, body)
+    pool = AddressPool(
+        cluster_id=body.cluster_id,
+        name=body.name,
+        prefix=body.prefix,
+        reserved=list(body.reserved),
+        tenant_ids=None if body.tenant_ids is None else list(body.tenant_ids),
+    )
+    work.session.add(pool)
+    await work.session.flush()
+    free = extents.without(_span(body.prefix), map(_span, body.reserved))
+    await extents.open_space(work.session, pool.id, free)
+    return pool
+
+
+async def patch(work: Work, pool_id: UUID, body: wire.AddressPoolPatch) -> AddressPool:
+    """The pool is as *body* says; VIPs that have an address of it keep it."""
+    pool = await fetch(work, AddressPool, pool_id, lock=Lock.CHANGE)
+    change(pool, body.changes())
+    await work.session.flush()
+    return pool
+
+
+async def delete(work: Work, pool_id: UUID) -> None:
+    """The pool is gone. Raises InUse if a VIP has an address of it."""
+    pool = await fetch(work, AddressPool, pool_id, lock=Lock.CHANGE)
+    query = select(Vip).where(Vip.address_pool_id == pool_id).limit(100)
+    if vips := list(await work.session.scalars(query)):
+        raise InUse(f"VIPs have addresses of {pool.name}", extra={"used_by": users(vips)})
+    await extents.close_space(work.session, pool_id)
+    await work.session.delete(pool)
+
+
+async def allocate(work: Work, tenant_id: UUID, body: wire.VipCreate) -> Allocation:
+    """An address for the VIP that *body* asks for.
+
+    Raises Invalid if no pool fits, AddressTaken, or PoolExhausted with the pools' names.
+    """
+    pools = await _fitting(work, tenant_id, body)
+    if body.address is not None:
+        return await _allocate_given(work, pools, body.address)
+    for pool in pools:
+        span = _span(pool.prefix)
+        start = span.first + secrets.randbelow(span.last - span.first + 1)
+        number = await extents.take_any(work.session, pool.id, start)
+        if number is not None:
+            return Allocation(pool, _address(pool.prefix.version, number))
+    names = ", ".join(pool.name for pool in pools)
+    raise PoolExhausted(
+        f"no address is free in {names}: delete a VIP, or ask the operator for another pool",
+        extra={"address_pools": [str(pool.id) for pool in pools]},
+    )
+
+
+async def release(work: Work, pool_id: UUID, address: Address) -> None:
+    """The address is free for the next VIP."""
+    await extents.give_back(work.session, pool_id, int(address))
+
+
+async def _fitting(work: Work, tenant_id: UUID, body: wire.VipCreate) -> Sequence[AddressPool]:
+    """The pools that the VIP may have its address from. Raises Invalid if there are none."""
+    query = select(AddressPool).where(
+        or_(AddressPool.tenant_ids.is_(None), AddressPool.tenant_ids.contains([tenant_id]))
+    )
+    if body.address_pool_id is not None:
+        query = query.where(AddressPool.id == body.address_pool_id)
+    if body.address is not None:
+        query = query.where(AddressPool.prefix.op(">>=")(body.address))
+    if (family := _wanted_family(body)) is not None:
+        query = query.where(func.family(AddressPool.prefix) == family)
+    pools = list(await work.session.scalars(query.order_by(AddressPool.id)))
+    if not pools:
+        raise _no_pool(body)
+    return pools
+
+
+def _wanted_family(body: wire.VipCreate) -> int | None:
+    """None: whatever the pool or the address says."""
+    if body.family is None and body.address_pool_id is None and body.address is None:
+        return 4
+    return body.family
+
+
+def _no_pool(body: wire.VipCreate) -> Invalid:
+    field = "address" if body.address is not None else "family"
+    if body.address_pool_id is not None:
+        field = "address_pool_id"
+    detail = "the tenant has no address pool that fits: see address_pool_id, address and family"
+    return Invalid(detail, problems=[FieldProblem(pointer=f"/{field}", detail=detail)])
+
+
+async def _allocate_given(work: Work, pools: Sequence[AddressPool], address: Address) -> Allocation:
+    if len(pools) > 1:
+        names = ", ".join(pool.name for pool in pools)
+        detail = f"{address} is in several pools ({names}): say which by address_pool_id"
+        raise Invalid(detail, problems=[FieldProblem(pointer="/address_pool_id", detail=detail)])
+    pool = pools[0]
+    if not await extents.take_given(work.session, pool.id, int(address)):
+        reserved = any(address in part for part in pool.reserved)
+        why = "reserved" if reserved else "another VIP's"
+        raise AddressTaken(f"{address} of {pool.name} is {why}: ask for another, or for any")
+    return Allocation(pool, address)
+
+
+def _reserved_inside(body: wire.AddressPoolCreate) -> None:
+    whole = _span(body.prefix)
+    for index, part in enumerate(body.reserved):
+        span = _span(part)
+        inside = whole.first <= span.first and span.last <= whole.last
+        if part.version != body.prefix.version or not inside:
+            detail = f"{part} is not part of {body.prefix}"
+            problem = FieldProblem(pointer=f"/reserved/{index}", detail=detail)
+            raise Invalid(detail, problems=[problem])
+
+
+async def _prefix_free(work: Work, body: wire.AddressPoolCreate) -> None:
+    """Two pools of one cluster may not share an address; in two clusters that is anycast."""
+    query = select(AddressPool).where(
+        AddressPool.cluster_id == body.cluster_id, AddressPool.prefix.op("&&")(body.prefix)
+    )
+    for other in await work.session.scalars(query):
+        raise AddressTaken(
+            f"{body.prefix} overlaps {other.prefix} of address pool {other.name}",
+            extra={"used_by": users([other])},
+        )
+
+
+def _span(prefix: Prefix) -> extents.Span:
+    return extents.Span(int(prefix.network_address), int(prefix.broadcast_address))
+
+
+def _address(family: int, number: int) -> Address:
+    return IPv4Address(number) if family == 4 else IPv6Address(number)

@@ -1,0 +1,65 @@
+"""How a request waits for something that another request, maybe on another replica, will do."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+
+
+class Bell:
+    """One waiter's. A ring between two waits is not lost: the next wait ends at once."""
+
+    def __init__(self, bells: "Bells") -> None:
+        self._bells = bells
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        self._rung.set()
+
+    async def wait(self, until: float) -> bool:
+        """True when rung; False at the loop's time *until*, or when the server is closing."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(max(until, loop.time())):
+                await self._rung.wait()
+        except TimeoutError:
+            return False
+        self._rung.clear()
+        return not self._bells.closing
+
+
+class Bells:
+    """Waiters by what they wait for."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Hashable, set[Bell]] = defaultdict(set)
+        self.closing = False
+
+    @contextmanager
+    def listen(self, *keys: Hashable) -> Iterator[Bell]:
+        """A bell that rings for any of *keys*. Take it before looking, so that nothing is missed between."""
+        bell = Bell(self)
+        for key in keys:
+            self._waiting[key].add(bell)
+        try:
+            yield bell
+        finally:
+            for key in keys:
+                self._waiting[key].discard(bell)
+                if not self._waiting[key]:
+                    del self._waiting[key]
+
+    def ring(self, key: Hashable) -> None:
+        """Whoever waits for *key* looks again."""
+        for bell in tuple(self._waiting.get(key, ())):
+            bell.ring()
+
+    def ring_all(self) -> None:
+        """Everybody looks again."""
+        for key in tuple(self._waiting):
+            self.ring(key)
+
+    def close(self) -> None:
+        """Everybody gives up: requests that wait answer now with what there is."""
+        self.closing = True
+        self.ring_all()

@@ -1,0 +1,56 @@
+"""Backend hosts: where host agents run."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+
+from lbaas.domain.addresses import Address
+from lbaas.errors import AddressTaken
+from lbaas.persistence.models import BackendHost
+from lbaas.services.scope import Lock, change, fetch, users
+from lbaas.services.work import ALL, TOKEN, Work
+from lbaas.wire import resources as wire
+
+
+async def create(work: Work, body: wire.BackendHostCreate) -> BackendHost:
+    """A new host; members at its addresses are on it from now on."""
+    await _addresses_free(work, body.addresses)
+    host = BackendHost(name=body.name, addresses=list(body.addresses))
+    work.session.add(host)
+    await work.session.flush()
+    await _changed(work, host.id)
+    return host
+
+
+async def patch(work: Work, host_id: UUID, body: wire.BackendHostPatch) -> BackendHost:
+    """The host is as *body* says."""
+    host = await fetch(work, BackendHost, host_id, lock=Lock.CHANGE)
+    if body.addresses is not None:
+        await _addresses_free(work, body.addresses, but=host_id)
+    change(host, body.changes())
+    await work.session.flush()
+    await _changed(work, host_id)
+    return host
+
+
+async def delete(work: Work, host_id: UUID) -> None:
+    """The host and its tokens are gone, and nobody waits for it."""
+    await work.session.delete(await fetch(work, BackendHost, host_id, lock=Lock.CHANGE))
+    work.tell(TOKEN, ALL)
+
+
+async def _changed(work: Work, host_id: UUID) -> None:
+    await work.changed("host", host_id, [None])
+
+
+async def _addresses_free(
+    work: Work, addresses: Sequence[Address], but: UUID | None = None
+) -> None:
+    query = select(BackendHost).where(
+        BackendHost.addresses.overlap(list(addresses)), BackendHost.id != but
+    )
+    for other in await work.session.scalars(query):
+        raise AddressTaken(
+            f"backend host {other.name} has one of the addresses", extra={"used_by": users([other])}
+        )

@@ -1,0 +1,64 @@
+"""What one server process holds besides requests. All of it can be lost: Postgres has the truth."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from lbaas.persistence.database import Database
+from lbaas.persistence.notices import Listener, Notice, Sender
+from lbaas.services.bells import Bells
+from lbaas.services.states import StateDirectory
+from lbaas.services.tokens import TokenDirectory
+from lbaas.services.work import ALL, CHANGE, TOKEN
+
+# A notice can be lost with the replica that owed it: whoever waits looks again this often.
+SAFETY_LOOK_S = 5.0
+
+
+@dataclass
+class Runtime:
+    """The process's shared parts, wired together."""
+
+    database: Database
+    bells: Bells = field(default_factory=Bells)
+
+    def __post_init__(self) -> None:
+        self.sender = Sender(self.database)
+        self.listener = Listener(self.database, self._hear, self._doubt)
+        self.states = StateDirectory(self.database, self.bells, lambda: self.listener.connected)
+        self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Notices are sent and heard."""
+        works = (self.sender.run(), self.listener.run(), self._look_now_and_then())
+        tasks = [asyncio.create_task(work) for work in works]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _hear(self, notice: Notice) -> None:
+        key = notice.topic, notice.subject
+        if notice.topic == TOKEN:
+            self.tokens.forget(notice.subject)
+        elif notice.topic == CHANGE:
+            self.states.changed(key, notice.revision)
+        else:
+            self.bells.ring(key)
+
+    def _doubt(self) -> None:
+        self.tokens.forget(ALL)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        self.states.doubt()
+        self.bells.ring_all()
+
+    async def _look_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(SAFETY_LOOK_S)
+            self._look_again()

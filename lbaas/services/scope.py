@@ -1,0 +1,117 @@
+"""The one path by which a request reads rows: what the caller may not see does not exist for him."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.sql.base import ExecutableOption
+
+from lbaas.domain.terms import Role
+from lbaas.errors import FieldProblem, Forbidden, Invalid, NotFound
+from lbaas.persistence.models import Owned, Resource
+from lbaas.services.work import Caller, Work
+
+M = TypeVar("M", bound=Resource)
+
+
+class Lock(Enum):
+    """How a row is held until the transaction ends, weakest first."""
+
+    NONE = "none"
+    SHARE = "share"  # it stays as it is; others may share
+    CHANGE = "change"  # it is ours to change
+
+
+def visible(caller: Caller, model: type[M]) -> Select[M]:
+    """The rows of *model* that exist for *caller*."""
+    query = select(model)
+    if caller.role is Role.ADMIN:
+        return query
+    if caller.tenant_id is None or not issubclass(model, Owned):
+        raise Forbidden(f"a token of role {caller.role} may not see this")
+    return query.where(model.tenant_id == caller.tenant_id)
+
+
+async def fetch(
+    work: Work,
+    model: type[M],
+    object_id: UUID,
+    *where: ColumnElement[bool],
+    options: Sequence[ExecutableOption] = (),
+    lock: Lock = Lock.NONE,
+) -> M:
+    """The row, held by *lock*. Raises NotFound, alike for no such object and for another tenant's."""
+    query = visible(work.caller, model).where(model.id == object_id, *where).options(*options)
+    if lock is not Lock.NONE:
+        share = lock is Lock.SHARE
+        query = query.with_for_update(read=share, key_share=not share, of=model)
+    query = query.execution_options(populate_existing=True)
+    found = (await work.session.scalars(query)).one_or_none()
+    if found is None:
+        raise NotFound(f"there is no {kind(model)} {object_id}")
+    return found
+
+
+async def referred(
+    work: Work, model: type[M], object_id: UUID, pointer: str, *, lock: Lock = Lock.NONE
+) -> M:
+    """As :func:`fetch`, for an id in the request's body at *pointer*: raises Invalid."""
+    try:
+        return await fetch(work, model, object_id, lock=lock)
+    except NotFound as error:
+        raise Invalid(
+            error.detail, problems=[FieldProblem(pointer=pointer, detail=error.detail)]
+        ) from error
+
+
+async def page(
+    work: Work,
+    model: type[M],
+    limit: int,
+    cursor: str | None,
+    *where: ColumnElement[bool],
+    options: Sequence[ExecutableOption] = (),
+) -> tuple[list[M], str | None]:
+    """The next *limit* rows after *cursor*, oldest first, and the cursor of the page after them."""
+    query = visible(work.caller, model).where(*where).options(*options).order_by(model.id)
+    if cursor is not None:
+        query = query.where(model.id > _decode(cursor))
+    rows = list(await work.session.scalars(query.limit(limit + 1)))
+    if len(rows) <= limit:
+        return rows, None
+    return rows[:limit], _encode(rows[limit - 1].id)
+
+
+def change(row: Resource, changes: Mapping[str, Any]) -> None:
+    """*row* has the values of *changes*."""
+    for name, value in changes.items():
+        setattr(row, name, list(value) if isinstance(value, tuple) else value)
+
+
+def kind(model: type[Resource]) -> str:
+    """What a person calls an object of *model*."""
+    return str(model.__tablename__).replace("_", " ")
+
+
+def users(rows: Sequence[Resource]) -> list[dict[str, str]]:
+    """What a refusal lists under ``used_by``."""
+    return [
+        {"kind": kind(type(row)), "id": str(row.id), "name": str(getattr(row, "name", ""))}
+        for row in rows
+    ]
+
+
+def _encode(last: UUID) -> str:
+    return base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> UUID:
+    try:
+        return UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
+    except (ValueError, binascii.Error) as error:
+        detail = "not a cursor: pass next_cursor of the page before"
+        raise Invalid(detail, extra={"parameter": "cursor"}) from error

@@ -1,0 +1,99 @@
+"""How far a VIP's newest change has come: on each node of its cluster, on each host of its members."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from lbaas.domain.terms import NodeAdminState
+from lbaas.persistence import feed
+from lbaas.persistence.database import Database
+from lbaas.persistence.models import BackendHost, Listener, Member, Node, Reporting, Vip
+from lbaas.services.bells import Bells
+from lbaas.services.scope import fetch
+from lbaas.services.work import CHANGE, HOSTS, REPORT, Caller, Work
+from lbaas.wire import resources as wire
+from lbaas.wire.report import Failure
+
+
+async def wait(
+    database: Database, bells: Bells, caller: Caller, vip_id: UUID, until: float
+) -> wire.VipStatus:
+    """The VIP's status as soon as it is programmed, or as it is at the loop's time *until*.
+
+    No connection is held meanwhile: the waiter looks when an agent has reported.
+    """
+    async with database.session() as session:
+        vip = await fetch(Work(session, caller), Vip, vip_id)
+    cluster = str(vip.cluster_id)
+    with bells.listen((REPORT, cluster), (CHANGE, cluster), (REPORT, HOSTS)) as bell:
+        while True:
+            async with database.session() as session:
+                status = await read(Work(session, caller), vip_id)
+            if status.programmed or not await bell.wait(until):
+                return status
+
+
+async def read(work: Work, vip_id: UUID) -> wire.VipStatus:
+    """The VIP's status at this moment.
+
+    Programmed: every active node, of which there is at least one, and every backend host that a member
+    of the VIP is on, has applied the VIP's newest change without a failure.
+    """
+    vip = await fetch(work, Vip, vip_id)
+    revision = await feed.vip_revision(work.session, vip_id)
+    nodes = [_node(node, revision) for node in await _nodes(work.session, vip.cluster_id)]
+    hosts = [_host(host, revision) for host in await _hosts(work.session, vip_id)]
+    active = [node for node in nodes if node.admin_state is NodeAdminState.ACTIVE]
+    return wire.VipStatus(
+        vip_id=vip_id,
+        revision=revision,
+        programmed=bool(active)
+        and all(node.programmed for node in active)
+        and all(host.programmed for host in hosts),
+        nodes=nodes,
+        hosts=hosts,
+    )
+
+
+def programmed(agent: Reporting, revision: int) -> bool:
+    """The agent's last report says that it has applied *revision* and that nothing failed."""
+    applied = agent.applied_revision is not None and agent.applied_revision >= revision
+    return applied and not agent.failures
+
+
+async def _nodes(session: AsyncSession, cluster_id: UUID) -> list[Node]:
+    query = select(Node).where(Node.cluster_id == cluster_id).order_by(Node.name)
+    return list(await session.scalars(query))
+
+
+async def _hosts(session: AsyncSession, vip_id: UUID) -> list[BackendHost]:
+    addresses = (
+        select(func.array_agg(Member.address))
+        .join(Listener, Listener.pool_id == Member.pool_id)
+        .where(Listener.vip_id == vip_id)
+        .scalar_subquery()
+    )
+    query = select(BackendHost).where(BackendHost.addresses.overlap(addresses))
+    return list(await session.scalars(query.order_by(BackendHost.name)))
+
+
+def _node(node: Node, revision: int) -> wire.NodeStatus:
+    return wire.NodeStatus(
+        node_id=node.id,
+        name=node.name,
+        admin_state=node.admin_state,
+        applied_revision=node.applied_revision,
+        programmed=programmed(node, revision),
+        reported_at=node.reported_at,
+        failures=[Failure.model_validate(failure) for failure in node.failures],
+    )
+
+
+def _host(host: BackendHost, revision: int) -> wire.HostStatus:
+    return wire.HostStatus(
+        host_id=host.id,
+        name=host.name,
+        applied_revision=host.applied_revision,
+        programmed=programmed(host, revision),
+    )
