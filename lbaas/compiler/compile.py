@@ -82,7 +82,9 @@ def _peer(row: PeerRow) -> Peer:
 
 
 def _service(listener: ListenerRow, pool: PoolRow) -> VirtualService:
-    members = sorted(pool.members, key=lambda member: address_key(member.address))
+    # By age: the kernel can only append, so a new member must come last, or nodes would have to take out
+    # and put back the ones behind it to agree on the order that ``mh`` depends on.
+    members = sorted(pool.members, key=lambda member: member.id)
     return VirtualService(
         mark=listener.mark,
         family=listener.vip.version,

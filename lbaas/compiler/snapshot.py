@@ -32,6 +32,9 @@ class PeerRow:
 
 @dataclass(frozen=True, kw_only=True)
 class MemberRow:
+    """*id* is a UUIDv7: ordered by age."""
+
+    id: UUID
     address: Address
     weight: int
     admin_state: MemberAdminState

@@ -133,10 +133,12 @@ async def _pools(session: AsyncSession, cluster: UUID) -> dict[UUID, PoolRow]:
 
 
 async def _members(session: AsyncSession, pools: object) -> dict[UUID, list[MemberRow]]:
-    query = select(Member.pool_id, Member.address, Member.weight, Member.admin_state)
+    query = select(Member.pool_id, Member.id, Member.address, Member.weight, Member.admin_state)
     found: dict[UUID, list[MemberRow]] = defaultdict(list)
     for row in await session.execute(query.where(Member.pool_id.in_(pools))):  # type: ignore[arg-type]
         found[row.pool_id].append(
-            MemberRow(address=row.address, weight=row.weight, admin_state=row.admin_state)
+            MemberRow(
+                id=row.id, address=row.address, weight=row.weight, admin_state=row.admin_state
+            )
         )
     return found

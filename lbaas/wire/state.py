@@ -1,9 +1,11 @@
 """The desired state: what the server compiles and the agents apply.
 
 One :class:`ClusterState` serves all nodes of a cluster, so its body is built once; a node finds what
-is its own under ``nodes``. One :class:`HostState` serves one backend host. Sequences are in canonical
-order (address, then mark): the kernel's ``mh`` table depends on the order in which members were added,
-and two nodes that differ would send one flow to two backends.
+is its own under ``nodes``. One :class:`HostState` serves one backend host.
+
+Sequences are in canonical order: by address, then mark; the backends of a service by age. The kernel's
+``mh`` table depends on the order in which backends were added, and two nodes that differ would send one
+flow to two backends.
 """
 
 from typing import Annotated, Literal, Self, TypeVar

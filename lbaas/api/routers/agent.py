@@ -32,7 +32,11 @@ async def get_state(
     served = await shared.states.newer(subject, since, deadline(timeout_s))
     if served is None:
         return Response(status_code=304)
-    headers = {"LBaaS-Revision": str(served.revision), "LBaaS-Digest": served.digest}
+    headers = {
+        "LBaaS-Agent": str(caller.node_id or caller.host_id),
+        "LBaaS-Revision": str(served.revision),
+        "LBaaS-Digest": served.digest,
+    }
     return Response(served.body, media_type="application/json", headers=headers)
 
 

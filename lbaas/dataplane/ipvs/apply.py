@@ -60,7 +60,13 @@ def _message(step: IpvsStep) -> Message:
             return Message(Command.DEL_DEST, body)
 
 
+# What these mean here; os.strerror would speak of processes and files.
+_CAUSES = {
+    errno.ESRCH: "the kernel has no such service",
+    errno.ENOENT: "the kernel has no such destination, or no such scheduler module",
+    errno.EEXIST: "the kernel has it already",
+}
+
+
 def _cause(code: int) -> str:
-    if code == errno.ENOENT:
-        return "the kernel has no such service, destination or scheduler module"
-    return os.strerror(code)
+    return _CAUSES.get(code) or os.strerror(code)

@@ -1,0 +1,56 @@
+"""The host's table on the real nftables."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lbaas.dataplane.guard.apply import apply
+from lbaas.dataplane.guard.desired import FAMILY, TABLE, declaration, guard
+from lbaas.dataplane.guard.observe import expected, observe
+from lbaas.dataplane.guard.plan import plan
+from lbaas.dataplane.nftables import Nft
+from tests.unit.dataplane.guard.test_desired import EMPTY, STATE
+
+WANTED = declaration(guard(STATE, {4: 1500, 6: 1500}))
+
+
+@pytest.fixture
+def nft() -> Iterator[Nft]:
+    with Nft() as opened:
+        yield opened
+        opened.run(f"add table {FAMILY} {TABLE}")
+        opened.run(f"delete table {FAMILY} {TABLE}")
+
+
+def bring_to(nft: Nft, wanted: str) -> int:
+    """The number of steps that it took."""
+    steps = plan(observe(nft), expected(nft, wanted), wanted).establish
+    assert apply(nft, steps).failed == ()
+    return len(steps)
+
+
+def test_one_step_puts_it_in_place_and_then_there_is_nothing_to_do(nft: Nft) -> None:
+    assert [bring_to(nft, WANTED), bring_to(nft, WANTED)] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        "delete element inet lbaas_host nodes4 { 10.0.10.11 }",
+        "add element inet lbaas_host nodes4 { 192.0.2.66 }",
+        "flush chain inet lbaas_host tunnel",
+        "delete table inet lbaas_host",
+    ],
+)
+def test_drift_is_repaired(nft: Nft, drift: str) -> None:
+    bring_to(nft, WANTED)
+    nft.run(drift)
+    assert [bring_to(nft, WANTED), bring_to(nft, WANTED)] == [1, 0]
+
+
+def test_a_host_that_loses_its_last_vip_closes_the_door(nft: Nft) -> None:
+    bring_to(nft, WANTED)
+    assert [bring_to(nft, declaration(guard(EMPTY, {})))] == [1]
+    listed = nft.list_table(FAMILY, TABLE)
+    assert listed is not None
+    assert not any("elem" in (each.get("set") or {}) for each in listed)

@@ -1,0 +1,111 @@
+"""The IPVS law on a real kernel: apply(plan(o, d), o) == d, and nothing to do afterwards."""
+
+import errno
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lbaas.dataplane.ipvs.apply import apply
+from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey, ServiceTable
+from lbaas.dataplane.ipvs.netlink import Command, IpvsSocket, Message, encode_service
+from lbaas.dataplane.ipvs.observe import observe
+from lbaas.dataplane.ipvs.plan import ORDERED_SCHEDULERS, RemoveService, SetScheduler, plan
+from lbaas.domain.terms import Forwarding
+from lbaas.wire.state import MarkRange
+
+MARKS = MarkRange(first=0x10000000, last=0x1000FFFF)
+KEY = ServiceKey(4, 0x10000000)
+
+
+@pytest.fixture
+def ipvs() -> Iterator[IpvsSocket]:
+    with IpvsSocket() as opened:
+        yield opened
+        apply(opened, [RemoveService(key) for key in observe(opened, MARKS)])
+
+
+def destinations(family: int) -> st.SearchStrategy[Destination]:
+    address = st.integers(11, 16).map(
+        lambda n: IPv4Address(f"10.0.20.{n}") if family == 4 else IPv6Address(f"fd00:20::{n}")
+    )
+    method = st.sampled_from([Forwarding.TUNNEL, Forwarding.DIRECT])
+    return st.builds(Destination, address, method, st.integers(0, 100))
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> ServiceTable:
+    keys = draw(
+        st.sets(
+            st.tuples(st.sampled_from([4, 6]), st.integers(MARKS.first, MARKS.first + 3)),
+            max_size=4,
+        )
+    )
+    return {
+        ServiceKey(family, mark): draw(
+            st.builds(
+                Service,
+                st.sampled_from(["mh", "rr", "wrr", "wlc", "lc", "sh"]),
+                st.sampled_from([0, 0x18]),
+                st.lists(destinations(family), unique_by=lambda d: d.address, max_size=5).map(
+                    tuple
+                ),
+            )
+        )
+        for family, mark in keys
+    }
+
+
+def canonical(table: ServiceTable) -> dict[ServiceKey, object]:
+    return {
+        key: each
+        if each.scheduler in ORDERED_SCHEDULERS
+        else (each.scheduler, each.flags, frozenset(each.destinations))
+        for key, each in table.items()
+    }
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(desired=tables())
+def test_one_plan_brings_the_kernel_to_any_table_and_the_next_is_empty(
+    ipvs: IpvsSocket, desired: ServiceTable
+) -> None:
+    steps = plan(observe(ipvs, MARKS), desired)
+    for half in (steps.establish, steps.withdraw):
+        assert apply(ipvs, half).failed == ()
+    after = observe(ipvs, MARKS)
+    assert canonical(after) == canonical(desired)
+    assert len(plan(after, desired)) == 0
+
+
+def test_a_service_that_is_not_ours_is_neither_seen_nor_touched(ipvs: IpvsSocket) -> None:
+    foreign = Message(Command.NEW_SERVICE, encode_service(4, 0x77, "rr"))
+    assert ipvs.send([foreign]) == [0]
+    try:
+        assert observe(ipvs, MARKS) == {}
+        assert len(plan(observe(ipvs, MARKS), {})) == 0
+        assert [entry.mark for entry in ipvs.services()] == [0x77]
+    finally:
+        assert ipvs.send([Message(Command.DEL_SERVICE, encode_service(4, 0x77))]) == [0]
+
+
+def test_errors_come_back_at_the_step_that_they_befell(ipvs: IpvsSocket) -> None:
+    missing = SetScheduler(KEY, "mh", 0)
+    steps = plan({}, {KEY: Service("rr", 0, ())}).establish
+    outcome = apply(ipvs, [missing, *steps])
+    assert outcome.applied == steps
+    ((step, error),) = outcome.failed
+    assert step == missing
+    assert "no such service" in error.cause
+
+
+def test_more_messages_than_one_datagram_holds_are_all_carried_out(ipvs: IpvsSocket) -> None:
+    marks = range(MARKS.first, MARKS.first + 500)
+    made = [Message(Command.NEW_SERVICE, encode_service(4, mark, "rr")) for mark in marks]
+    assert ipvs.send(made) == [0] * 500
+    assert ipvs.send(made[:3]) == [errno.EEXIST] * 3
+    assert len(observe(ipvs, MARKS)) == 500
