@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import compile_path
 
 from lbaas import errors
 
@@ -137,16 +137,25 @@ def _unready(_request: Request, error: errors.ServerUnavailable) -> JSONResponse
     return answer(503, uri(errors.ServerUnavailable), title, str(error))
 
 
-def _malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
+def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
     found = error.errors()
     if any(bad["type"] == "json_invalid" for bad in found):
         title = "The body is not JSON"
         return answer(400, "/errors/malformed-json", title, str(found[0]["ctx"]["error"]))
+    if any(bad["loc"] == ("body",) for bad in found) and not _is_json(request):
+        title = "The body is not said to be JSON"
+        return answer(
+            415, "/errors/unsupported-media-type", title, "say Content-Type: application/json"
+        )
     kind = KINDS[errors.Invalid]
     problems = [_problem(bad) for bad in found]
     where = problems[0].get("pointer") or problems[0].get("parameter") or "the body"
     detail = f"{where}: {problems[0]['detail']}"
     return answer(kind.status, uri(errors.Invalid), kind.title, detail, problems=problems)
+
+
+def _is_json(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
 
 
 def _problem(bad: Mapping[str, Any]) -> dict[str, str]:
@@ -163,7 +172,7 @@ def _problem(bad: Mapping[str, Any]) -> dict[str, str]:
 def _http(request: Request, error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = ", ".join(sorted(_allowed(request)))
+        allowed = ", ".join(sorted(_allowed(request))) or (error.headers or {})["Allow"]
         detail = f"{request.method} is not possible here; possible: {allowed}"
         return answer(
             405, "/errors/method-not-allowed", status.phrase, detail, headers={"Allow": allowed}
@@ -178,12 +187,13 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
 
 
 def _allowed(request: Request) -> set[str]:
-    """The methods of all routes at the path; Starlette names those of the first only."""
+    """The methods of all operations at the path; Starlette names those of the first route only."""
+    operations = request.app.openapi()["paths"]
     return {
-        method
-        for route in request.app.routes
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods or ()
+        method.upper()
+        for template, methods in operations.items()
+        if compile_path(template)[0].match(request.url.path)
+        for method in methods
     }
 
 
