@@ -87,11 +87,12 @@ class Agent(Generic[S]):
         token = self._settings.token_file.read_text().strip()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._inbox.put(_Stop()))
+        last_good = self._from_disk()
         for work in (self._fetch_forever, self._report_forever):
             client = AgentClient(self._settings.server_url, token)
             threading.Thread(target=work, args=(client,), daemon=True).start()
         try:
-            self._reconcile_forever(self._from_disk())
+            self._reconcile_forever(last_good)
         finally:
             os.close(lock)
 

@@ -92,9 +92,9 @@ class StateDirectory:
 
     async def _current(self, subject: Subject) -> Served:
         slot = self._slots.setdefault(subject, _Slot())
-        if slot.served is not None and slot.fresh and self._hearing():
-            return slot.served
         if slot.loading is None:
+            if slot.served is not None and slot.fresh and self._hearing():
+                return slot.served
             slot.fresh = True  # a notice that comes while we load makes it stale again
             slot.loading = asyncio.create_task(self._refresh(subject, slot))
         # Shielded: one waiter that gives up must not take the state away from the others.
