@@ -12,7 +12,7 @@ from lbaas.agent.rounds import Failed, Round, Subsystem, begin
 from lbaas.dataplane.bird import apply as bird_apply
 from lbaas.dataplane.bird import observe as bird_observe
 from lbaas.dataplane.bird.desired import Announcement, announcement
-from lbaas.dataplane.bird.plan import lingering
+from lbaas.dataplane.bird.plan import lingering, unheard
 from lbaas.dataplane.bird.plan import plan as plan_bird
 from lbaas.dataplane.ipvs import apply as ipvs_apply
 from lbaas.dataplane.ipvs import observe as ipvs_observe
@@ -135,13 +135,22 @@ class Node:
         told.establish()
         round_.changes += told.changes
         round_.failures += told.failures
-        if lingering(bird_observe.observe(paths.control, paths.include), wanted):
+        now = bird_observe.observe(paths.control, paths.include)
+        round_.failures += [_unheard(family) for family in sorted(unheard(now, wanted))]
+        if lingering(now, wanted):
             held = StepFailed(
                 "bird", "withdraw", "*", "BIRD still announces: what it needs is kept"
             )
             round_.failures.append(Failed(None, held))
             return False
         return True
+
+
+def _unheard(family: int) -> Failed:
+    cause = (
+        f"no BGP session over IPv{family} is established: no router hears of these VIPs from here"
+    )
+    return Failed(None, StepFailed("bird", "announce", f"IPv{family}", cause))
 
 
 def _without(wanted: Announcement, held: frozenset[Address]) -> Announcement:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lbaas.dataplane.bird.desired import Announcement, render
+from lbaas.dataplane.bird.desired import Announcement, peer_protocol, render
 from lbaas.dataplane.steps import Plan
 from lbaas.domain.addresses import Prefix
 
@@ -12,11 +12,13 @@ class Observed:
     """The include file's text, None if there is none, and the prefixes of our protocols in BIRD's tables.
 
     *loaded* is None while BIRD does not answer; *running* then tells whether anything listens at all.
+    *established* are the names of the protocols whose BGP session stands.
     """
 
     text: str | None
     loaded: frozenset[Prefix] | None
     running: bool = True
+    established: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,13 @@ def lingering(observed: Observed, desired: Announcement) -> bool:
     if observed.loaded is None:
         return observed.running
     return not observed.loaded <= desired.prefixes
+
+
+def unheard(observed: Observed, desired: Announcement) -> frozenset[int]:
+    """The address families in which something is announced and no router hears it."""
+    heard = {
+        peer.address.version
+        for peer in desired.peers
+        if peer_protocol(peer.address) in observed.established
+    }
+    return frozenset({prefix.version for prefix in desired.prefixes} - heard)

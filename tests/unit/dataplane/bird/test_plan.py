@@ -1,13 +1,15 @@
 """The law of BIRD's plan, and what lingers."""
 
-from ipaddress import IPv4Network
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lbaas.dataplane.bird.desired import Announcement, render
-from lbaas.dataplane.bird.plan import Configure, Observed, lingering, plan
+from lbaas.dataplane.bird.desired import Announcement, peer_protocol, render
+from lbaas.dataplane.bird.plan import Configure, Observed, lingering, plan, unheard
+from lbaas.wire.state import Peer
 
 prefixes = st.frozensets(
     st.integers(1, 5).map(lambda n: IPv4Network(f"198.51.100.{n}/32")), max_size=4
@@ -51,3 +53,18 @@ def test_a_prefix_that_bird_still_has_lingers() -> None:
 def test_a_bird_that_hangs_may_still_announce_and_one_that_is_gone_does_not() -> None:
     assert lingering(Observed(render(NONE), None, running=True), NONE)
     assert not lingering(Observed(render(NONE), None, running=False), NONE)
+
+
+def test_what_is_announced_in_a_family_without_a_session_is_unheard() -> None:
+    router4, router6 = (
+        Peer(name="r", address=address, as_number=65000, password=None, bfd=True, multihop=False)
+        for address in (IPv4Address("10.0.10.1"), IPv6Address("fd00:10::1"))
+    )
+    wanted = Announcement(65001, (router4, router6), ONE.prefixes)
+    silent = Observed(render(wanted), wanted.prefixes)
+    only6 = replace(silent, established=frozenset({peer_protocol(router6.address)}))
+    both = replace(silent, established=only6.established | {peer_protocol(router4.address)})
+    assert unheard(silent, wanted) == {4}
+    assert unheard(only6, wanted) == {4}
+    assert unheard(both, wanted) == frozenset()
+    assert unheard(silent, replace(wanted, prefixes=frozenset())) == frozenset()
