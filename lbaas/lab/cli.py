@@ -45,7 +45,9 @@ def check() -> None:
     if where is Place.HOST:
         console.print("A lab would run in namespaces of this machine's own kernel.")
     else:
-        console.print(f"A lab would run in a User-Mode Linux guest: {_why_guest()}.", soft_wrap=True)
+        console.print(
+            f"A lab would run in a User-Mode Linux guest: {_why_guest()}.", soft_wrap=True
+        )
     raise typer.Exit(1 if lacking else 0)
 
 

@@ -43,7 +43,7 @@ from lbaas.lab.topology import DATA, MANAGEMENT, ROUTER, Machine, Role, Topology
 class Lab:
     """A running datacentre. Close it, or use it as a context manager; nothing is left of it then.
 
-    It also ends with the thread that made it: make it in one that lasts.
+    Whatever happens to the process that started it, its processes end with that one.
     """
 
     def __init__(

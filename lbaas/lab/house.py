@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from lbaas.errors import LabError
 from lbaas.lab import guest
 from lbaas.lab.kernel.build import ensure
 from lbaas.lab.kernel.cache import Progress
+from lbaas.lab.lifeline import Lifeline
 from lbaas.lab.machine import DATA_PATH_MODULES, Place, demand, find_program, place
 from lbaas.lab.meeting import LAB_END, Meeting
 from lbaas.lab.topology import FABRIC_ADDRESS
@@ -28,10 +28,10 @@ TAIL = 3000
 
 @dataclass(frozen=True)
 class House:
-    """The fabric's process group. *machines* is where, in the lab, each machine has a directory."""
+    """The fabric and its process group. *machines* is where, in the lab, each machine has a directory."""
 
     process: subprocess.Popen[bytes]
-    place: Place
+    lifeline: Lifeline
     share: Path
     machines: Path
 
@@ -40,6 +40,7 @@ class House:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self.lifeline.release()
 
     def last_words(self) -> str:
         """The end of the guest's kernel log and of the fabric's."""
@@ -67,24 +68,21 @@ def start(share: Path, meeting: Meeting, progress: Progress) -> House:
         return _start_on_host(share, meeting)
     kernel = ensure(progress)
     progress("booting the guest")
-    machines = Path("/run/lbaas-lab")
     command = _fabric(meeting, "--uplink", guest.UPLINK, "--address", str(FABRIC_ADDRESS))
     argv = guest.prepare(kernel, share, meeting.wire.fileno(), command, DATA_PATH_MODULES)
     process = _launch(argv, share / "kernel.log", meeting.wire.fileno(), TMPDIR=MEMORY_DIRECTORY)
-    return House(process, Place.GUEST, share, machines)
+    return House(process, Lifeline(process.pid), share, Path("/run/lbaas-lab"))
 
 
 def _start_on_host(share: Path, meeting: Meeting) -> House:
     # what fails to load is built in, or else place() was overruled by hand
-    subprocess.run(
-        [find_program("modprobe") or "modprobe", "-aq", *DATA_PATH_MODULES], check=False
-    )
+    subprocess.run([find_program("modprobe") or "modprobe", "-aq", *DATA_PATH_MODULES], check=False)
     # A pid namespace dies with its first process, which is the fabric; unshare passes its end on.
     unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     namespace = str(meeting.namespace_fd)
     fabric = _fabric(meeting, "--uplink", LAB_END, "--namespace-fd", namespace)
     process = _launch([*unshare, *fabric], share / "fabric.log", meeting.namespace_fd)
-    return House(process, Place.HOST, share, share / "machines")
+    return House(process, Lifeline(process.pid), share, share / "machines")
 
 
 def _fabric(meeting: Meeting, *options: str) -> list[str]:
@@ -95,11 +93,10 @@ def _fabric(meeting: Meeting, *options: str) -> list[str]:
 def _launch(
     argv: Sequence[str], log: Path, inherited: int, **environment: str
 ) -> subprocess.Popen[bytes]:
-    """*argv* runs as leader of a process group, and is killed when the calling thread ends."""
-    output: IO[bytes]
+    """*argv* runs as leader of a process group."""
     with log.open("wb") as output:
         return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *argv],
+            argv,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -25,7 +25,6 @@ PROGRAMS = {
     "ipvsadm": ("ipvsadm", "shows the kernel's virtual services"),
     "ip": ("iproute2", "shows the lab's links and routes"),
     "modprobe": ("kmod", "loads kernel modules"),
-    "setpriv": ("util-linux", "makes the lab end with whoever started it"),
     "unshare": ("util-linux", "makes namespaces"),
 }
 UML_PACKAGE = ("user-mode-linux", "a kernel with IPVS as an ordinary program")

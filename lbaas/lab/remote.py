@@ -26,7 +26,8 @@ class Remote:
         self._waiting: dict[int, Future[Any]] = {}
         self._lock = threading.Lock()
         self.hello = Hello.model_validate(json.loads(self._lines.readline())["answer"])
-        threading.Thread(target=self._listen, name="lab-fabric", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="lab-fabric", daemon=True)
+        self._listener.start()
 
     def ask(self, request: Request[A], timeout_s: float = GRACE_S) -> A:
         """The fabric's answer. Raises LabError if it refused, failed, or has gone."""
@@ -50,6 +51,8 @@ class Remote:
         """The fabric sees that we are gone, and ends."""
         with contextlib.suppress(OSError):  # it may have gone first
             self._connection.shutdown(socket.SHUT_RDWR)
+        self._listener.join()
+        self._lines.close()
         self._connection.close()
 
     def _listen(self) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from lbaas.errors import LabError
+from lbaas.lab.lifeline import Lifeline
 
 READY_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 20
@@ -33,6 +34,7 @@ class ServerProcess:
         self._directory = Path(tempfile.mkdtemp(prefix="lbaas-server-"))
         self._directory.chmod(0o755)  # Postgres runs as another user if we are root
         self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline: Lifeline | None = None
 
     @property
     def url(self) -> str:
@@ -53,7 +55,7 @@ class ServerProcess:
         listeners = [self._api.fileno(), self._loopback.fileno()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "lbaas", "server"],
+                [sys.executable, "-m", "lbaas", "server"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -66,6 +68,7 @@ class ServerProcess:
                     "LBAAS_DATA_DIR": str(self._directory / "data"),
                 },
             )
+        self._lifeline = Lifeline(self._process.pid)
 
     def wait_ready(self) -> None:
         """It answers, and its database is at the newest migration. Raises LabError with its log."""
@@ -80,7 +83,7 @@ class ServerProcess:
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """It has ended, by SIGKILL if it did not heed *number*; its data stay."""
-        if self._process is None:
+        if self._process is None or self._lifeline is None:
             return
         self._process.send_signal(number)
         try:
@@ -88,7 +91,8 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process = None
+        self._lifeline.release()
+        self._process, self._lifeline = None, None
 
     def close(self) -> None:
         """It has ended and nothing of it is left."""

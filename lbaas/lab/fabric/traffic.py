@@ -114,18 +114,20 @@ class Flows:
             held.open.set()
 
     async def _talk(self, held: "_Held") -> None:
-        address = self._request.address
-        with _endpoint(self._namespace, address, socket.SOCK_STREAM, 0) as ours:
-            await asyncio.get_running_loop().sock_connect(ours, (address, self._request.port))
-            held.source_port = ours.getsockname()[1]
-            reader, writer = await asyncio.open_connection(sock=ours)
+        wanted = self._request
+        ours = await _connected(self._namespace, wanted.address, wanted.port, 0)
+        held.source_port = ours.getsockname()[1]
+        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
             held.backend = (await _say(HELLO, reader, writer)).decode().strip()
             held.open.set()
             while True:
-                await asyncio.sleep(self._request.every_ms / 1000)
+                await asyncio.sleep(wanted.every_ms / 1000)
                 held.waiting_since = time.monotonic()
                 await _say(b"tick\n", reader, writer)
                 held.answered(time.monotonic())
+        finally:
+            writer.transport.abort()
 
 
 @dataclass
@@ -192,8 +194,7 @@ class _Outcome:
 
 async def _exchange(namespace: Namespace, request: Fetch, outcome: _Outcome) -> None:
     loop = asyncio.get_running_loop()
-    with _endpoint(namespace, request.address, socket.SOCK_STREAM, request.source_port) as ours:
-        await loop.sock_connect(ours, (request.address, request.port))
+    with await _connected(namespace, request.address, request.port, request.source_port) as ours:
         outcome.connected_s = time.monotonic() - outcome.at_s
         outcome.source_port = ours.getsockname()[1]
         await _send(loop, ours, request)
@@ -245,6 +246,19 @@ async def _say(line: bytes, reader: asyncio.StreamReader, writer: asyncio.Stream
     if not answer:
         raise EOFError("closed by the backend")
     return answer
+
+
+async def _connected(
+    namespace: Namespace, address: str, port: int, source_port: int
+) -> socket.socket:
+    """An established connection, the caller's to close."""
+    ours = _endpoint(namespace, address, socket.SOCK_STREAM, source_port)
+    try:
+        await asyncio.get_running_loop().sock_connect(ours, (address, port))
+    except BaseException:
+        ours.close()
+        raise
+    return ours
 
 
 def _endpoint(namespace: Namespace, address: str, kind: int, source_port: int) -> socket.socket:
