@@ -26,7 +26,7 @@ WHERE (space_id, hi) = (
 _PASSES = (
     text(_TAKE.format(where="hi >= :start", skip="SKIP LOCKED")),
     text(_TAKE.format(where="hi < :start", skip="SKIP LOCKED")),
-    text(_TAKE.format(where=":start IS NOT NULL", skip="")),
+    text(_TAKE.format(where="TRUE", skip="")),
 )
 _INSERT = text("INSERT INTO free_extent (space_id, hi, lo) VALUES (:space, :hi, :lo)")
 _DELETE = text("DELETE FROM free_extent WHERE space_id = :space AND hi = :hi")

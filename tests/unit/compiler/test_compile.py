@@ -29,9 +29,11 @@ CLUSTER, POOL, EMPTY_POOL = UUID(int=1), UUID(int=2), UUID(int=3)
 V4, V6, UNUSED = map(ip_address, ("198.51.100.9", "2001:db8::1", "198.51.100.10"))
 
 
-def member(address: str, weight: int = 1, *, drained: bool = False) -> MemberRow:
+def member(age: int, address: str, weight: int = 1, *, drained: bool = False) -> MemberRow:
     state = MemberAdminState.DRAINED if drained else MemberAdminState.ACTIVE
-    return MemberRow(address=ip_address(address), weight=weight, admin_state=state)
+    return MemberRow(
+        id=UUID(int=age), address=ip_address(address), weight=weight, admin_state=state
+    )
 
 
 def pool(*members: MemberRow) -> PoolRow:
@@ -71,18 +73,18 @@ SNAPSHOT = ClusterSnapshot(
         listener("198.51.100.9", 0x10000003, POOL, (443, 443)),
     ),
     pools={
-        POOL: pool(member("10.0.0.12", 3, drained=True), member("10.0.0.3", 2)),
+        POOL: pool(member(2, "10.0.0.3", 3, drained=True), member(1, "10.0.0.12", 2)),
         EMPTY_POOL: pool(),
     },
 )
 
 
-def test_backends_stand_in_address_order_and_a_drained_one_has_weight_zero() -> None:
+def test_backends_stand_in_order_of_age_and_a_drained_one_has_weight_zero() -> None:
     service = compile_cluster(SNAPSHOT, 5).services[0]
 
     assert [(str(b.address), b.weight) for b in service.backends] == [
-        ("10.0.0.3", 2),
-        ("10.0.0.12", 0),
+        ("10.0.0.12", 2),
+        ("10.0.0.3", 0),
     ]
 
 

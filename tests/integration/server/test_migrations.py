@@ -1,0 +1,36 @@
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, inspect
+
+from lbaas.persistence import migrate
+from lbaas.persistence.database import Database
+from lbaas.persistence.models import Base
+
+pytestmark = pytest.mark.anyio
+
+
+def tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+def drift(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, Base.metadata))
+
+
+async def test_from_empty_to_head_and_back_leaves_nothing(empty_database: Database) -> None:
+    await migrate.to_head(empty_database)
+    async with empty_database.engine.connect() as connection:
+        assert await connection.run_sync(tables) == set(Base.metadata.tables)
+    assert await migrate.at_head(empty_database)
+
+    await migrate.to_base(empty_database)
+    async with empty_database.engine.connect() as connection:
+        assert await connection.run_sync(tables) == set()
+    assert not await migrate.at_head(empty_database)
+
+
+async def test_models_and_head_agree(database: Database) -> None:
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(drift) == []
