@@ -1,5 +1,6 @@
 """One round on a backend host."""
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from uuid import UUID
@@ -22,6 +23,7 @@ from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import HOST, tunnel_sysctls
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.host_agent.lingering import Lingering
 from lbaas.wire.state import HostState
 
 # A host whose endpoint is on no device yet: what nearly every Ethernet has.
@@ -33,6 +35,7 @@ class Host:
 
     def __init__(self) -> None:
         self._expected: dict[str, str] = {}
+        self._lingering = Lingering()
 
     @cached_property
     def _netlink(self) -> IPRoute:
@@ -46,9 +49,10 @@ class Host:
         """The host holds *state* as far as it could be had.
 
         The guard stands before the tunnel opens and the ARP settings before the VIPs come; a device's own
-        setting can only follow it.
+        setting can only follow it. A VIP that is no longer wanted lingers.
         """
-        round_ = begin(self._subsystems(state))
+        held = self._lingering.held(state.vips, time.monotonic())
+        round_ = begin(self._subsystems(state.model_copy(update={"vips": held})))
         round_.establish()
         round_.withdraw()
         return round_

@@ -253,6 +253,8 @@ class Node(Resource):
     addresses: list[Address]
     admin_state: NodeAdminState
     applied_revision: int | None
+    changes: int | None = Field(description="Writes to kernel and BIRD since the agent started.")
+    repaired: int | None = Field(description="Those of them that undid what others had changed.")
     reported_at: datetime | None
 
 
@@ -332,6 +334,8 @@ class BackendHost(Resource):
     name: str
     addresses: list[Address]
     applied_revision: int | None
+    changes: int | None = Field(description="Writes to the kernel since the agent started.")
+    repaired: int | None = Field(description="Those of them that undid what others had changed.")
     reported_at: datetime | None
 
 

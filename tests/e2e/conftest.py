@@ -1,4 +1,4 @@
-"""The datacentre that the end-to-end tests share: real processes, real packets."""
+"""One datacentre for all end-to-end tests: each makes VIPs of its own and leaves everything running."""
 
 from collections.abc import Iterator
 
@@ -6,17 +6,28 @@ import pytest
 
 from lbaas.lab.site import Site
 from lbaas.lab.topology import Role
-
-WEB_PORT = 80
+from tests.e2e.balanced import PORT, Balanced
 
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
-    """Server, agents and lab; every backend serves on port 80, at any address that it gets.
+    with Site.start() as started:
+        for backend in started.lab.topology.of(Role.BACKEND):
+            started.lab.web(backend.name, PORT)
+        yield started
 
-    One for all tests: each deletes the VIPs that it made and mends what it broke.
-    """
-    with Site.start() as site:
-        for backend in site.lab.topology.of(Role.BACKEND):
-            site.lab.web(backend.name, WEB_PORT)
-        yield site
+
+@pytest.fixture(params=[4, 6], ids=["v4", "v6"])
+def balanced(site: Site, request: pytest.FixtureRequest) -> Iterator[Balanced]:
+    """A programmed VIP of one family, with every backend as member."""
+    vip = Balanced.create(site, request.param)
+    yield vip
+    vip.delete()
+
+
+@pytest.fixture
+def balanced4(site: Site) -> Iterator[Balanced]:
+    """As ``balanced``, for what does not depend on the family."""
+    vip = Balanced.create(site, 4)
+    yield vip
+    vip.delete()

@@ -1,0 +1,103 @@
+"""A VIP under test, and how to wait for what the datacentre does by itself."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count, pairwise
+
+from lbaas.client.api import ApiProblem, Json
+from lbaas.lab.messages import Fetched
+from lbaas.lab.site import Site
+from lbaas.lab.topology import Role
+
+PORT = 80
+CLIENT = "client1"
+
+_numbers = count(1)
+
+
+def eventually(holds: Callable[[], object], timeout_s: float = 20) -> None:
+    """*holds* was true at some moment within *timeout_s*; else the test fails."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {holds}"
+        time.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class Balanced:
+    """A VIP with a listener on PORT, tcp and udp, and a pool of all backends."""
+
+    site: Site
+    family: int
+    vip: Json
+    pools: tuple[str, ...]
+
+    @classmethod
+    def create(cls, site: Site, family: int) -> "Balanced":
+        """It is programmed on every node and host."""
+        backends = site.lab.topology.of(Role.BACKEND)
+        members = [
+            {"address": str(each.address4 if family == 4 else each.address6)} for each in backends
+        ]
+        name = f"vip-{next(_numbers)}"
+        pool = site.tenant.post("/v1/pools", {"name": name, "members": members})
+        body = {
+            "name": name,
+            "address_pool_id": str(site.inventory.pools[family]),
+            "listeners": [
+                {
+                    "name": protocol,
+                    "protocol": protocol,
+                    "ports": [{"first": PORT}],
+                    "pool_id": pool["id"],
+                }
+                for protocol in ("tcp", "udp")
+            ],
+        }
+        self = cls(site, family, site.tenant.post("/v1/vips", body), (pool["id"],))
+        self.wait_programmed()
+        return self
+
+    @property
+    def address(self) -> str:
+        return str(self.vip["address"])
+
+    @property
+    def client(self) -> str:
+        """The client's own address, which the backend must see."""
+        (machine,) = self.site.lab.topology.of(Role.CLIENT)
+        return str(machine.address4 if self.family == 4 else machine.address6)
+
+    def wait_programmed(self) -> None:
+        """Every node and host holds the VIP's newest change, and routers hear of it."""
+        path = f"/v1/vips/{self.vip['id']}/status"
+        status = self.site.tenant.get(path, wait_for="programmed", timeout_s=20)
+        assert status["programmed"], status
+        eventually(lambda: len(self.next_hops()) == self.site.lab.topology.nodes)
+
+    def next_hops(self) -> frozenset[str]:
+        """The nodes' addresses that the router sends the VIP's packets to."""
+        asked = ["ip", f"-{self.family}", "route", "show", self.address]
+        words = self.site.lab.run("router", asked).stdout.split()
+        return frozenset(after for word, after in pairwise(words) if word == "via")
+
+    def fetch(self, source_port: int = 0, path: str = "/", timeout_s: float = 3) -> Fetched:
+        """One request from the client."""
+        return self.site.lab.fetch(
+            CLIENT, self.address, PORT, source_port=source_port, path=path, timeout_s=timeout_s
+        )
+
+    def delete(self) -> None:
+        """VIP, listeners and pools are gone from the API. One that a test deleted is fine."""
+        _delete(self.site, f"/v1/vips/{self.vip['id']}", cascade="true")
+        for pool in self.pools:
+            _delete(self.site, f"/v1/pools/{pool}")
+
+
+def _delete(site: Site, path: str, **params: str) -> None:
+    try:
+        site.tenant.delete(path, **params)
+    except ApiProblem as problem:
+        if problem.status != 404:
+            raise

@@ -1,0 +1,265 @@
+"""What must hold when things break: docs/promises.md names each of these tests."""
+
+import re
+import signal
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import pytest
+
+from lbaas.client.api import Json
+from lbaas.errors import ServerUnavailable
+from lbaas.lab.handles import Process
+from lbaas.lab.messages import Fetched
+from lbaas.lab.site import Site
+from lbaas.lab.topology import Role
+from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
+
+FLOWS = 20
+
+# BFD at 3 x 300 ms sees a silent death within 0.9 s; the router needs a moment to move the routes.
+TAKE_OVER_S = 1.2
+
+# How often an agent looks for drift, and a margin for the guest's one slow processor.
+CYCLE_S = 5.0
+SLOW_S = 5.0
+
+
+@pytest.fixture
+def running_agents(site: Site) -> Iterator[None]:
+    """Whatever the test did to them, afterwards both nodes live and have a running agent."""
+    yield
+    for node in ("lb1", "lb2"):
+        if not site.lab.birds[node].alive:
+            site.revive_node(node)
+        elif not site.agents[node].alive:
+            site.start_agent(node)
+
+
+def node(site: Site, name: str) -> Json:
+    """What the API knows of the node."""
+    return site.admin.get(f"/v1/nodes/{site.inventory.nodes[name]}")
+
+
+def failures(attempts: tuple[Fetched, ...]) -> list[Fetched]:
+    return [attempt for attempt in attempts if not attempt.ok]
+
+
+def test_cycles_without_news_write_nothing(balanced: Balanced) -> None:
+    """More than two cycles later, node agents and host agents have counted no further write."""
+    site = balanced.site
+    eventually(lambda: _only_vip(balanced))
+    before = _changes(site)
+    sent = site.lab.run(
+        "lb1", ["sh", "-c", f"timeout {2.2 * CYCLE_S} nft monitor; true"], timeout_s=30
+    )
+    assert sent.stdout == ""
+    assert _changes(site) == before
+
+
+def test_deleting_a_vip_withdraws_the_route_before_the_service(balanced: Balanced) -> None:
+    """No node refuses a packet that a router still sends it: refusals would be connection resets."""
+    site, lab = balanced.site, balanced.site.lab
+    load = lab.load(CLIENT, balanced.address, PORT, every_ms=20, timeout_s=2)
+    eventually(lambda: balanced.fetch().ok)
+    balanced.delete()
+    eventually(lambda: not balanced.next_hops())
+    eventually(lambda: all(balanced.address not in _held(site, each) for each in ("lb1", "lb2")))
+    eventually(lambda: all(_services(site, each) == "" for each in ("lb1", "lb2")))
+    eventually(lambda: balanced.address not in lab.run("backend1", ["ip", "addr"]).stdout)
+    attempts = load.stop()
+    assert attempts[0].ok
+    assert {attempt.error for attempt in failures(attempts)} == {"ENETUNREACH"}
+
+
+@pytest.mark.usefixtures("running_agents")
+def test_a_killed_and_restarted_agent_loses_no_packet_and_writes_nothing(
+    balanced: Balanced,
+) -> None:
+    site, lab = balanced.site, balanced.site.lab
+    flows = lab.flows(CLIENT, balanced.address, PORT, FLOWS)
+    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50)
+    killed: list[Process] = [site.agents["lb1"], site.agents["lb2"]]
+    for agent in killed:
+        agent.kill(signal.SIGKILL)
+        agent.wait()
+    before = node(site, "lb1")["reported_at"]
+    for name in ("lb1", "lb2"):
+        site.start_agent(name)
+    eventually(lambda: node(site, "lb1")["reported_at"] != before)
+    eventually(lambda: node(site, "lb2")["changes"] == 0)
+    assert node(site, "lb1")["changes"] == 0
+    assert failures(load.stop()) == []
+    held = flows.stop()
+    assert all(flow.alive for flow in held)
+    assert max(flow.longest_stall_s for flow in held) < 1
+
+
+@pytest.mark.usefixtures("running_agents")
+def test_a_killed_nodes_flows_live_on_and_new_ones_work_at_once(balanced: Balanced) -> None:
+    lab = balanced.site.lab
+    flows = lab.flows(CLIENT, balanced.address, PORT, FLOWS)
+    before = {flow.source_port: flow.backend for flow in flows.read()}
+    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50, timeout_s=2)
+    killed_at = lab.clock()
+    balanced.site.kill_node("lb1")
+    eventually(lambda: len(balanced.next_hops()) == 1)
+    eventually(lambda: lab.clock() > killed_at + 3)
+    attempts, held = load.stop(), flows.read()
+    last_failure = max((each.at_s for each in failures(attempts)), default=killed_at)
+    print(f"new connections failed for {last_failure - killed_at:.2f} s after the node's death,")
+    print(f"{len(failures(attempts))} of {len(attempts)};", end=" ")
+    print(f"longest stall of a held flow {max(flow.longest_stall_s for flow in held):.2f} s")
+    assert last_failure - killed_at <= TAKE_OVER_S
+    assert all(flow.alive and flow.waiting_s < 1 for flow in held)
+    # Back again: the flows move once more, and stay with their backends.
+    balanced.site.revive_node("lb1")
+    eventually(lambda: len(balanced.next_hops()) == 2)
+    exchanged = {flow.source_port: flow.exchanged for flow in flows.read()}
+    eventually(lambda: all(flow.exchanged > exchanged[flow.source_port] for flow in flows.read()))
+    after = flows.stop()
+    assert all(flow.alive for flow in after)
+    assert {flow.source_port: flow.backend for flow in after} == before
+
+
+@pytest.mark.usefixtures("running_agents")
+def test_without_a_server_forwarding_goes_on_and_an_agent_restarts_from_disk(
+    balanced: Balanced,
+) -> None:
+    """The restarted agent finds an emptied kernel, as after a reboot, and no server to ask."""
+    site, lab = balanced.site, balanced.site.lab
+    wanted = _services(site, "lb1")
+    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50)
+    site.server.stop()
+    try:
+        with pytest.raises(ServerUnavailable):
+            site.admin.get("/v1/clusters")
+        assert balanced.fetch().ok
+        assert failures(load.stop()) == []
+        site.agents["lb1"].kill(signal.SIGKILL)
+        site.agents["lb1"].wait()
+        _empty_kernel(site, "lb1")
+        site.start_agent("lb1")
+        eventually(lambda: _services(site, "lb1") == wanted)
+        eventually(lambda: len(balanced.next_hops()) == 2)
+        site.kill_node("lb2")  # now the restarted one carries everything
+        eventually(lambda: len(balanced.next_hops()) == 1)
+        assert all(balanced.fetch().ok for _ in range(10))
+    finally:
+        site.server.start()
+        site.server.wait_ready()
+    site.revive_node("lb2")
+    balanced.wait_programmed()
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        ["nft", "flush", "table", "inet", "lbaas"],
+        ["nft", "delete", "table", "inet", "lbaas"],
+        ["ipvsadm", "-C"],
+        ["ip", "link", "delete", "lbvip"],
+        ["sysctl", "-qw", "net.ipv4.vs.sloppy_tcp=0"],
+    ],
+    ids=["flushed", "table", "services", "device", "setting"],
+)
+def test_drift_is_repaired_within_a_cycle_and_what_is_not_ours_is_left(
+    balanced4: Balanced, drift: list[str]
+) -> None:
+    site, lab = balanced4.site, balanced4.site.lab
+    before = _picture(site, "lb1")
+    repaired = node(site, "lb1")["repaired"]
+    lab.run("lb1", ["nft", "add", "table", "inet", "foreign"])
+    lab.run("lb1", drift)
+    assert _picture(site, "lb1") != before
+    lab.run("lb1", ["ipvsadm", "-A", "-f", "7", "-s", "rr"])
+    eventually(lambda: _picture(site, "lb1") == before, timeout_s=CYCLE_S + SLOW_S)
+    eventually(lambda: node(site, "lb1")["repaired"] > repaired)
+    assert lab.run("lb1", ["nft", "list", "table", "inet", "foreign"]).status == 0
+    assert lab.run("lb1", ["ipvsadm", "-D", "-f", "7"]).status == 0
+    assert lab.run("lb1", ["nft", "delete", "table", "inet", "foreign"]).status == 0
+    assert balanced4.fetch().ok
+
+
+def test_a_second_agent_on_a_node_refuses(balanced4: Balanced) -> None:
+    site = balanced4.site
+    first = site.agents["lb1"]
+    second = site.start_agent("lb1")
+    site.agents["lb1"] = first
+    assert second.wait(timeout_s=20) == 1
+    assert "another agent runs" in second.log_tail()
+    assert first.alive
+
+
+def test_a_drained_member_keeps_its_flows_and_gets_no_new_ones(balanced: Balanced) -> None:
+    site, lab = balanced.site, balanced.site.lab
+    flows = lab.flows(CLIENT, balanced.address, PORT, FLOWS)
+    drained = flows.read()[0].backend
+    machine = next(each for each in lab.topology.machines if each.name == drained)
+    address = machine.address4 if balanced.family == 4 else machine.address6
+    pool = f"/v1/pools/{balanced.pools[0]}/members"
+    members = site.tenant.get(pool)["items"]
+    (member,) = [each for each in members if ip_address(each["address"]) == address]
+    site.tenant.patch(f"{pool}/{member['id']}", {"admin_state": "drained"})
+    balanced.wait_programmed()
+    answers = [balanced.fetch() for _ in range(40)]
+    assert all(answer.ok for answer in answers)
+    assert drained not in {answer.backend for answer in answers}
+    exchanged = {flow.source_port: flow.exchanged for flow in flows.read()}
+    eventually(lambda: all(flow.exchanged > exchanged[flow.source_port] for flow in flows.read()))
+    held = flows.stop()
+    assert all(flow.alive for flow in held)
+    assert drained in {flow.backend for flow in held}
+
+
+def _only_vip(balanced: Balanced) -> bool:
+    """No host holds a VIP of an earlier test any more, and every agent has said so."""
+    lab = balanced.site.lab
+    hosts = [host.name for host in lab.topology.of(Role.BACKEND)]
+    held = [lab.run(host, ["ip", "-o", "addr", "show", "scope", "global"]).stdout for host in hosts]
+    before = _changes(balanced.site)
+    lab.run("lb1", ["sleep", "1.5"])
+    return all(_vips(each) == {balanced.address} for each in held) and (
+        _changes(balanced.site) == before
+    )
+
+
+def _vips(listing: str) -> set[str]:
+    return set(re.findall(r"(198\.51\.100\.\d+|2001:db8:100:[0-9a-f:]+)/", listing))
+
+
+def _changes(site: Site) -> dict[str, int]:
+    agents = [*site.admin.get("/v1/nodes")["items"], *site.admin.get("/v1/backend-hosts")["items"]]
+    return {each["name"]: each["changes"] for each in agents}
+
+
+def _services(site: Site, name: str) -> str:
+    return site.lab.run(name, ["ipvsadm", "-Sn"]).stdout
+
+
+def _held(site: Site, name: str) -> str:
+    """Addresses and marks of a node, as text."""
+    return (
+        site.lab.run(name, ["ip", "addr", "show"]).stdout
+        + site.lab.run(name, ["nft", "list", "ruleset"]).stdout
+    )
+
+
+def _picture(site: Site, name: str) -> tuple[str, ...]:
+    """All that an agent owns in the node's kernel."""
+    commands = (
+        ["nft", "list", "table", "inet", "lbaas"],
+        ["sh", "-c", "ipvsadm -Sn | grep -v -- '-f 7 '"],
+        ["sh", "-c", "ip -br addr show lbvip | sed 's/ fe80[^ ]*//'"],
+        ["sysctl", "net.ipv4.vs.sloppy_tcp"],
+    )
+    return tuple(site.lab.run(name, command).stdout for command in commands)
+
+
+def _empty_kernel(site: Site, name: str) -> None:
+    for command in (
+        ["ipvsadm", "-C"],
+        ["nft", "delete", "table", "inet", "lbaas"],
+        ["ip", "link", "delete", "lbvip"],
+    ):
+        assert site.lab.run(name, command).status == 0
