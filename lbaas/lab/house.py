@@ -15,7 +15,7 @@ from lbaas.lab import guest
 from lbaas.lab.kernel.build import ensure
 from lbaas.lab.kernel.cache import Progress
 from lbaas.lab.lifeline import Lifeline
-from lbaas.lab.machine import DATA_PATH_MODULES, Place, demand, find_program, place
+from lbaas.lab.machine import DATA_PATH_MODULES, Place, find_program, place
 from lbaas.lab.meeting import LAB_END, Meeting
 from lbaas.lab.topology import FABRIC_ADDRESS
 
@@ -61,8 +61,7 @@ class House:
 
 
 def start(share: Path, meeting: Meeting, progress: Progress) -> House:
-    """The fabric is on its way to *meeting*. Raises ToolMissing if this machine lacks something."""
-    demand()
+    """The fabric is on its way to *meeting*."""
     if place() is Place.HOST:
         progress("making namespaces on this machine")
         return _start_on_host(share, meeting)

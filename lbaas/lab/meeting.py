@@ -15,7 +15,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lbaas.errors import ToolMissing
+from lbaas.errors import LabError
+from lbaas.lab.machine import demand
 from lbaas.lab.topology import API_ADDRESS, API_PORT
 
 HOST_END = "lab0"
@@ -50,7 +51,8 @@ class Meeting:
 
 
 def meet() -> Meeting:
-    """The namespace stands. Raises ToolMissing if this user may not make one."""
+    """The namespace stands. Raises ToolMissing if this machine lacks anything that a lab needs."""
+    demand()
     ours, theirs = socket.socketpair()
     with ours, theirs:
         child = subprocess.run(
@@ -61,12 +63,7 @@ def meet() -> Meeting:
             check=False,
         )
         if child.returncode:
-            raise ToolMissing(
-                "can't make a network namespace here: "
-                f"{child.stderr.strip().splitlines()[-1:] or 'no reason given'}. An ordinary user needs "
-                "kernel.unprivileged_userns_clone=1 (and no AppArmor restriction of user namespaces); "
-                "in a container, run it with --privileged"
-            )
+            raise LabError(f"host and lab could not be joined:\n{child.stderr}")
         _, fds, _, _ = socket.recv_fds(ours, 1, 4)
     api, control, wire, namespace = fds
     return Meeting(
@@ -98,7 +95,9 @@ def _lay_cable() -> None:
     from pyroute2 import IPRoute
 
     for interface in ("all", "default"):  # management is IPv4 only: no router solicitations on it
-        Path(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6").write_text("1")
+        switch = Path(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6")
+        if switch.exists():  # else this kernel has no IPv6 at all
+            switch.write_text("1")
     with IPRoute() as ip:
         ip.link("add", ifname=HOST_END, kind="veth", peer={"ifname": LAB_END})
         for name in ("lo", HOST_END, LAB_END):
