@@ -4,11 +4,13 @@ import re
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from lbaas.api.problems import internal
 
+MAX_BODY_BYTES = 1 << 20  # a VIP with thousands of members fits
 REQUEST_ID = re.compile(r"[!-~]{1,128}")
 
 log = structlog.get_logger()
@@ -18,7 +20,7 @@ class Edge:
     """Around the whole application.
 
     Each answer has ``X-Request-Id``, the client's own or a new one, and ``LBaaS-Revision`` if the request
-    wrote. An unexpected error is logged once and answered as a problem.
+    wrote. A body above the limit is not read. An unexpected error is logged once and answered as a problem.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -29,25 +31,34 @@ class Edge:
             await self.app(scope, receive, send)
             return
         scope.setdefault("state", {})
-        exchange = _Exchange(scope, send)
+        exchange = _Exchange(scope, receive, send)
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
             try:
-                await self.app(scope, receive, exchange.send)
-            except Exception as error:  # noqa: BLE001 - the loop of a request: it reports
-                log.error("unexpected error", path=scope["path"], exc_info=error)
+                await self.app(scope, exchange.receive, exchange.send)
+            except Exception:
+                log.exception("unexpected error", path=scope["path"])
                 if not exchange.started:
                     await internal()(scope, receive, exchange.send)
 
 
 class _Exchange:
-    """One request's answer on its way out."""
+    """One request on its way in, and its answer on the way out."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = Headers(scope=scope).get("x-request-id", "")
         self.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid7())
         self.started = False
         self._state = scope["state"]
+        self._receive = receive
         self._send = send
+        self._received_bytes = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._received_bytes += len(message.get("body", b""))
+        if self._received_bytes > MAX_BODY_BYTES:
+            raise HTTPException(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
+        return message
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -51,6 +51,12 @@ KINDS: Mapping[type[errors.Refused], Kind] = {
     errors.MarksExhausted: Kind(HTTPStatus.CONFLICT, "No fwmark is free"),
 }
 
+# What the frameworks refuse on their own. Python's phrases change between versions, a type must not.
+HTTP_TITLES: Mapping[int, str] = {
+    HTTPStatus.BAD_REQUEST: "Malformed JSON",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content too large",
+}
+
 
 class ProblemField(BaseModel):
     """One thing that is wrong: in the body at *pointer* (RFC 6901), or a *parameter* by name."""
@@ -140,7 +146,7 @@ def _unready(_request: Request, error: errors.ServerUnavailable) -> JSONResponse
 def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
     found = error.errors()
     if any(bad["type"] == "json_invalid" for bad in found):
-        title = "The body is not JSON"
+        title = HTTP_TITLES[400]
         return answer(400, "/errors/malformed-json", title, str(found[0]["ctx"]["error"]))
     if any(bad["loc"] == ("body",) for bad in found) and not _is_json(request):
         title = "The body is not said to be JSON"
@@ -159,7 +165,7 @@ def _is_json(request: Request) -> bool:
 
 
 def _problem(bad: Mapping[str, Any]) -> dict[str, str]:
-    """pydantic's error: *loc* begins with where the value was; union branches in it are no part of the body."""
+    """One error of pydantic's, whose *loc* begins with where the value was."""
     place, *path = bad["loc"]
     if place != "body":
         return {"parameter": str(path[0]) if path else str(place), "detail": bad["msg"]}
@@ -180,10 +186,9 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
     if status is HTTPStatus.NOT_FOUND:
         detail = f"there is nothing at {request.url.path}"
         return answer(404, "/errors/no-such-path", "No such path", detail)
-    slug = status.phrase.lower().replace(" ", "-")
-    return answer(
-        status, f"/errors/{slug}", status.phrase, str(error.detail), headers=error.headers
-    )
+    title = HTTP_TITLES.get(status, status.phrase)
+    slug = title.lower().replace(" ", "-")
+    return answer(status, f"/errors/{slug}", title, str(error.detail), headers=error.headers)
 
 
 def _allowed(request: Request) -> set[str]:
@@ -206,7 +211,7 @@ def _database(request: Request, error: DBAPIError) -> JSONResponse:
 
 def _unreachable(_request: Request, error: Exception) -> JSONResponse:
     log.warning("database busy or away", error=str(error))
-    detail = "the database is busy or away; nothing was written; try again"
+    detail = "the database is busy or away: try again"
     title = HTTPStatus.SERVICE_UNAVAILABLE.phrase
     return answer(503, "/errors/database-busy", title, detail, headers={"Retry-After": "1"})
 

@@ -35,7 +35,7 @@ SOCKET_PATH_MAX = 107  # unix(7): sun_path less its closing zero
 USER = "lbaas"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
-LOCK_TIMEOUT_S = 10.0  # a server killed a moment ago leaves its Postgres shutting down
+LOCK_TIMEOUT_S = 5.0  # a server killed a moment ago leaves its Postgres shutting down
 
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 

@@ -4,9 +4,16 @@ Inputs refuse unknown fields: a misspelt field that is silently dropped is a wro
 Outputs have no defaults: every field is always there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from itertools import pairwise
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
@@ -15,10 +22,11 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     StrictBool,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
@@ -44,17 +52,28 @@ NO_MEMBER_PORT = (
 )
 
 
-def _not_a_number(value: Any) -> Any:
-    """Refuses what ipaddress would take for an address: 5 is not 0.0.0.5 here."""
-    if isinstance(value, int | bytes):
-        raise PydanticCustomError("address_text", "write it as text, like 192.0.2.1 or 2001:db8::1")
-    return value
-
-
-def _no_zone(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _address(value: Any) -> IPv4Address | IPv6Address:
+    """One error at the field itself, where a union of both families would give one for each of them."""
+    address = _parsed(ip_address, value, "an address, like 192.0.2.1 or 2001:db8::1")
     if isinstance(address, IPv6Address) and address.scope_id:
         raise PydanticCustomError("address_zone", "an address with a zone means nothing elsewhere")
     return address
+
+
+def _prefix(value: Any) -> IPv4Network | IPv6Network:
+    return _parsed(ip_network, value, "a prefix, like 192.0.2.0/24 or 2001:db8::/64")
+
+
+def _parsed(parse: Callable[[str], T], value: Any, wanted: str) -> T:
+    """*value*, which is text or was parsed before; numbers are not: 5 is not 0.0.0.5 here."""
+    if isinstance(value, int | bytes):
+        raise PydanticCustomError("address_text", "not text: write {wanted}", {"wanted": wanted})
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise PydanticCustomError(
+            "address_value", "{why}: write {wanted}", {"why": str(error), "wanted": wanted}
+        ) from error
 
 
 def _distinct(values: Sequence[T]) -> Sequence[T]:
@@ -63,10 +82,15 @@ def _distinct(values: Sequence[T]) -> Sequence[T]:
     return values
 
 
-Address = Annotated[
-    IPv4Address | IPv6Address, BeforeValidator(_not_a_number), AfterValidator(_no_zone)
-]
-Prefix = Annotated[IPv4Network | IPv6Network, BeforeValidator(_not_a_number)]
+IP_TEXT = {"anyOf": [{"type": "string", "format": name} for name in ("ipv4", "ipv6")]}
+PREFIX_TEXT = {
+    "type": "string",
+    "format": "ip-prefix",
+    "examples": ["192.0.2.0/24", "2001:db8::/64"],
+}
+
+Address = Annotated[IPv4Address | IPv6Address, PlainValidator(_address), WithJsonSchema(IP_TEXT)]
+Prefix = Annotated[IPv4Network | IPv6Network, PlainValidator(_prefix), WithJsonSchema(PREFIX_TEXT)]
 Name = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$", examples=["web-1"])
 ]

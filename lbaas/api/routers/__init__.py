@@ -3,5 +3,5 @@
 from lbaas.api.problems import responses
 
 READS = responses(401, 403, 404, 422, 503)
-WRITES = responses(400, 401, 403, 404, 409, 415, 422, 503)
+WRITES = responses(400, 401, 403, 404, 409, 413, 415, 422, 503)
 DELETES = responses(401, 403, 404, 409, 422, 503)

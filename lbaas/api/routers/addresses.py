@@ -24,7 +24,7 @@ async def list_address_pools(
     work: OperatorReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: str | None = None,
+    name: wire.Name | None = None,
     cluster_id: UUID | None = None,
 ) -> wire.Page[wire.AddressPool]:
     return await reading.some(
@@ -68,7 +68,7 @@ async def list_backend_hosts(
     work: OperatorReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: str | None = None,
+    name: wire.Name | None = None,
 ) -> wire.Page[wire.BackendHost]:
     return await reading.some(work, wire.BackendHost, limit, cursor, name=name)
 

@@ -22,7 +22,7 @@ async def list_clusters(
     work: OperatorReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: str | None = None,
+    name: wire.Name | None = None,
 ) -> wire.Page[wire.Cluster]:
     return await reading.some(work, wire.Cluster, limit, cursor, name=name)
 
@@ -56,7 +56,7 @@ async def list_nodes(
     work: OperatorReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: str | None = None,
+    name: wire.Name | None = None,
     cluster_id: UUID | None = None,
 ) -> wire.Page[wire.Node]:
     return await reading.some(work, wire.Node, limit, cursor, name=name, cluster_id=cluster_id)
@@ -87,7 +87,7 @@ async def list_peers(
     work: OperatorReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: str | None = None,
+    name: wire.Name | None = None,
     cluster_id: UUID | None = None,
 ) -> wire.Page[wire.Peer]:
     return await reading.some(work, wire.Peer, limit, cursor, name=name, cluster_id=cluster_id)

@@ -22,7 +22,7 @@ async def list_pools(
     work: TenantReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: str | None = None,
+    name: wire.Name | None = None,
 ) -> wire.Page[wire.Pool]:
     return await reading.some(work, wire.Pool, limit, cursor, name=name)
 

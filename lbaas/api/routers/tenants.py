@@ -19,7 +19,7 @@ async def create_tenant(work: OperatorWrites, body: wire.TenantCreate) -> wire.T
 
 @router.get("/tenants", summary="List tenants", responses=READS)
 async def list_tenants(
-    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: str | None = None
+    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: wire.Name | None = None
 ) -> wire.Page[wire.Tenant]:
     return await reading.some(work, wire.Tenant, limit, cursor, name=name)
 
@@ -50,7 +50,7 @@ async def create_token(work: OperatorWrites, body: wire.TokenCreate) -> wire.New
 
 @router.get("/tokens", summary="List tokens", responses=READS)
 async def list_tokens(
-    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: str | None = None
+    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: wire.Name | None = None
 ) -> wire.Page[wire.Token]:
     return await reading.some(work, wire.Token, limit, cursor, name=name)
 

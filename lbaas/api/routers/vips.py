@@ -32,7 +32,7 @@ async def list_vips(
     work: TenantReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: str | None = None,
+    name: wire.Name | None = None,
 ) -> wire.Page[wire.Vip]:
     return await reading.some(work, wire.Vip, limit, cursor, name=name)
 
@@ -81,7 +81,7 @@ async def list_listeners(
     work: TenantReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: str | None = None,
+    name: wire.Name | None = None,
     vip_id: UUID | None = None,
 ) -> wire.Page[wire.Listener]:
     return await reading.some(work, wire.Listener, limit, cursor, name=name, vip_id=vip_id)

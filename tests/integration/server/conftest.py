@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -97,7 +97,7 @@ def short_dir() -> Iterator[Callable[[], Path]]:
     made: list[tempfile.TemporaryDirectory[str]] = []
 
     def make() -> Path:
-        made.append(tempfile.TemporaryDirectory(prefix="lbaas-test-", dir="/tmp"))  # noqa: S108 - pytest's own is closed to others
+        made.append(tempfile.TemporaryDirectory(prefix="lbaas-test-", dir="/tmp"))
         Path(made[-1].name).chmod(0o755)
         return Path(made[-1].name)
 
@@ -131,6 +131,13 @@ class Site:
     v6: Json
     tenant: Json
     clients: list[ApiClient] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self.clients:
+            client.close()
 
     def client(self, role: str, **bearer: str) -> ApiClient:
         """The API as the bearer of a new token."""
@@ -184,11 +191,9 @@ def make_site(server: LiveServer, admin: ApiClient, nodes: int = 2, **cluster: o
 
 @pytest.fixture
 def site(server: LiveServer, admin: ApiClient) -> Iterator[Site]:
-    made = make_site(server, admin)
     # Other sites' pools have the same prefixes: addresses of this one must be asked for by pool.
-    yield made
-    for client in made.clients:
-        client.close()
+    with make_site(server, admin) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

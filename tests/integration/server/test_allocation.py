@@ -1,6 +1,5 @@
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
@@ -62,11 +61,11 @@ async def take_all(database: Database, first: int, size: int) -> list[int]:
 
 
 @pytest.fixture
-async def network(database: Database) -> AsyncIterator[tuple[int, int]]:
+async def network(database: Database) -> tuple[int, int]:
     """A /24: first number and size."""
     first, size = 0xC6336400, 256
     await open_space(database, Span(first, first + size - 1))
-    yield first, size
+    return first, size
 
 
 async def test_32_allocators_get_every_address_once_twice_over(

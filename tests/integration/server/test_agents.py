@@ -1,0 +1,234 @@
+"""The agents' endpoint, reports, and the status that tenants see of them."""
+
+import threading
+import time
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from lbaas.client.api import ApiClient, ApiProblem
+from lbaas.wire.canonical import digest
+from lbaas.wire.state import ClusterState, HostState, parse_state
+
+from .conftest import Json, Site, listener, unique
+
+
+def report(sequence: int = 1, *, revision: int, boot: str = "", **other: object) -> Json:
+    return {
+        "boot": boot or str(uuid4()),
+        "sequence": sequence,
+        "revision": revision,
+        "digest": "sha-256=0",
+        "changes": 1,
+        "repaired": 0,
+        **other,
+    }
+
+
+def state(agent: ApiClient, **params: float) -> httpx.Response:
+    return agent._http.get("/v1/agent/state", params=params)
+
+
+def make_vip(site: Site, *members: str) -> Json:
+    body = {
+        "name": unique("vip"),
+        "tenant_id": site.tenant["id"],
+        "address_pool_id": site.v4["id"],
+        "listeners": [listener("http", 80, *members)],
+    }
+    return site.admin.post("/v1/vips", body)
+
+
+def make_host(site: Site, *addresses: str) -> tuple[Json, ApiClient]:
+    host = site.admin.post("/v1/backend-hosts", {"name": unique("h"), "addresses": list(addresses)})
+    return host, site.client("host", host_id=host["id"])
+
+
+def test_a_node_gets_its_clusters_state_with_revision_and_digest(site: Site) -> None:
+    vip = make_vip(site, "10.0.20.1")
+    answer = state(site.node())
+
+    document = parse_state(ClusterState, answer.content)
+    assert answer.headers["LBaaS-Digest"] == digest(answer.content)
+    assert int(answer.headers["LBaaS-Revision"]) == document.revision
+    assert [str(address) for address in document.vips] == [vip["address"]]
+    [service] = document.services
+    assert service.mark in document.marks
+    assert [flow.mark for flow in document.flows] == [service.mark]
+    assert {settings.name for settings in document.nodes.values()} == {"lb0", "lb1"}
+
+
+def test_all_nodes_of_a_cluster_get_the_same_bytes(site: Site) -> None:
+    make_vip(site, "10.0.20.1")
+
+    assert state(site.node(0)).content == state(site.node(1)).content
+
+
+def test_a_host_gets_the_vips_of_members_at_its_addresses_and_their_nodes(site: Site) -> None:
+    _, agent = make_host(site, "10.0.20.201", "10.0.20.202")
+    mine = make_vip(site, "10.0.20.202", "10.0.20.99")
+    make_vip(site, "10.0.20.99")
+
+    document = parse_state(HostState, state(agent).content)
+
+    assert [str(address) for address in document.vips] == [mine["address"]]
+    assert [str(address) for address in document.endpoints] == ["10.0.20.201", "10.0.20.202"]
+    assert [str(address) for address in document.nodes] == ["10.0.10.11", "10.0.10.12"]
+
+
+def test_a_long_poll_ends_when_something_changed(site: Site) -> None:
+    node = site.node()
+    since = int(state(node).headers["LBaaS-Revision"])
+    got: list[httpx.Response] = []
+    poll = threading.Thread(target=lambda: got.append(state(node, since=since, timeout_s=20)))
+    poll.start()
+    time.sleep(0.3)
+    assert not got
+
+    vip = make_vip(site)
+    written = time.monotonic()
+    poll.join(20)
+
+    # A safety look comes after five seconds: sooner means that the notice woke the poll.
+    assert time.monotonic() - written < 2
+    assert got[0].status_code == 200
+    assert vip["address"] in got[0].text
+
+
+def test_a_poll_that_nothing_ends_is_answered_with_304(site: Site) -> None:
+    node = site.node()
+    since = int(state(node).headers["LBaaS-Revision"])
+
+    answer = state(node, since=since, timeout_s=0.2)
+
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+def test_what_an_operator_changes_reaches_the_nodes(site: Site) -> None:
+    node = site.node()
+
+    def now() -> ClusterState:
+        return parse_state(ClusterState, state(node).content)
+
+    def newer(before: ClusterState) -> ClusterState:
+        answer = state(node, since=before.revision, timeout_s=20)
+        return parse_state(ClusterState, answer.content)
+
+    seen = now()
+    site.admin.patch(f"/v1/nodes/{site.nodes[1]['id']}", {"admin_state": "drained"})
+    drained = newer(seen)
+    assert {n.name: n.admin_state for n in drained.nodes.values()} == {
+        "lb0": "active",
+        "lb1": "drained",
+    }
+
+    peer = {
+        "cluster_id": site.cluster["id"],
+        "name": "r",
+        "address": "10.0.10.1",
+        "as_number": 65000,
+        "password": "secret",
+    }
+    site.admin.post("/v1/peers", peer)
+    assert newer(drained).peers[0].password == "secret"
+
+
+def test_a_members_change_reaches_the_nodes_and_a_drained_one_has_weight_zero(site: Site) -> None:
+    node, member = site.node(), site.member()
+    vip = make_vip(site, "10.0.20.1")
+    pool = f"/v1/pools/{vip['listeners'][0]['pool_id']}/members"
+    [one] = member.get(pool)["items"]
+
+    def backends() -> list[tuple[str, int]]:
+        [service] = parse_state(ClusterState, state(node).content).services
+        return [(str(backend.address), backend.weight) for backend in service.backends]
+
+    other = member.post(pool, {"address": "10.0.20.2", "weight": 5})
+    member.patch(f"{pool}/{one['id']}", {"admin_state": "drained"})
+    assert backends() == [("10.0.20.1", 0), ("10.0.20.2", 5)]
+    member.delete(f"{pool}/{other['id']}")
+    assert backends() == [("10.0.20.1", 0)]
+
+
+def test_a_vip_is_programmed_when_every_active_node_and_concerned_host_says_so(site: Site) -> None:
+    _, host = make_host(site, "10.0.20.77")
+    vip = make_vip(site, "10.0.20.77")
+    nodes = [site.node(0), site.node(1)]
+    revision = int(state(nodes[0]).headers["LBaaS-Revision"])
+    path = f"/v1/vips/{vip['id']}/status"
+
+    assert not site.admin.get(path)["programmed"]
+    nodes[0].post("/v1/agent/report", report(revision=revision))
+    host.post("/v1/agent/report", report(revision=revision))
+    failure = {"subsystem": "ipvs", "operation": "add", "key": "1", "cause": "EPERM"}
+    nodes[1].post("/v1/agent/report", report(revision=revision, failures=[failure]))
+    status = site.admin.get(path)
+    assert not status["programmed"]
+    assert [entry["programmed"] for entry in status["nodes"]] == [True, False]
+    assert status["nodes"][1]["failures"] == [failure]
+    assert [entry["programmed"] for entry in status["hosts"]] == [True]
+
+    site.admin.patch(f"/v1/nodes/{site.nodes[1]['id']}", {"admin_state": "maintenance"})
+    assert site.admin.get(path)["programmed"]
+
+    site.admin.post(
+        f"/v1/pools/{vip['listeners'][0]['pool_id']}/members", {"address": "10.0.20.78"}
+    )
+    assert not site.admin.get(path)["programmed"]
+
+
+def test_waiting_for_programmed_ends_with_the_last_report(site: Site) -> None:
+    vip = make_vip(site)
+    nodes = [site.node(0), site.node(1)]
+    revision = int(state(nodes[0]).headers["LBaaS-Revision"])
+    got: list[Json] = []
+    path = f"/v1/vips/{vip['id']}/status"
+
+    def ask() -> None:
+        with ApiClient(site.server.url, site.server.admin_token, timeout_s=60) as admin:
+            got.append(admin.get(path, wait_for="programmed", timeout_s=30))
+
+    waiter = threading.Thread(target=ask)
+    waiter.start()
+    nodes[0].post("/v1/agent/report", report(revision=revision))
+    time.sleep(0.3)
+    assert not got
+    nodes[1].post("/v1/agent/report", report(revision=revision))
+    waiter.join(20)
+
+    assert got[0]["programmed"]
+    assert got[0]["revision"] <= revision
+
+
+def test_an_older_report_of_the_same_boot_is_ignored(site: Site) -> None:
+    node, boot = site.node(), str(uuid4())
+
+    def applied() -> int:
+        return int(site.admin.get(f"/v1/nodes/{site.nodes[0]['id']}")["applied_revision"])
+
+    node.post("/v1/agent/report", report(5, revision=50, boot=boot))
+    node.post("/v1/agent/report", report(4, revision=40, boot=boot))
+    node.post("/v1/agent/report", report(5, revision=41, boot=boot))
+    assert applied() == 50
+    node.post("/v1/agent/report", report(0, revision=30))
+    assert applied() == 30
+
+
+def test_a_token_dies_with_its_node_and_the_others_forget_it(site: Site) -> None:
+    node = site.node()
+    assert state(node).status_code == 200
+
+    site.admin.delete(f"/v1/nodes/{site.nodes[0]['id']}")
+
+    deadline = time.monotonic() + 1
+    while (status := state(node).status_code) != 401 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert status == 401
+
+
+def test_tenants_have_no_state_and_agents_no_objects(site: Site) -> None:
+    for client, path in ((site.member(), "/v1/agent/state"), (site.node(), "/v1/vips")):
+        with pytest.raises(ApiProblem) as caught:
+            client.get(path)
+        assert caught.value.status == 403

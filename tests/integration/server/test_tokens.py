@@ -1,0 +1,90 @@
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from lbaas.client.api import ApiClient
+from lbaas.persistence.database import Database
+from lbaas.persistence.models import Token
+from lbaas.services import tokens
+
+from .conftest import LiveServer, start_server
+
+
+def status(server: LiveServer, token: str) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.get(f"{server.url}/v1/tenants", headers=headers).status_code
+
+
+def becomes(server: LiveServer, token: str, wanted: int) -> bool:
+    """Within the second that revocation may take."""
+    deadline = time.monotonic() + 1
+    while status(server, token) != wanted:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_a_token_is_shown_once_and_kept_as_a_hash(admin: ApiClient) -> None:
+    made = admin.post("/v1/tokens", {"name": "t", "role": "admin"})
+
+    assert made["token"].startswith(f"lbaas_{made['prefix']}_")
+    assert "token" not in admin.get(f"/v1/tokens/{made['id']}")
+    admin.delete(f"/v1/tokens/{made['id']}")
+
+
+def test_a_revoked_token_opens_nothing_on_any_replica(
+    server: LiveServer, admin: ApiClient, short_dir: Callable[[], Path]
+) -> None:
+    replica = start_server(short_dir(), LBAAS_DATABASE_URL=server.dsn)
+    made = admin.post("/v1/tokens", {"name": "t", "role": "admin"})
+    assert status(server, made["token"]) == status(replica, made["token"]) == 200
+
+    admin.delete(f"/v1/tokens/{made['id']}")
+
+    assert becomes(server, made["token"], 401)
+    assert becomes(replica, made["token"], 401)
+    assert not (replica.data_dir / "admin-token").exists()
+    assert replica.stop() == 0
+
+
+def test_an_expired_token_opens_nothing_though_it_was_known(
+    server: LiveServer, admin: ApiClient
+) -> None:
+    expires = datetime.now(UTC) + timedelta(seconds=1)
+    body = {"name": "t", "role": "admin", "expires_at": expires.isoformat()}
+    token = admin.post("/v1/tokens", body)["token"]
+    assert status(server, token) == 200
+
+    time.sleep(1.1)
+
+    assert status(server, token) == 401
+
+
+def test_the_secret_must_fit_the_prefix(server: LiveServer) -> None:
+    good = server.admin_token
+
+    assert status(server, good) == 200
+    assert status(server, good[:-1] + ("A" if good[-1] != "A" else "B")) == 401
+
+
+def test_the_bootstrap_token_is_for_its_reader_only(server: LiveServer) -> None:
+    assert (server.data_dir / "admin-token").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.anyio
+async def test_bootstrap_makes_one_token_once(database: Database, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+
+    assert await tokens.bootstrap(database, path)
+    first = path.read_text()
+    assert not await tokens.bootstrap(database, path)
+
+    assert path.read_text() == first
+    async with database.session() as session:
+        assert await session.scalar(select(func.count()).select_from(Token)) == 1
