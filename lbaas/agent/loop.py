@@ -37,7 +37,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 # A report that says nothing new is still a sign of life.
 _HEARTBEAT_S = 30.0
 
-# After a round with failures, how soon the next.
+# After a round that left something undone, how soon the next.
 _RETRY_S = 1.0
 
 
@@ -116,7 +116,7 @@ class Agent(Generic[S]):
         report = self._ledger.enter(desired.fetched, done, time.monotonic())
         if report is not None:
             self._reports.put(report)
-        return _RETRY_S if done.failures else self._settings.cycle_s
+        return _RETRY_S if done.failures or done.pending else self._settings.cycle_s
 
     def _from_disk(self) -> _Desired[S] | None:
         try:
@@ -206,7 +206,7 @@ class Ledger:
         self._changes += done.changes
         if self._settled == fetched.digest:
             self._repaired += done.changes
-        if not done.failures:
+        if not done.failures and not done.pending:
             self._settled = fetched.digest
         failures = tuple(
             Failure(subsystem=e.subsystem, operation=e.operation, key=e.key, cause=e.cause)

@@ -33,9 +33,10 @@ class Failed:
 
 @dataclass
 class Round:
-    """What was planned, and what has come of it so far."""
+    """What was planned, and what has come of it so far. *pending*: more is to be withdrawn soon."""
 
     plans: list[tuple[Subsystem, Plan[Any]]] = field(default_factory=list)
+    pending: bool = False
     changes: int = 0
     failures: list[Failed] = field(default_factory=list)
 

@@ -8,15 +8,16 @@ from collections.abc import Iterable
 
 from lbaas.domain.addresses import Address, address_key
 
-# Nodes withdraw within a fraction of a second of hearing it, and within a cycle if BIRD was busy.
-LINGER_S = 10.0
+# Twice as long as a node goes on forwarding to a VIP that retires (lbaas.node_agent.retiring).
+LINGER_S = 6.0
 
 
 class Lingering:
-    """Remembers when each VIP was last wanted."""
+    """Remembers when each VIP was last wanted. *pending*: some VIP is held that no longer is."""
 
     def __init__(self) -> None:
         self._wanted_at_s: dict[Address, float] = {}
+        self.pending = False
 
     def held(self, wanted: Iterable[Address], now_s: float) -> tuple[Address, ...]:
         """The VIPs to hold at *now_s*: *wanted*, and those that were within the last LINGER_S."""
@@ -24,4 +25,5 @@ class Lingering:
             **{vip: at for vip, at in self._wanted_at_s.items() if now_s - at < LINGER_S},
             **dict.fromkeys(wanted, now_s),
         }
+        self.pending = any(at < now_s for at in self._wanted_at_s.values())
         return tuple(sorted(self._wanted_at_s, key=address_key))

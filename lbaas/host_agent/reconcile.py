@@ -53,6 +53,7 @@ class Host:
         """
         held = self._lingering.held(state.vips, time.monotonic())
         round_ = begin(self._subsystems(state.model_copy(update={"vips": held})))
+        round_.pending = self._lingering.pending
         round_.establish()
         round_.withdraw()
         return round_

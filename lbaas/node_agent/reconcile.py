@@ -1,5 +1,6 @@
 """One round on a node, in the order that keeps every packet forwarded."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -35,6 +36,7 @@ from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
 from lbaas.domain.addresses import Address, host_prefix
 from lbaas.errors import StepFailed
 from lbaas.node_agent.gate import unready
+from lbaas.node_agent.retiring import Retiring
 from lbaas.wire.state import ClusterState, MarkRange, NodeSettings
 
 
@@ -52,6 +54,7 @@ class Node:
     def __init__(self, bird: BirdPaths) -> None:
         self._bird = bird
         self._structures: dict[MarkRange, str] = {}
+        self._retiring = Retiring()
 
     @cached_property
     def _netlink(self) -> IPRoute:
@@ -68,13 +71,15 @@ class Node:
     def reconcile(self, state: ClusterState, agent: UUID) -> Round:
         """The node holds *state* as far as it could be had, and announces only what it forwards.
 
-        Addresses, settings, services, marks, then BIRD; what is too much goes the other way, after BIRD
-        no longer announces it.
+        Addresses, settings, services, marks, then BIRD; what is too much goes the other way, some time
+        after BIRD has withdrawn it.
         """
         settings = state.nodes.get(agent)
         if settings is None:
             return _not_ours(agent)
-        round_ = begin(self._subsystems(state))
+        held = self._retiring.held(state, time.monotonic())
+        round_ = begin(self._subsystems(held))
+        round_.pending = self._retiring.pending
         round_.establish()
         wanted = self._announceable(state, settings, round_)
         if self._announce(round_, wanted):

@@ -19,6 +19,7 @@ FLOWS = 20
 
 # BFD at 3 x 300 ms sees a silent death within 0.9 s; the router needs a moment to move the routes.
 TAKE_OVER_S = 1.2
+PROMPT_S = 0.5
 
 # How often an agent looks for drift, and a margin for the guest's one slow processor.
 CYCLE_S = 5.0
@@ -106,11 +107,14 @@ def test_a_killed_nodes_flows_live_on_and_new_ones_work_at_once(balanced: Balanc
     eventually(lambda: len(balanced.next_hops()) == 1)
     eventually(lambda: lab.clock() > killed_at + 3)
     attempts, held = load.stop(), flows.read()
-    last_failure = max((each.at_s for each in failures(attempts)), default=killed_at)
-    print(f"new connections failed for {last_failure - killed_at:.2f} s after the node's death,")
-    print(f"{len(failures(attempts))} of {len(attempts)};", end=" ")
+    # A connection whose first SYN was lost works only after a second: that is trouble, too.
+    troubled = [each for each in attempts if not each.ok or each.elapsed_s > PROMPT_S]
+    last = max((each.at_s for each in troubled), default=killed_at) - killed_at
+    print(f"{len(troubled)} of {len(attempts)} new connections were slow or failed,")
+    print(f"the last begun {last:.2f} s after the node's death;")
     print(f"longest stall of a held flow {max(flow.longest_stall_s for flow in held):.2f} s")
-    assert last_failure - killed_at <= TAKE_OVER_S
+    assert troubled
+    assert last <= TAKE_OVER_S
     assert all(flow.alive and flow.waiting_s < 1 for flow in held)
     # Back again: the flows move once more, and stay with their backends.
     balanced.site.revive_node("lb1")

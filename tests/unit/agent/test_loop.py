@@ -58,6 +58,14 @@ def test_finishing_what_had_failed_is_no_repair() -> None:
     assert (report.changes, report.repaired) == (5, 0)
 
 
+def test_withdrawing_what_had_to_wait_is_no_repair() -> None:
+    ledger = Ledger()
+    ledger.enter(FIRST, Round(changes=1, pending=True), now_s=0)
+    report = ledger.enter(FIRST, Round(changes=2), now_s=1)
+    assert report is not None
+    assert (report.changes, report.repaired) == (3, 0)
+
+
 def test_a_new_state_is_no_repair_and_has_the_next_number() -> None:
     ledger = Ledger()
     ledger.enter(FIRST, Round(), now_s=0)

@@ -15,7 +15,9 @@ def test_what_was_wanted_lingers_and_then_goes() -> None:
     lingering = Lingering()
     lingering.held([A, B], now_s=100)
     assert lingering.held([A], now_s=100 + LINGER_S - 0.1) == (A, B)
+    assert lingering.pending
     assert lingering.held([A], now_s=100 + LINGER_S) == (A,)
+    assert not lingering.pending
 
 
 def test_what_is_wanted_again_starts_anew() -> None:
