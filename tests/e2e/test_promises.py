@@ -21,6 +21,9 @@ FLOWS = 20
 TAKE_OVER_S = 1.2
 PROMPT_S = 0.5
 
+# How long one connection of the load takes on the guest at most, a stall of its processor included.
+UNDER_WAY_S = 0.2
+
 # How often an agent looks for drift, and a margin for the guest's one slow processor.
 CYCLE_S = 5.0
 SLOW_S = 5.0
@@ -59,8 +62,9 @@ def test_cycles_without_news_write_nothing(balanced: Balanced) -> None:
 
 
 def test_deleting_a_vip_withdraws_the_route_before_the_service(balanced: Balanced) -> None:
-    """No node refuses a packet that a router still sends it: refusals would be connection resets."""
+    """As long as a router sends packets they are answered: none refused, none lost."""
     site, lab = balanced.site, balanced.site.lab
+    capture = lab.capture("router", "nodes")
     load = lab.load(CLIENT, balanced.address, PORT, every_ms=20, timeout_s=2)
     eventually(lambda: balanced.fetch().ok)
     balanced.delete()
@@ -69,8 +73,15 @@ def test_deleting_a_vip_withdraws_the_route_before_the_service(balanced: Balance
     eventually(lambda: all(_services(site, each) == "" for each in ("lb1", "lb2")))
     eventually(lambda: balanced.address not in lab.run("backend1", ["ip", "addr"]).stdout)
     attempts = load.stop()
+    # What was under way when the route went breaks off; nothing before that does.
+    routed = [each for each in capture.stop().packets if each.direction == "out"]
+    withdrawn_at = max(
+        each.at_s for each in routed if each.inner and each.inner.destination == balanced.address
+    )
+    early = [each for each in failures(attempts) if each.at_s < withdrawn_at - UNDER_WAY_S]
     assert attempts[0].ok
-    assert {attempt.error for attempt in failures(attempts)} == {"ENETUNREACH"}
+    assert early == []
+    assert {each.error for each in failures(attempts)} <= {"ENETUNREACH", "timed out"}
 
 
 @pytest.mark.usefixtures("running_agents")
