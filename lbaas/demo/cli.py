@@ -11,7 +11,7 @@ from rich.console import Console
 from lbaas.demo.run import run
 from lbaas.lab.topology import Topology
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
 
 INTERRUPTED = 130  # what a shell makes of SIGINT
 

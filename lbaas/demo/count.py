@@ -75,7 +75,7 @@ def held(
 
 
 def touched(made: Iterable[Attempt]) -> list[Attempt]:
-    """Those that were under way at the kill or begun after it."""
+    """Those that were under way at time 0, or begun after it."""
     return [attempt for attempt in made if attempt.at_s + attempt.elapsed_s > 0]
 
 

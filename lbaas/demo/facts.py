@@ -166,7 +166,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One new connection, begun *at_s* after the node was killed (before: negative).
+    """One new connection, begun *at_s* after a node was lost or came back (before: negative).
 
     *elapsed_s* is how long it took until its answer was there, or until it failed.
     """
@@ -178,10 +178,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class HeldFlow:
-    """One connection that was established before the kill.
+    """One connection that was established before a node was lost.
 
     *through* is the node whose capture showed its packets just before. *exchanged* counts the lines that
-    were answered after the kill; *waiting_s* is how long the last one has been waiting for its answer.
+    were answered since; *waiting_s* is how long the last one has been waiting for its answer.
     """
 
     source_port: int
@@ -206,7 +206,21 @@ class NodeLoss:
     route: Route  # afterwards
 
 
-Fact: TypeAlias = Order | Programmed | Exchanges | Tables | NodeLoss
+@dataclass(frozen=True)
+class NodeReturn:
+    """The node got its power back at time 0; the same flows were held, new connections made.
+
+    *back_s* is when the router used it again, None if it did not.
+    """
+
+    node: str
+    vip: str
+    back_s: float | None
+    attempts: tuple[Attempt, ...]
+    flows: tuple[HeldFlow, ...]
+
+
+Fact: TypeAlias = Order | Programmed | Exchanges | Tables | NodeLoss | NodeReturn
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from lbaas.demo.facts import (
     Fact,
     HeldFlow,
     NodeLoss,
+    NodeReturn,
     NodeTables,
     Order,
     Programmed,
@@ -33,27 +34,25 @@ def judge(fact: Fact) -> tuple[Verdict, ...]:
             return tuple(_tables(fact))
         case NodeLoss():
             return tuple(_node_loss(fact))
+        case NodeReturn():
+            return tuple(_node_return(fact))
 
 
 def _programmed(fact: Programmed) -> Iterator[Verdict]:
-    behind = [
-        name
-        for name, revision in fact.agents.items()
-        if revision is None or revision < fact.revision
-    ]
+    behind = [name for name, revision in fact.agents.items() if (revision or 0) < fact.revision]
     yield Verdict(
         "every node and backend host has applied the VIP",
         fact.programmed and not behind,
-        f"behind: {', '.join(behind)}"
+        f"not {', '.join(behind)}"
         if behind
-        else f"{', '.join(fact.agents)} at revision {fact.revision}",
+        else f"{', '.join(fact.agents)}, {fact.programmed_s:.2f} s after the POST",
     )
     yield Verdict(
         "the VIP answers",
         fact.first_answer_s is not None,
-        "no attempt was answered"
+        f"not one of {fact.unanswered} attempts"
         if fact.first_answer_s is None
-        else f"first answer {fact.first_answer_s:.2f} s after the POST",
+        else f"for the first time {fact.first_answer_s:.2f} s after the POST",
     )
 
 
@@ -170,6 +169,28 @@ def _node_loss(fact: NodeLoss) -> Iterator[Verdict]:
         "the router sends nothing to the dead node",
         bool(fact.route.nodes) and fact.node not in fact.route.nodes,
         f"its route is by {', '.join(fact.route.nodes) or 'no node'}",
+    )
+
+
+def _node_return(fact: NodeReturn) -> Iterator[Verdict]:
+    yield Verdict(
+        "the node takes part again",
+        fact.back_s is not None,
+        "the router has no route by it"
+        if fact.back_s is None
+        else f"the router has a route by it {fact.back_s:.1f} s later",
+    )
+    live = sum(map(_lives, fact.flows))
+    yield Verdict(
+        "the same flows still live",
+        live == len(fact.flows) > 0,
+        f"{live} of {len(fact.flows)}",
+    )
+    failed = sum(bool(attempt.error) for attempt in fact.attempts)
+    yield Verdict(
+        "no new connection fails meanwhile",
+        not failed and bool(fact.attempts),
+        f"{failed} of {len(fact.attempts)}",
     )
 
 

@@ -1,11 +1,12 @@
 """Facts as pictures. Pure; everything fits 80 columns, and reads without colours."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.json import JSON
+from rich.highlighter import JSONHighlighter
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
@@ -16,7 +17,9 @@ from lbaas.demo.facts import (
     Attempt,
     Exchanges,
     Fact,
+    Json,
     NodeLoss,
+    NodeReturn,
     Order,
     Programmed,
     Tables,
@@ -26,68 +29,75 @@ from lbaas.demo.facts import (
 
 INDENT = (0, 0, 0, 2)
 BACKENDS_AT = 52  # column of the picture
+PANEL_WIDTH = 74
 BUCKET_S = 0.1  # one character of the strip
 
 
-def show(fact: Fact) -> RenderableType:
-    """*fact* as a person wants to see it."""
+def show(fact: Fact, judged: Sequence[Verdict]) -> RenderableType:
+    """*fact* as a person wants to see it, and what of it holds."""
+    return Padding(Group(*_pictures(fact), *_verdicts(judged)), INDENT, expand=False)
+
+
+def _pictures(fact: Fact) -> Iterator[RenderableType]:
     match fact:
         case Order():
-            shown = _order(fact)
-        case Programmed():
-            shown = _programmed(fact)
+            yield from _order(fact)
+        case Programmed() | NodeReturn():
+            pass  # the verdicts say it all
         case Exchanges():
-            shown = _exchanges(fact)
+            yield _way(fact)
         case Tables():
-            shown = _tables(fact)
+            yield from _tables(fact)
         case NodeLoss():
-            shown = _node_loss(fact)
-    return Padding(shown, INDENT)
-
-
-def verdicts(judged: Iterable[Verdict]) -> RenderableType:
-    """One line each: whether it holds, what is claimed, what was seen."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    for verdict in judged:
-        word = Text("holds", style="green") if verdict.holds else Text("FAILS", style="bold red")
-        grid.add_row(word, Text.assemble((verdict.claim, "bold"), ": ", verdict.seen))
-    return Padding(grid, INDENT)
+            yield from _node_loss(fact)
 
 
 def summary(judged: Sequence[Verdict], elapsed_s: float) -> RenderableType:
     """The last word on a run."""
     failed = [verdict for verdict in judged if not verdict.holds]
     if failed:
-        return Group(
-            Text(f"{len(failed)} of {len(judged)} claims do not hold:", style="bold red"),
-            verdicts(failed),
-        )
+        return Text(f"{len(failed)} of {len(judged)} claims did not hold.", style="bold red")
     return Text.assemble(
         (f"All {len(judged)} claims hold", "bold green"),
-        f", {elapsed_s:.0f} s after the start. Every figure above was read from the running system.",
+        f", {elapsed_s:.0f} s after the start. Every figure was read from the running system.",
     )
 
 
-def _order(fact: Order) -> RenderableType:
+def compact(value: object, width: int, indent: int = 0) -> str:
+    """JSON in lines of at most *width* where words allow it, as few as that takes."""
+    line = json.dumps(value)
+    if indent + len(line) < width or not isinstance(value, dict | list) or not value:
+        return line
+    if isinstance(value, list):
+        return _lines("[", [compact(each, width, indent + 2) for each in value], "]", indent)
+    keys = {f"{json.dumps(key)}: ": each for key, each in value.items()}
+    inside = [key + compact(each, width - len(key), indent + 2) for key, each in keys.items()]
+    return _lines("{", inside, "}", indent)
+
+
+def _lines(opening: str, inside: Sequence[str], closing: str, indent: int) -> str:
+    margin = "\n" + " " * indent
+    return opening + ",".join(f"{margin}  {each}" for each in inside) + margin + closing
+
+
+def _verdicts(judged: Iterable[Verdict]) -> Iterator[RenderableType]:
+    """One line each: whether it holds, what is claimed, what was seen."""
+    for verdict in judged:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        word = Text("holds", style="green") if verdict.holds else Text("FAILS", style="bold red")
+        grid.add_row(word, Text.assemble((verdict.claim, "bold"), ": ", verdict.seen))
+        yield grid
+
+
+def _order(fact: Order) -> Iterator[RenderableType]:
     if fact.family == 6:
-        return Text(f"the same with members {' and '.join(fact.members)}: {fact.vip}")
-    return Group(
-        _panel(JSON.from_data(fact.request, indent=2), f"POST {fact.path}, as a tenant"),
-        _panel(JSON.from_data(fact.answer, indent=2), f"answer, after {_ms(fact.elapsed_s)}"),
-    )
+        yield Text(f"the same with members {' and '.join(fact.members)}: {fact.vip}")
+        return
+    yield _panel(fact.request, f"POST {fact.path}, as a tenant")
+    yield _panel(fact.answer, f"answer, after {fact.elapsed_s * 1000:.0f} ms")
 
 
-def _programmed(fact: Programmed) -> RenderableType:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    if fact.first_answer_s is not None:
-        tries = f"a client kept trying; {fact.unanswered} attempts had failed by then"
-        grid.add_row("POST to first answer", f"{fact.first_answer_s:.2f} s", tries)
-    names = ", ".join(fact.agents)
-    grid.add_row("POST to programmed", f"{fact.programmed_s:.2f} s", f"on {names}")
-    return grid
-
-
-def _exchanges(fact: Exchanges) -> RenderableType:
+def _way(fact: Exchanges) -> RenderableType:
     """The packet's way, with what was counted on it."""
     back = f"{_counted(fact.replies)} back, {fact.replies_at_nodes.packets} of them by a node"
     picture = Text(no_wrap=True)
@@ -106,14 +116,14 @@ def _exchanges(fact: Exchanges) -> RenderableType:
     return picture
 
 
-def _tables(fact: Tables) -> RenderableType:
+def _tables(fact: Tables) -> Iterator[RenderableType]:
     routes = _table("the router's routes (ip route)", "VIP", "by, as BGP told it")
     for route in fact.routes:
         routes.add_row(route.vip, ", ".join(route.nodes))
     marks = _table("what nftables marks (nft list table inet lbaas)", "node", "packets to", "mark")
     services = _table(
-        *("where IPVS sends a mark, and has sent (ipvsadm -Ln --stats)", "node", "mark", "by"),
-        *("to backend", "weight", ">flows", ">packets", ">bytes"),
+        *("what IPVS has sent, by mark (ipvsadm -Ln --stats)", "node", "mark", "by", "to"),
+        *(">flows", ">packets", ">bytes"),
     )
     for name, node in fact.nodes.items():
         for mark in node.marks:
@@ -122,20 +132,21 @@ def _tables(fact: Tables) -> RenderableType:
             for each in service.destinations:
                 services.add_row(
                     *(name, f"{service.mark:#x}", service.scheduler),
-                    *(f"{each.forwarding} {each.address}", str(each.weight)),
+                    f"{each.forwarding} {each.address}",
                     *(str(each.connections), str(each.in_packets), str(each.in_bytes)),
                 )
-    return Group(routes, marks, services)
+    yield from (routes, marks, services)
 
 
-def _node_loss(fact: NodeLoss) -> RenderableType:
+def _node_loss(fact: NodeLoss) -> Iterator[RenderableType]:
+    yield from _strip(fact)
     stall = max((flow.longest_stall_s for flow in fact.flows), default=0)
     slowest = max((a.elapsed_s for a in touched(fact.attempts) if not a.error), default=0)
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_row("BFD is set to notice within", f"{fact.detection_s:.2f} s")
     grid.add_row("longest stall of a held flow", f"{stall:.2f} s")
     grid.add_row("slowest new connection", f"{slowest:.2f} s")
-    return Group(*_strip(fact), grid)
+    yield grid
 
 
 def _strip(fact: NodeLoss) -> Iterator[RenderableType]:
@@ -169,8 +180,9 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _panel(content: RenderableType, title: str) -> RenderableType:
-    return Panel(content, title=title, title_align="left", box=box.SQUARE, expand=False)
+def _panel(content: Json, title: str) -> RenderableType:
+    text = JSONHighlighter()(compact(content, PANEL_WIDTH))
+    return Panel(text, title=title, title_align="left", box=box.SQUARE, expand=False)
 
 
 def _counted(tally: Tally) -> str:
@@ -184,7 +196,3 @@ def _size(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} GB"
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms"

@@ -13,8 +13,8 @@ from rich.text import Text
 class Stage:
     """Steps follow each other; on a terminal the present one has a spinner and a running clock.
 
-    Elsewhere a step is one plain line when it ends. As a context manager it ends the last step: as a
-    failed one if an exception passes.
+    Elsewhere a step is one plain line when it ends. As a context manager it ends the last step, as a
+    failed or stopped one if an exception passes.
     """
 
     def __init__(self, console: Console) -> None:
@@ -32,7 +32,11 @@ class Stage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end(Text("failed", style="bold red") if error else Text("  done", style="green"))
+        if isinstance(error, KeyboardInterrupt):
+            self._end(Text("stopped", style="yellow"))
+        elif error:
+            self._end(Text(" failed", style="bold red"))
+        self.done()
 
     def step(self, what: str) -> None:
         """The step before is done; *what* has begun."""
@@ -44,12 +48,18 @@ class Stage:
 
     def done(self) -> None:
         """The present step, if there is one, is done."""
-        self._end(Text("  done", style="green"))
+        self._end(Text("   done", style="green"))
 
     def show(self, picture: RenderableType) -> None:
         """The present step is done; *picture* is what came of it."""
         self.done()
         self._console.print(picture)
+        self._console.print()
+
+    def say(self, lines: str) -> None:
+        """The present step is done; *lines* are printed as they are, to be copied."""
+        self.done()
+        self._console.print(lines, soft_wrap=True, markup=False)
 
     def _end(self, how: Text) -> None:
         if self._live:

@@ -4,8 +4,9 @@ import time
 from collections.abc import Iterator
 
 from lbaas.demo import count, gather
-from lbaas.demo.facts import Fact, Json, NodeLoss, Order, Programmed, Tables
+from lbaas.demo.facts import Fact, Json, NodeLoss, NodeReturn, Order, Programmed, Tables
 from lbaas.demo.gather import WEB_PORT
+from lbaas.lab.handles import Flows, Load
 from lbaas.lab.kernel.cache import Progress
 from lbaas.lab.site import Site
 from lbaas.lab.topology import Machine, Role
@@ -19,6 +20,9 @@ PROGRAMMED_TIMEOUT_S = 30
 COUNTERS_LAG_S = 2.2  # IPVS adds up its counters every 2 s
 BEFORE_LOSS_S = 1.5
 AFTER_LOSS_S = 4.5
+RETURN_TIMEOUT_S = 30
+ROUTE_LOOK_S = 0.2
+AFTER_RETURN_S = 1.5
 
 
 def story(site: Site, step: Progress) -> Iterator[Fact]:
@@ -34,7 +38,7 @@ def story(site: Site, step: Progress) -> Iterator[Fact]:
     step("reading the router's and the nodes' tables")
     time.sleep(COUNTERS_LAG_S)
     yield _tables(site, orders)
-    yield _lose_node(site, orders[0].vip, step)
+    yield from _lose_and_return(site, orders[0].vip, step)
 
 
 def _serve(site: Site, family: int, step: Progress) -> Iterator[Fact]:
@@ -77,8 +81,7 @@ def _vip(family: int, members: list[str]) -> Json:
 def _await_programmed(site: Site, order: Order, asked_at_s: float) -> Programmed:
     """A client tries all the time, so that the first answer is measured, not deduced."""
     lab = site.lab
-    client = lab.topology.of(Role.CLIENT)[0].name
-    load = lab.load(client, order.vip, WEB_PORT, every_ms=TICK_MS, timeout_s=ATTEMPT_TIMEOUT_S)
+    load = _load(site, order.vip)
     path = f"/v1/vips/{order.answer['id']}/status"
     status = site.tenant.get(path, wait_for="programmed", timeout_s=PROGRAMMED_TIMEOUT_S)
     programmed_s = lab.clock() - asked_at_s
@@ -104,32 +107,69 @@ def _tables(site: Site, orders: list[Order]) -> Tables:
     )
 
 
-def _lose_node(site: Site, vip: str, step: Progress) -> NodeLoss:
-    """The first node loses its power while flows are held and new connections are made."""
+def _lose_and_return(site: Site, vip: str, step: Progress) -> Iterator[Fact]:
+    """A node loses its power and gets it back, while the same flows are held all the time."""
     lab = site.lab
-    client, node = lab.topology.of(Role.CLIENT)[0].name, lab.topology.of(Role.NODE)[0].name
     step(f"{HELD_FLOWS} flows held, a new connection every {TICK_MS} ms")
-    flows = lab.flows(client, vip, WEB_PORT, HELD_FLOWS, every_ms=TICK_MS)
-    load = lab.load(client, vip, WEB_PORT, every_ms=TICK_MS, timeout_s=ATTEMPT_TIMEOUT_S)
+    flows = lab.flows(_client(site), vip, WEB_PORT, HELD_FLOWS, every_ms=TICK_MS)
+    yield _lose_node(site, vip, flows, step)
+    yield _return_node(site, vip, flows, step)
+
+
+def _lose_node(site: Site, vip: str, flows: Flows, step: Progress) -> NodeLoss:
+    lab, node = site.lab, gather.node_names(site.lab)[0]
+    load = _load(site, vip)
     with gather.watching(lab, dict.fromkeys(gather.node_names(lab), "any")) as watch:
         time.sleep(BEFORE_LOSS_S)
-    ports = {name: count.source_ports(seen, vip) for name, seen in watch.captured.items()}
     step(f"{node} loses its power: no carrier, no process, and nobody is told")
-    before, killed_at_s = flows.read(), lab.clock()
+    before, lost_at_s = flows.read(), lab.clock()
     site.kill_node(node)
     time.sleep(AFTER_LOSS_S)
-    watched_s = lab.clock() - killed_at_s
-    route = gather.route(lab, vip)
-    after = flows.stop()
+    ports = {name: count.source_ports(seen, vip) for name, seen in watch.captured.items()}
     return NodeLoss(
         node=node,
         vip=vip,
-        watched_s=watched_s,
+        watched_s=lab.clock() - lost_at_s,
         detection_s=lab.topology.bfd_interval_ms * lab.topology.bfd_multiplier / 1000,
-        attempts=count.attempts(load.stop(), killed_at_s),
-        flows=count.held(before, after, ports),
-        route=route,
+        route=gather.route(lab, vip),
+        flows=count.held(before, flows.read(), ports),
+        attempts=count.attempts(load.stop(), lost_at_s),
     )
+
+
+def _return_node(site: Site, vip: str, flows: Flows, step: Progress) -> NodeReturn:
+    lab, node = site.lab, gather.node_names(site.lab)[0]
+    load = _load(site, vip)
+    step(f"{node} comes back: plugged in, BIRD and its agent started")
+    before, begun_at_s = flows.read(), lab.clock()
+    site.revive_node(node)
+    back_s = _await_route(site, vip, node, begun_at_s)
+    time.sleep(AFTER_RETURN_S)
+    return NodeReturn(
+        node=node,
+        vip=vip,
+        back_s=back_s,
+        flows=count.held(before, flows.stop(), {}),
+        attempts=count.attempts(load.stop(), begun_at_s),
+    )
+
+
+def _await_route(site: Site, vip: str, node: str, since_s: float) -> float | None:
+    """How long after *since_s* the router had a route by *node*; None if it took too long."""
+    while (waited_s := site.lab.clock() - since_s) < RETURN_TIMEOUT_S:
+        if node in gather.route(site.lab, vip).nodes:
+            return waited_s
+        time.sleep(ROUTE_LOOK_S)
+    return None
+
+
+def _load(site: Site, vip: str) -> Load:
+    client = _client(site)
+    return site.lab.load(client, vip, WEB_PORT, every_ms=TICK_MS, timeout_s=ATTEMPT_TIMEOUT_S)
+
+
+def _client(site: Site) -> str:
+    return site.lab.topology.of(Role.CLIENT)[0].name
 
 
 def _address(machine: Machine, family: int) -> str:
