@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from uuid import UUID
 
-from pyroute2 import IPRoute
-
 from lbaas.agent.rounds import Round, Subsystem, begin
 from lbaas.dataplane.guard import apply as guard_apply
 from lbaas.dataplane.guard import observe as guard_observe
@@ -16,6 +14,7 @@ from lbaas.dataplane.guard.plan import plan as plan_guard
 from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link import observe as link_observe
 from lbaas.dataplane.link.desired import TUNNEL4_DEVICE, host_links, tunnel_devices
+from lbaas.dataplane.link.netlink import IPRoute
 from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.steps import Plan

@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 
-from pyroute2 import IPRoute
-
 from lbaas.agent.rounds import Failed, Round, Subsystem, begin
 from lbaas.dataplane.bird import apply as bird_apply
 from lbaas.dataplane.bird import observe as bird_observe
@@ -23,6 +21,7 @@ from lbaas.dataplane.ipvs.plan import plan as plan_ipvs
 from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link import observe as link_observe
 from lbaas.dataplane.link.desired import node_links
+from lbaas.dataplane.link.netlink import IPRoute
 from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.marks import apply as marks_apply
 from lbaas.dataplane.marks import observe as marks_observe

@@ -3,11 +3,10 @@
 import errno
 from collections.abc import Sequence
 
-from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from lbaas.dataplane.link.desired import Alias, Kind
-from lbaas.dataplane.link.observe import index_of
+from lbaas.dataplane.link.netlink import IPRoute, index_of
 from lbaas.dataplane.link.plan import (
     AddAddress,
     AddDevice,

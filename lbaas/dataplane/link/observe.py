@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from lbaas.dataplane.link.desired import DEVICE_KINDS, Alias, LinkTable
+from lbaas.dataplane.link.netlink import IPRoute, index_of
 from lbaas.domain.addresses import Address
 from lbaas.errors import StepFailed
 
@@ -31,12 +31,6 @@ def mtu_towards(netlink: IPRoute, endpoint: Address) -> int | None:
         (link,) = netlink.get_links(message["index"])
         return int(link.get_attr("IFLA_MTU"))
     return None
-
-
-def index_of(netlink: IPRoute, name: str) -> int | None:
-    """Interface index of the device, None if there is none."""
-    found = netlink.link_lookup(ifname=name)
-    return int(found[0]) if found else None
 
 
 def _is_up(netlink: IPRoute, name: str) -> bool:

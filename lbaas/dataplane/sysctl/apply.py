@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lbaas.dataplane.steps import Outcome
-from lbaas.dataplane.sysctl.observe import PROC_SYS, path_of
+from lbaas.dataplane.sysctl.files import PROC_SYS, path_of
 from lbaas.dataplane.sysctl.plan import SetSysctl
 from lbaas.errors import StepFailed
 

@@ -3,12 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-PROC_SYS = Path("/proc/sys")
-
-
-def path_of(name: str, root: Path = PROC_SYS) -> Path:
-    """The file of a dotted name; a "/" in it stands for a dot in a device's name."""
-    return root.joinpath(*(part.replace("/", ".") for part in name.split(".")))
+from lbaas.dataplane.sysctl.files import PROC_SYS, path_of
 
 
 def observe(names: Iterable[str], root: Path = PROC_SYS) -> dict[str, str | None]:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from lbaas.dataplane.sysctl.apply import apply
 from lbaas.dataplane.sysctl.desired import tunnel_sysctls
-from lbaas.dataplane.sysctl.observe import observe, path_of
+from lbaas.dataplane.sysctl.files import path_of
+from lbaas.dataplane.sysctl.observe import observe
 from lbaas.dataplane.sysctl.plan import SetSysctl, plan
 
 names = st.sampled_from(["net.ipv4.a", "net.ipv4.b", "net.ipv4.c"])
