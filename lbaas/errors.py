@@ -19,6 +19,7 @@
     ├── ForeignMark           a desired state holds an fwmark outside the cluster's range
     ├── BadState              a desired state that an agent can't trust: garbled, wrong digest, unknown version
     ├── ServerUnavailable     an agent or client got no usable answer from the API
+    ├── DatabaseUnusable      Postgres can't be reached, started, or is too old: says what to do
     ├── ToolMissing           a program or kernel feature is missing: says how to get it
     └── LabError              the lab could not do what it was told
 """
@@ -118,6 +119,10 @@ class BadState(LbaasError):
 
 class ServerUnavailable(LbaasError):
     """The API gave no usable answer."""
+
+
+class DatabaseUnusable(LbaasError):
+    """The server has no Postgres that it can work with."""
 
 
 class ToolMissing(LbaasError):

@@ -15,6 +15,7 @@ import uvloop
 
 from lbaas.api.app import create_app
 from lbaas.config import ServerSettings
+from lbaas.errors import LbaasError
 from lbaas.persistence import migrate
 from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
@@ -24,6 +25,8 @@ from lbaas.services.runtime import Runtime
 
 # A long poll that was told to end needs a moment; a client that reads slowly gets no more than this.
 GRACEFUL_STOP_S = 10
+# Longer than clients keep an idle connection, so that it is they who close it, never in mid-request.
+KEEP_ALIVE_S = 75
 
 log = structlog.get_logger()
 
@@ -55,7 +58,7 @@ class _Server(uvicorn.Server):
 def run(settings: ServerSettings) -> None:
     """Serves until SIGTERM or SIGINT; then everything that was asked is answered, and all is stopped.
 
-    Raises OwnPostgresError or ToolMissing if there is no database, OSError if an address is taken.
+    Raises DatabaseUnusable or ToolMissing if there is no database, LbaasError if the address is taken.
     """
     _configure_log()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -67,6 +70,7 @@ async def _run(settings: ServerSettings) -> None:
     async with _dsn(settings) as dsn:
         database = Database(dsn)
         try:
+            await database.require()
             await migrate.to_head(database)
             if await tokens.bootstrap(database, settings.admin_token_path):
                 log.info("wrote the first admin token", file=str(settings.admin_token_path))
@@ -83,6 +87,8 @@ async def _serve(runtime: Runtime, sockets: list[socket.socket]) -> None:
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=GRACEFUL_STOP_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        server_header=False,
     )
     await _Server(config, runtime.bells).serve(sockets=sockets)
 
@@ -111,11 +117,18 @@ async def _dsn(settings: ServerSettings) -> AsyncIterator[str]:
         yield dsn
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise LbaasError(f"can't listen on {host}, port {port}: {error.strerror}") from error
+
+
 def _sockets(settings: ServerSettings) -> list[socket.socket]:
     sockets = [socket.socket(fileno=fd) for fd in settings.listen_fds]
     if settings.port is not None:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        sockets.append(socket.create_server((settings.host, settings.port), family=family))
+        sockets.append(_listen(settings.host, settings.port))
     for listening in sockets:
         # Inherited by each connection; without it an answer can wait 40 ms for the client's ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

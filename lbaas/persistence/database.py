@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
-MINIMUM_VERSION = 150000
+from lbaas.errors import DatabaseUnusable
+from lbaas.persistence.postgres_programs import MINIMUM_MAJOR
 
 # An open write transaction holds the feed's horizon back for every reader, so none may linger.
 SESSION_SETTINGS = {
@@ -46,10 +46,16 @@ class Database:
         finally:
             await engine.dispose()
 
-    async def ping(self) -> None:
-        """Postgres has answered a query. Raises what the driver raises if it does not."""
-        async with self.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+    async def require(self) -> None:
+        """Postgres is there and new enough. Raises DatabaseUnusable."""
+        try:
+            connection = await self.connect()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+            raise DatabaseUnusable(f"can't connect to Postgres: {error}") from error
+        version = connection.get_server_version()
+        await connection.close()
+        if version.major < MINIMUM_MAJOR:
+            raise DatabaseUnusable(f"Postgres is {version.major}, and {MINIMUM_MAJOR} is needed")
 
     async def close(self) -> None:
         """Every pooled connection is closed."""

@@ -58,7 +58,7 @@ class Sender:
             self._wake.set()
 
     async def run(self) -> None:
-        """Sends for ever. What can't be sent is dropped: Postgres is away, and so is every listener."""
+        """Sends for ever; what can't be sent waits for Postgres to come back."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -66,7 +66,9 @@ class Sender:
             try:
                 await self._notify([notice.encode() for notice in owed.values()])
             except (OSError, SQLAlchemyError) as error:
-                log.warning("notices not sent", count=len(owed), error=str(error))
+                log.warning("notices not sent yet", count=len(owed), error=str(error))
+                await asyncio.sleep(RETRY_S)
+                self.send(owed.values())
 
     async def _notify(self, payloads: list[str]) -> None:
         query = text(

@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from lbaas.errors import LbaasError
+from lbaas.errors import DatabaseUnusable
 from lbaas.persistence.postgres_programs import PostgresPrograms, find_programs
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -38,10 +38,6 @@ STOP_TIMEOUT_S = 20.0
 LOCK_TIMEOUT_S = 5.0  # a server killed a moment ago leaves its Postgres shutting down
 
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
-
-
-class OwnPostgresError(LbaasError):
-    """Our own Postgres could not be started."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class Account:
 async def own_postgres(data_dir: Path) -> AsyncIterator[str]:
     """A running Postgres with its data in *data_dir*; yields its DSN; stopped at the end.
 
-    The second start finds the first one's data. Raises OwnPostgresError if another server has the
+    The second start finds the first one's data. Raises DatabaseUnusable if another server has the
     directory or Postgres does not come up, and ToolMissing if it is not installed.
     """
     account = _account()
@@ -102,14 +98,14 @@ def _account() -> Account:
         with suppress(KeyError):
             entry = pwd.getpwnam(name)
             return Account(entry.pw_uid, entry.pw_gid, name)
-    raise OwnPostgresError("no user to run Postgres as: neither postgres nor nobody exists")
+    raise DatabaseUnusable("no user to run Postgres as: neither postgres nor nobody exists")
 
 
 def _make_enterable(data_dir: Path, account: Account) -> None:
     data_dir.mkdir(parents=True, exist_ok=True)
     for directory in (data_dir, *data_dir.resolve().parents):
         if not account.may_enter(directory):
-            raise OwnPostgresError(
+            raise DatabaseUnusable(
                 f"user {account.name}, who runs Postgres for root, can't enter {directory}: "
                 "set LBAAS_DATA_DIR to a directory that it can reach"
             )
@@ -122,7 +118,7 @@ async def _acquire(lock: BinaryIO, data_dir: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         if asyncio.get_running_loop().time() > deadline:
-            raise OwnPostgresError(
+            raise DatabaseUnusable(
                 f"another lbaas server uses {data_dir}: stop it, or set LBAAS_DATA_DIR to another directory"
             )
         await asyncio.sleep(0.1)
@@ -148,7 +144,7 @@ def _prepare(cluster: Path, account: Account) -> PostgresPrograms:
         extra_groups=account.extra_groups,
     )
     if answer.returncode:
-        raise OwnPostgresError(f"initdb failed: {answer.stderr.strip() or answer.stdout.strip()}")
+        raise DatabaseUnusable(f"initdb failed: {answer.stderr.strip() or answer.stdout.strip()}")
     unfinished.rename(cluster)
     return programs
 
@@ -185,7 +181,7 @@ def _socket_directory(data_dir: Path, account: Account) -> Path:
     except FileExistsError:
         found = directory.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
-            raise OwnPostgresError(f"{directory} is somebody else's: remove it") from None
+            raise DatabaseUnusable(f"{directory} is somebody else's: remove it") from None
     return directory
 
 
@@ -227,12 +223,12 @@ async def _until_ready(dsn: str, child: subprocess.Popen[bytes], log: Path) -> N
     deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
     while True:
         if child.poll() is not None:
-            raise OwnPostgresError(f"Postgres ended at once; {log} says: {_tail(log)}")
+            raise DatabaseUnusable(f"Postgres ended at once; {log} says: {_tail(log)}")
         try:
             connection = await asyncpg.connect(dsn, timeout=5)
         except (OSError, asyncpg.PostgresError) as error:
             if asyncio.get_running_loop().time() > deadline:
-                raise OwnPostgresError(f"Postgres does not answer: {error}") from error
+                raise DatabaseUnusable(f"Postgres does not answer: {error}") from error
             await asyncio.sleep(0.05)
         else:
             await connection.close()

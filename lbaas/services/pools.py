@@ -16,7 +16,7 @@ from lbaas.errors import FieldProblem, InUse, Invalid
 from lbaas.persistence import feed
 from lbaas.persistence.models import Cluster, Listener, Member, Pool, Tenant, Vip
 from lbaas.services import clusters, rules, tenants
-from lbaas.services.scope import Lock, change, fetch, users
+from lbaas.services.scope import Lock, change, fetch, users, visible
 from lbaas.services.work import Work
 from lbaas.wire import resources as wire
 
@@ -120,8 +120,17 @@ async def family_of(work: Work, pool_id: UUID) -> int | None:
     return None if address is None else address.version
 
 
+async def hold_in_order(work: Work, pool_ids: Iterable[UUID]) -> None:
+    """Those of the pools that exist are ours to change. In one order for all, so that two requests that
+    share pools can't wait for each other."""
+    query = visible(work.caller, Pool).where(Pool.id.in_(list(pool_ids))).order_by(Pool.id)
+    await work.session.execute(query.with_for_update(key_share=True))
+
+
 async def usable_by(work: Work, pool: Pool, vip: Vip, pointer: str) -> None:
     """Nothing forbids a listener of *vip* to use *pool*, which is held. Raises Invalid."""
+    if pool.tenant_id != vip.tenant_id:
+        raise _invalid(pointer, f"pool {pool.name} is not of the VIP's tenant")
     addresses = await work.session.scalars(select(Member.address).where(Member.pool_id == pool.id))
     for reason in _other_families(addresses, vip.address.version):
         raise _invalid(pointer, f"pool {pool.name}: {reason}")

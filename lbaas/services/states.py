@@ -17,7 +17,6 @@ from lbaas.domain.terms import Role
 from lbaas.errors import Forbidden, NotFound
 from lbaas.persistence import feed, snapshot
 from lbaas.persistence.database import Database
-from lbaas.persistence.models import Node
 from lbaas.services.bells import Bells
 from lbaas.services.work import CHANGE, HOSTS, Caller
 from lbaas.wire.canonical import canonical_json, digest
@@ -136,17 +135,13 @@ class StateDirectory:
         slot.retry_s = min(2 * slot.retry_s, LONGEST_RETRY_S)
 
 
-async def subject_of(database: Database, caller: Caller) -> Subject:
+def subject_of(caller: Caller) -> Subject:
     """Whose state the caller, an agent, is served."""
     if caller.role is Role.HOST and caller.host_id is not None:
         return Subject("host", caller.host_id)
-    if caller.role is not Role.NODE or caller.node_id is None:
-        raise Forbidden("only agents have a state: use a token of role node or host")
-    async with database.session() as session:
-        node = await session.get(Node, caller.node_id)
-    if node is None:
-        raise NotFound("the token's node was deleted")
-    return Subject("cluster", node.cluster_id)
+    if caller.role is Role.NODE and caller.cluster_id is not None:
+        return Subject("cluster", caller.cluster_id)
+    raise Forbidden("only agents have a state: use a token of role node or host")
 
 
 async def _revision(session: AsyncSession, subject: Subject) -> int:

@@ -145,15 +145,18 @@ class TokenDirectory:
 
 
 async def _find(session: AsyncSession, prefix: str) -> tuple[bytes, Caller] | None:
-    token = (await session.scalars(select(Token).where(Token.prefix == prefix))).one_or_none()
-    if token is None:
+    query = select(Token, Node.cluster_id).outerjoin(Node, Node.id == Token.node_id)
+    found = (await session.execute(query.where(Token.prefix == prefix))).one_or_none()
+    if found is None:
         return None
+    token, cluster_id = found
     caller = Caller(
         token_id=token.id,
         role=token.role,
         tenant_id=token.tenant_id,
         node_id=token.node_id,
         host_id=token.host_id,
+        cluster_id=cluster_id,
         expires_at=token.expires_at,
     )
     return token.secret_sha256, caller

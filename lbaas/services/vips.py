@@ -106,6 +106,7 @@ async def delete_listener(work: Work, listener_id: UUID) -> None:
 async def _add_listeners(
     work: Work, tenant: Tenant, vip: Vip, bodies: Sequence[wire.InlineListener]
 ) -> None:
+    await pools.hold_in_order(work, (body.pool_id for body in bodies if body.pool_id is not None))
     made: list[Listener] = []
     for index, body in enumerate(bodies):
         pointer = f"/listeners/{index}"

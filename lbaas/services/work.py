@@ -20,13 +20,17 @@ ALL = "*"  # subject: every token
 
 @dataclass(frozen=True)
 class Caller:
-    """The bearer of a good token. *tenant_id*, *node_id*, *host_id*: whichever the role implies."""
+    """The bearer of a good token. *tenant_id*, *node_id*, *host_id*: whichever the role implies.
+
+    *cluster_id* is the node's, which never changes.
+    """
 
     token_id: UUID
     role: Role
     tenant_id: UUID | None = None
     node_id: UUID | None = None
     host_id: UUID | None = None
+    cluster_id: UUID | None = None
     expires_at: datetime | None = None
 
     @property

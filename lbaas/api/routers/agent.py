@@ -28,8 +28,7 @@ async def get_state(
     ] = None,
     timeout_s: Timeout = 25,
 ) -> Response:
-    subject = await states.subject_of(shared.database, caller)
-    served = await shared.states.newer(subject, since, deadline(timeout_s))
+    served = await shared.states.newer(states.subject_of(caller), since, deadline(timeout_s))
     if served is None:
         return Response(status_code=304)
     headers = {

@@ -119,6 +119,14 @@ def admin(server: LiveServer) -> Iterator[ApiClient]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def replica(server: LiveServer, short_dir: Callable[[], Path]) -> Iterator[LiveServer]:
+    """A second server over the first one's Postgres."""
+    running = start_server(short_dir(), LBAAS_DATABASE_URL=server.dsn)
+    yield running
+    assert running.stop() == 0
+
+
 @dataclass
 class Site:
     """A cluster with two nodes, a pool of each family and a tenant; names are its own."""
@@ -139,17 +147,17 @@ class Site:
         for client in self.clients:
             client.close()
 
-    def client(self, role: str, **bearer: str) -> ApiClient:
-        """The API as the bearer of a new token."""
+    def client(self, role: str, at: LiveServer | None = None, **bearer: str) -> ApiClient:
+        """The API, of another server than the site's if *at* says so, as the bearer of a new token."""
         token = self.admin.post("/v1/tokens", {"name": "t", "role": role, **bearer})["token"]
-        self.clients.append(ApiClient(self.server.url, token))
+        self.clients.append(ApiClient((at or self.server).url, token))
         return self.clients[-1]
 
     def member(self) -> ApiClient:
         return self.client("member", tenant_id=self.tenant["id"])
 
-    def node(self, index: int = 0) -> ApiClient:
-        return self.client("node", node_id=self.nodes[index]["id"])
+    def node(self, index: int = 0, at: LiveServer | None = None) -> ApiClient:
+        return self.client("node", at, node_id=self.nodes[index]["id"])
 
 
 def unique(prefix: str) -> str:

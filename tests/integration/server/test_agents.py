@@ -11,7 +11,7 @@ from lbaas.client.api import ApiClient, ApiProblem
 from lbaas.wire.canonical import digest
 from lbaas.wire.state import ClusterState, HostState, parse_state
 
-from .conftest import Json, Site, listener, unique
+from .conftest import Json, LiveServer, Site, listener, unique
 
 
 def report(sequence: int = 1, *, revision: int, boot: str = "", **other: object) -> Json:
@@ -77,8 +77,12 @@ def test_a_host_gets_the_vips_of_members_at_its_addresses_and_their_nodes(site: 
     assert [str(address) for address in document.nodes] == ["10.0.10.11", "10.0.10.12"]
 
 
-def test_a_long_poll_ends_when_something_changed(site: Site) -> None:
-    node = site.node()
+@pytest.mark.parametrize("at", ["server", "replica"])
+def test_a_long_poll_ends_when_something_changed(
+    site: Site, at: str, request: pytest.FixtureRequest
+) -> None:
+    polled: LiveServer = request.getfixturevalue(at)
+    node = site.node(at=polled)
     since = int(state(node).headers["LBaaS-Revision"])
     got: list[httpx.Response] = []
     poll = threading.Thread(target=lambda: got.append(state(node, since=since, timeout_s=20)))

@@ -311,6 +311,15 @@ def test_an_operator_says_whose_an_object_becomes_and_a_tenant_need_not(site: Si
     assert refusal(site.member(), "POST", "/v1/vips", foreign)["status"] == 422
 
 
+def test_not_even_an_operator_joins_two_tenants(site: Site) -> None:
+    other = site.admin.post("/v1/tenants", {"name": unique("t")})
+    pool = site.admin.post("/v1/pools", {"name": unique("p"), "tenant_id": other["id"]})
+    entry = {"name": "a", "protocol": "tcp", "ports": [{"first": 80}], "pool_id": pool["id"]}
+    body = vip_body(site, entry, tenant_id=site.tenant["id"])
+
+    assert "not of the VIP's tenant" in refusal(site.admin, "POST", "/v1/vips", body)["detail"]
+
+
 def test_without_a_pool_or_a_family_the_address_is_ipv4(server: LiveServer, site: Site) -> None:
     alone = {"tenant_ids": [site.tenant["id"]]}
     for pool in (site.v4, site.v6):
