@@ -18,7 +18,8 @@ from lbaas.lab import machine, relay
 from lbaas.lab.controller import Lab
 from lbaas.lab.kernel.build import ensure
 from lbaas.lab.machine import Place
-from lbaas.lab.messages import Description, Packet, TearDown
+from lbaas.lab.messages import Description, Packet
+from lbaas.lab.requests import TearDown
 from lbaas.lab.site import Site
 from lbaas.lab.topology import DATA, MANAGEMENT, ROUTER, Role, Topology
 

@@ -15,17 +15,15 @@ from lbaas.lab.handles import Capture, Flows, Load, Process
 from lbaas.lab.house import start
 from lbaas.lab.kernel.cache import Progress, silent
 from lbaas.lab.meeting import Meeting, meet
-from lbaas.lab.messages import (
+from lbaas.lab.messages import Completed, Description, Fetched, ProcessRow
+from lbaas.lab.remote import GRACE_S, Remote
+from lbaas.lab.requests import (
     AskUdp,
     Build,
-    Completed,
     Describe,
-    Description,
     Fetch,
-    Fetched,
     ListProcesses,
     PowerOff,
-    ProcessRow,
     ReadClock,
     Run,
     ServeWeb,
@@ -36,7 +34,6 @@ from lbaas.lab.messages import (
     StartFlows,
     StartLoad,
 )
-from lbaas.lab.remote import GRACE_S, Remote
 from lbaas.lab.topology import DATA, MANAGEMENT, ROUTER, Machine, Role, Topology
 
 

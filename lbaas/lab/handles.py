@@ -5,17 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lbaas.errors import LabError
-from lbaas.lab.messages import (
-    Await,
-    Captured,
-    Fetched,
-    Flow,
-    ReadFlows,
-    Signal,
-    StopCapture,
-    StopLoad,
-)
+from lbaas.lab.messages import Captured, Fetched, Flow
 from lbaas.lab.remote import GRACE_S, Remote
+from lbaas.lab.requests import Await, ReadFlows, Signal, StopCapture, StopLoad
 
 TAIL = 4000
 

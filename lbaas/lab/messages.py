@@ -1,32 +1,22 @@
-"""What the lab's controller and its fabric say to each other, and the one place that encodes it.
+"""What a lab tells: how commands ended, what was captured, how traffic fared.
 
-Newline-delimited JSON over one TCP connection, which the fabric opens; several requests may be in
-flight. A request names what to do, an answer carries the request's number.
+See lbaas.lab.requests for what it is asked, and how both travel.
 """
 
 import json
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from lbaas.lab.topology import Topology
 
-LONGEST_LINE = 64 * 1024 * 1024
+Direction = Literal["in", "out"]
 
 
 class Message(BaseModel):
     """Frozen; both ends are of one version, so an unknown field is a defect."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-A = TypeVar("A", bound=Message)
-
-
-class Request(Message, Generic[A]):
-    """Asks the fabric for an *A*."""
-
-    answer: ClassVar[type[Message]]
 
 
 class Done(Message):
@@ -40,24 +30,10 @@ class Hello(Message):
     kernel: str
 
 
-class Build(Request[Done]):
-    """Make every namespace, bridge, cable, address and route of *topology*."""
-
-    answer = Done
-    topology: Topology
-
-
-class ReadClock(Request["Instant"]):
-    """What time is it in there?"""
-
-
 class Instant(Message):
     """Seconds of the fabric's monotonic clock, which stamps everything that the lab measures."""
 
     at_s: float
-
-
-ReadClock.answer = Instant
 
 
 class Completed(Message):
@@ -69,54 +45,16 @@ class Completed(Message):
     elapsed_s: float
 
 
-class Run(Request[Completed]):
-    """Run *argv* in *namespace* to its end."""
-
-    answer = Completed
-    namespace: str
-    argv: tuple[str, ...]
-    env: dict[str, str] = {}
-    stdin: str = ""
-    timeout_s: float
-
-
 class Spawned(Message):
     """A process that was started; *pid* is the fabric's."""
 
     pid: int
 
 
-class Spawn(Request[Spawned]):
-    """Start *argv* in *namespace* and leave it running; what it writes goes to the file *log*."""
-
-    answer = Spawned
-    namespace: str
-    name: str
-    argv: tuple[str, ...]
-    env: dict[str, str] = {}
-    log: str
-
-
-class Signal(Request[Done]):
-    """Send a signal to the process group that Spawn made. One that ended is no error."""
-
-    answer = Done
-    pid: int
-    signal: int
-
-
 class Ended(Message):
     """How the process ended; None if it still runs."""
 
     status: int | None
-
-
-class Await(Request[Ended]):
-    """Wait until the process ends, at most *timeout_s*."""
-
-    answer = Ended
-    pid: int
-    timeout_s: float
 
 
 class ProcessRow(Message):
@@ -133,40 +71,6 @@ class ProcessTable(Message):
     """Every process that was ever started, in that order."""
 
     processes: tuple[ProcessRow, ...]
-
-
-class ListProcesses(Request[ProcessTable]):
-    """What was started, and what of it still runs."""
-
-    answer = ProcessTable
-
-
-class SetCable(Request[Done]):
-    """Plug the cable of *interface* in, or pull it: the machine sees its carrier go."""
-
-    answer = Done
-    namespace: str
-    interface: str
-    plugged: bool
-
-
-class SetLoss(Request[Done]):
-    """Lose *percent* of the packets on the cable, both ways, with no sign to either end."""
-
-    answer = Done
-    namespace: str
-    interface: str
-    percent: float
-
-
-class PowerOff(Request[Done]):
-    """Pull every cable of the machine, then kill all its processes with SIGKILL."""
-
-    answer = Done
-    namespace: str
-
-
-Direction = Literal["in", "out"]
 
 
 class Layer(Message):
@@ -209,36 +113,11 @@ class Handle(Message):
     number: int
 
 
-class StartCapture(Request[Handle]):
-    """Record what passes *interface* (``any``: every one of the namespace)."""
-
-    answer = Handle
-    namespace: str
-    interface: str
-
-
 class Captured(Message):
     """What was recorded. *dropped* packets were lost to a full buffer."""
 
     packets: tuple[Packet, ...]
     dropped: int
-
-
-class StopCapture(Request[Captured]):
-    """End a capture; with *pcap*, also write it there for tcpdump and wireshark."""
-
-    answer = Captured
-    number: int
-    pcap: str | None = None
-
-
-class ServeWeb(Request[Done]):
-    """From now on *namespace* answers HTTP, lines and datagrams on *port* of each of its addresses."""
-
-    answer = Done
-    namespace: str
-    port: int
-    address: str | None = None
 
 
 class Fetched(Message):
@@ -265,66 +144,10 @@ class Fetched(Message):
         return not self.error
 
 
-class Fetch(Request[Fetched]):
-    """One request over a connection of its own; with *upload* a POST of so many bytes."""
-
-    answer = Fetched
-    namespace: str
-    address: str
-    port: int
-    path: str = "/"
-    source_port: int = 0
-    upload: int = 0
-    timeout_s: float = 5
-
-
-class AskUdp(Request[Fetched]):
-    """One datagram there, one back."""
-
-    answer = Fetched
-    namespace: str
-    address: str
-    port: int
-    source_port: int = 0
-    timeout_s: float = 5
-
-
-class StartLoad(Request[Handle]):
-    """A new connection every *every_ms*, each given *timeout_s*."""
-
-    answer = Handle
-    namespace: str
-    address: str
-    port: int
-    every_ms: float
-    timeout_s: float
-
-
 class LoadRecord(Message):
     """Every attempt so far, in the order in which they were begun."""
 
     attempts: tuple[Fetched, ...]
-
-
-class StopLoad(Request[LoadRecord]):
-    """End the load once the attempts under way have ended."""
-
-    answer = LoadRecord
-    number: int
-
-
-class StartFlows(Request[Handle]):
-    """Hold *count* connections, each of which exchanges a line every *every_ms*.
-
-    Answers once all are established.
-    """
-
-    answer = Handle
-    namespace: str
-    address: str
-    port: int
-    count: int
-    every_ms: float
 
 
 class Flow(Message):
@@ -349,14 +172,6 @@ class FlowRecord(Message):
     flows: tuple[Flow, ...]
 
 
-class ReadFlows(Request[FlowRecord]):
-    """How the flows are by now; with *stop* they are closed."""
-
-    answer = FlowRecord
-    number: int
-    stop: bool = False
-
-
 class Description(Message):
     """What one has to know to use a running lab from another terminal. Paths are the host's."""
 
@@ -366,39 +181,6 @@ class Description(Message):
     api_url: str = ""
     admin_token_file: str = ""
     tenant_token_file: str = ""
-
-
-class Describe(Request[Description]):
-    """Which lab is this? For the process that holds it, not for the fabric."""
-
-    answer = Description
-
-
-class TearDown(Request[Done]):
-    """End the lab. For the process that holds it, not for the fabric."""
-
-    answer = Done
-
-
-REQUESTS: dict[str, type[Request[Any]]] = {
-    request.__name__: request
-    for request in (
-        *(Build, ReadClock, Run, Spawn, Signal, Await, ListProcesses, SetCable, SetLoss, PowerOff),
-        *(StartCapture, StopCapture, ServeWeb, Fetch, AskUdp, StartLoad, StopLoad),
-        *(StartFlows, ReadFlows, Describe, TearDown),
-    )
-}
-
-
-def encode_request(number: int, request: Request[Any]) -> bytes:
-    line = {"id": number, "do": type(request).__name__, "with": request.model_dump(mode="json")}
-    return json.dumps(line).encode() + b"\n"
-
-
-def decode_request(line: bytes) -> tuple[int, Request[Any]]:
-    """The number and the request. Raises ValueError or KeyError for a line that is neither's."""
-    message = json.loads(line)
-    return message["id"], REQUESTS[message["do"]].model_validate(message["with"])
 
 
 def encode_answer(number: int, answer: Message) -> bytes:

@@ -8,18 +8,9 @@ import time
 from pathlib import Path
 
 from lbaas.errors import LabError
-from lbaas.lab.messages import (
-    Describe,
-    Description,
-    Done,
-    Hello,
-    Message,
-    TearDown,
-    decode_request,
-    encode_answer,
-    encode_error,
-)
+from lbaas.lab.messages import Description, Done, Hello, Message, encode_answer, encode_error
 from lbaas.lab.remote import Remote
+from lbaas.lab.requests import Describe, TearDown, decode_request
 
 ANSWER_TIMEOUT_S = 3600  # a command that someone runs by hand may take its time
 

@@ -9,7 +9,8 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from lbaas.errors import LabError
-from lbaas.lab.messages import Hello, Message, Request, encode_request
+from lbaas.lab.messages import Hello, Message
+from lbaas.lab.requests import Request, encode_request
 
 A = TypeVar("A", bound=Message)
 

@@ -13,25 +13,30 @@ from lbaas.lab.fabric.capture import Capture
 from lbaas.lab.fabric.network import Network
 from lbaas.lab.fabric.web import WebServer
 from lbaas.lab.messages import (
-    LONGEST_LINE,
-    AskUdp,
-    Await,
-    Build,
     Captured,
     Completed,
     Done,
     Ended,
-    Fetch,
     Fetched,
     FlowRecord,
     Handle,
     Hello,
     Instant,
-    ListProcesses,
     LoadRecord,
     Message,
-    PowerOff,
     ProcessTable,
+    Spawned,
+    encode_answer,
+    encode_error,
+)
+from lbaas.lab.requests import (
+    LONGEST_LINE,
+    AskUdp,
+    Await,
+    Build,
+    Fetch,
+    ListProcesses,
+    PowerOff,
     ReadClock,
     ReadFlows,
     Request,
@@ -41,15 +46,12 @@ from lbaas.lab.messages import (
     SetLoss,
     Signal,
     Spawn,
-    Spawned,
     StartCapture,
     StartFlows,
     StartLoad,
     StopCapture,
     StopLoad,
     decode_request,
-    encode_answer,
-    encode_error,
 )
 
 

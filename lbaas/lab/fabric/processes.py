@@ -12,7 +12,8 @@ from typing import IO
 
 from lbaas.errors import LabError
 from lbaas.lab.fabric.namespaces import Namespace
-from lbaas.lab.messages import Completed, ProcessRow, Spawn
+from lbaas.lab.messages import Completed, ProcessRow
+from lbaas.lab.requests import Spawn
 
 TIMED_OUT = 124  # as timeout(1) says it
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from lbaas.lab.fabric.namespaces import Namespace
 from lbaas.lab.fabric.web import HELLO
-from lbaas.lab.messages import AskUdp, Fetch, Fetched, Flow, StartFlows, StartLoad
+from lbaas.lab.messages import Fetched, Flow
+from lbaas.lab.requests import AskUdp, Fetch, StartFlows, StartLoad
 
 KEPT_BODY = 2000
 CHUNK = b"u" * 65536

@@ -3,17 +3,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from lbaas.lab.messages import (
-    REQUESTS,
-    Build,
-    Fetch,
-    Layer,
-    Packet,
-    Request,
-    Run,
-    decode_request,
-    encode_request,
-)
+from lbaas.lab.messages import Layer, Packet
+from lbaas.lab.requests import REQUESTS, Build, Fetch, Request, Run, decode_request, encode_request
 from lbaas.lab.topology import Topology
 
 
