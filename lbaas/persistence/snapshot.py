@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.compiler.snapshot import (
@@ -132,10 +132,10 @@ async def _pools(session: AsyncSession, cluster: UUID) -> dict[UUID, PoolRow]:
     }
 
 
-async def _members(session: AsyncSession, pools: object) -> dict[UUID, list[MemberRow]]:
+async def _members(session: AsyncSession, pools: ScalarSelect[UUID]) -> dict[UUID, list[MemberRow]]:
     query = select(Member.pool_id, Member.id, Member.address, Member.weight, Member.admin_state)
     found: dict[UUID, list[MemberRow]] = defaultdict(list)
-    for row in await session.execute(query.where(Member.pool_id.in_(pools))):  # type: ignore[arg-type]
+    for row in await session.execute(query.where(Member.pool_id.in_(pools))):
         found[row.pool_id].append(
             MemberRow(
                 id=row.id, address=row.address, weight=row.weight, admin_state=row.admin_state

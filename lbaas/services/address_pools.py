@@ -14,7 +14,7 @@ from lbaas.persistence import extents
 from lbaas.persistence.models import AddressPool, Cluster, Vip
 from lbaas.services.scope import Lock, change, fetch, referred, users
 from lbaas.services.work import Work
-from lbaas.wire import resources as wire
+from lbaas.wire import operators, tenants
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Allocation:
     address: Address
 
 
-async def create(work: Work, body: wire.AddressPoolCreate) -> AddressPool:
+async def create(work: Work, body: operators.AddressPoolCreate) -> AddressPool:
     """A new pool; all of its prefix but the reserved parts is free. VIPs are /32s and /128s, so a
     prefix's first and last addresses are addresses like any other."""
     await referred(work, Cluster, body.cluster_id, "/cluster_id", lock=Lock.CHANGE)
@@ -45,7 +45,7 @@ async def create(work: Work, body: wire.AddressPoolCreate) -> AddressPool:
     return pool
 
 
-async def patch(work: Work, pool_id: UUID, body: wire.AddressPoolPatch) -> AddressPool:
+async def patch(work: Work, pool_id: UUID, body: operators.AddressPoolPatch) -> AddressPool:
     """The pool is as *body* says; VIPs that have an address of it keep it."""
     pool = await fetch(work, AddressPool, pool_id, lock=Lock.CHANGE)
     change(pool, body.changes())
@@ -63,7 +63,7 @@ async def delete(work: Work, pool_id: UUID) -> None:
     await work.session.delete(pool)
 
 
-async def allocate(work: Work, tenant_id: UUID, body: wire.VipCreate) -> Allocation:
+async def allocate(work: Work, tenant_id: UUID, body: tenants.VipCreate) -> Allocation:
     """An address for the VIP that *body* asks for.
 
     Raises Invalid if no pool fits, AddressTaken, or PoolExhausted with the pools' names.
@@ -89,7 +89,7 @@ async def release(work: Work, pool_id: UUID, address: Address) -> None:
     await extents.give_back(work.session, pool_id, int(address))
 
 
-async def _fitting(work: Work, tenant_id: UUID, body: wire.VipCreate) -> Sequence[AddressPool]:
+async def _fitting(work: Work, tenant_id: UUID, body: tenants.VipCreate) -> Sequence[AddressPool]:
     """The pools that the VIP may have its address from. Raises Invalid if there are none."""
     query = select(AddressPool).where(
         or_(AddressPool.tenant_ids.is_(None), AddressPool.tenant_ids.contains([tenant_id]))
@@ -106,14 +106,14 @@ async def _fitting(work: Work, tenant_id: UUID, body: wire.VipCreate) -> Sequenc
     return pools
 
 
-def _wanted_family(body: wire.VipCreate) -> int | None:
+def _wanted_family(body: tenants.VipCreate) -> int | None:
     """None: whatever the pool or the address says."""
     if body.family is None and body.address_pool_id is None and body.address is None:
         return 4
     return body.family
 
 
-def _no_pool(body: wire.VipCreate) -> Invalid:
+def _no_pool(body: tenants.VipCreate) -> Invalid:
     field = "address" if body.address is not None else "family"
     if body.address_pool_id is not None:
         field = "address_pool_id"
@@ -134,7 +134,7 @@ async def _allocate_given(work: Work, pools: Sequence[AddressPool], address: Add
     return Allocation(pool, address)
 
 
-def _reserved_inside(body: wire.AddressPoolCreate) -> None:
+def _reserved_inside(body: operators.AddressPoolCreate) -> None:
     whole = _span(body.prefix)
     for index, part in enumerate(body.reserved):
         span = _span(part)
@@ -145,12 +145,12 @@ def _reserved_inside(body: wire.AddressPoolCreate) -> None:
             raise Invalid(detail, problems=[problem])
 
 
-async def _prefix_free(work: Work, body: wire.AddressPoolCreate) -> None:
+async def _prefix_free(work: Work, body: operators.AddressPoolCreate) -> None:
     """Two pools of one cluster may not share an address; in two clusters that is anycast."""
     query = select(AddressPool).where(
         AddressPool.cluster_id == body.cluster_id, AddressPool.prefix.op("&&")(body.prefix)
     )
-    for other in await work.session.scalars(query):
+    if other := (await work.session.scalars(query)).first():
         raise AddressTaken(
             f"{body.prefix} overlaps {other.prefix} of address pool {other.name}",
             extra={"used_by": users([other])},

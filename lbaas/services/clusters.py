@@ -22,7 +22,7 @@ from lbaas.persistence.models import (
 from lbaas.services import rules
 from lbaas.services.scope import Lock, change, fetch, referred, users
 from lbaas.services.work import ALL, TOKEN, Work
-from lbaas.wire import resources as wire
+from lbaas.wire import operators as wire
 
 
 async def create(work: Work, body: wire.ClusterCreate) -> Cluster:
@@ -144,7 +144,7 @@ async def _addresses_free(
     query = select(Node).where(
         Node.cluster_id == cluster_id, Node.addresses.overlap(list(addresses)), Node.id != but
     )
-    for other in await work.session.scalars(query):
+    if other := (await work.session.scalars(query)).first():
         raise AddressTaken(
             f"node {other.name} of the cluster has one of the addresses",
             extra={"used_by": users([other])},
@@ -161,8 +161,7 @@ async def _schedulers_allow(work: Work, cluster: Cluster, nodes: int) -> None:
         .distinct()
         .limit(100)
     )
-    for pool in (pools := list(await work.session.scalars(query)))[:1]:
-        reason = rules.unlike_nodes(pool.scheduler, nodes)
-        raise Conflict(
-            f"pool {pool.name} forbids another node: {reason}", extra={"used_by": users(pools)}
-        )
+    if pools := list(await work.session.scalars(query)):
+        reason = rules.unlike_nodes(pools[0].scheduler, nodes)
+        detail = f"pool {pools[0].name} forbids another node: {reason}"
+        raise Conflict(detail, extra={"used_by": users(pools)})

@@ -10,7 +10,7 @@ from lbaas.errors import AddressTaken
 from lbaas.persistence.models import BackendHost
 from lbaas.services.scope import Lock, change, fetch, users
 from lbaas.services.work import ALL, TOKEN, Work
-from lbaas.wire import resources as wire
+from lbaas.wire import operators as wire
 
 
 async def create(work: Work, body: wire.BackendHostCreate) -> BackendHost:
@@ -50,7 +50,7 @@ async def _addresses_free(
     query = select(BackendHost).where(
         BackendHost.addresses.overlap(list(addresses)), BackendHost.id != but
     )
-    for other in await work.session.scalars(query):
+    if other := (await work.session.scalars(query)).first():
         raise AddressTaken(
             f"backend host {other.name} has one of the addresses", extra={"used_by": users([other])}
         )

@@ -18,7 +18,7 @@ from lbaas.persistence.models import Cluster, Listener, Member, Pool, Tenant, Vi
 from lbaas.services import clusters, rules, tenants
 from lbaas.services.scope import Lock, change, fetch, users, visible
 from lbaas.services.work import Work
-from lbaas.wire import resources as wire
+from lbaas.wire import tenants as wire
 
 
 async def create(work: Work, body: wire.PoolCreate) -> Pool:

@@ -10,25 +10,26 @@ from sqlalchemy.sql.base import ExecutableOption
 from lbaas.persistence import models
 from lbaas.services import scope
 from lbaas.services.work import Work
-from lbaas.wire import resources as wire
+from lbaas.wire import operators, tenants
+from lbaas.wire.fields import Page, Resource
 
-R = TypeVar("R", bound=wire.Resource)
+R = TypeVar("R", bound=Resource)
 
-ROWS: Mapping[type[wire.Resource], type[models.Resource]] = {
-    wire.Tenant: models.Tenant,
-    wire.Token: models.Token,
-    wire.Cluster: models.Cluster,
-    wire.Node: models.Node,
-    wire.Peer: models.Peer,
-    wire.AddressPool: models.AddressPool,
-    wire.BackendHost: models.BackendHost,
-    wire.Vip: models.Vip,
-    wire.Listener: models.Listener,
-    wire.Pool: models.Pool,
-    wire.Member: models.Member,
+ROWS: Mapping[type[Resource], type[models.Resource]] = {
+    operators.Tenant: models.Tenant,
+    operators.Token: models.Token,
+    operators.Cluster: models.Cluster,
+    operators.Node: models.Node,
+    operators.Peer: models.Peer,
+    operators.AddressPool: models.AddressPool,
+    operators.BackendHost: models.BackendHost,
+    tenants.Vip: models.Vip,
+    tenants.Listener: models.Listener,
+    tenants.Pool: models.Pool,
+    tenants.Member: models.Member,
 }
-LOADED_TOO: Mapping[type[wire.Resource], tuple[ExecutableOption, ...]] = {
-    wire.Vip: (selectinload(models.Vip.listeners),),
+LOADED_TOO: Mapping[type[Resource], tuple[ExecutableOption, ...]] = {
+    tenants.Vip: (selectinload(models.Vip.listeners),),
 }
 
 
@@ -38,9 +39,7 @@ async def one(work: Work, shown: type[R], object_id: UUID) -> R:
     return shown.model_validate(row)
 
 
-async def some(
-    work: Work, shown: type[R], limit: int, cursor: str | None, **where: Any
-) -> wire.Page[R]:
+async def some(work: Work, shown: type[R], limit: int, cursor: str | None, **where: Any) -> Page[R]:
     """A page of those objects whose columns have the values *where* gives; None asks for no value."""
     model = ROWS[shown]
     conditions = [
@@ -49,4 +48,4 @@ async def some(
     rows, following = await scope.page(
         work, model, limit, cursor, *conditions, options=LOADED_TOO.get(shown, ())
     )
-    return wire.Page[R](items=[shown.model_validate(row) for row in rows], next_cursor=following)
+    return Page[R](items=[shown.model_validate(row) for row in rows], next_cursor=following)

@@ -12,7 +12,7 @@ from lbaas.persistence.models import BackendHost, Listener, Member, Node, Report
 from lbaas.services.bells import Bells
 from lbaas.services.scope import fetch
 from lbaas.services.work import CHANGE, HOSTS, REPORT, Caller, Work
-from lbaas.wire import resources as wire
+from lbaas.wire import tenants as wire
 from lbaas.wire.report import Failure
 
 

@@ -10,7 +10,7 @@ from lbaas.persistence.models import Member, Pool, Tenant, Vip
 from lbaas.services import rules
 from lbaas.services.scope import Lock, change, fetch, referred, users
 from lbaas.services.work import ALL, TOKEN, Work
-from lbaas.wire import resources as wire
+from lbaas.wire import operators as wire
 
 
 async def create(work: Work, body: wire.TenantCreate) -> Tenant:

@@ -26,7 +26,7 @@ from lbaas.persistence.database import Database
 from lbaas.persistence.models import BackendHost, Node, Tenant, Token
 from lbaas.services.scope import fetch, referred
 from lbaas.services.work import ALL, TOKEN, Caller, Work
-from lbaas.wire import resources as wire
+from lbaas.wire import operators as wire
 
 PREFIX_LENGTH = 8
 SHAPE = re.compile(r"lbaas_([0-9A-Za-z]{8})_([0-9A-Za-z_-]{43})")

@@ -14,7 +14,7 @@ from lbaas.persistence.models import Listener, Pool, Tenant, Vip
 from lbaas.services import address_pools, marks, pools, rules, tenants
 from lbaas.services.scope import Lock, change, fetch, referred, users
 from lbaas.services.work import Work
-from lbaas.wire import resources as wire
+from lbaas.wire import tenants as wire
 
 WITH_LISTENERS = selectinload(Vip.listeners)
 

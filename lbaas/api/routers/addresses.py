@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from lbaas.api.dependencies import Cursor, Limit, OperatorReads, OperatorWrites
 from lbaas.api.routers import DELETES, READS, WRITES
 from lbaas.services import address_pools, hosts, reading
-from lbaas.wire import resources as wire
+from lbaas.wire import operators as wire
+from lbaas.wire.fields import Name, Page
 
 router = APIRouter(tags=["operator"])
 
@@ -24,9 +25,9 @@ async def list_address_pools(
     work: OperatorReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: wire.Name | None = None,
+    name: Name | None = None,
     cluster_id: UUID | None = None,
-) -> wire.Page[wire.AddressPool]:
+) -> Page[wire.AddressPool]:
     return await reading.some(
         work, wire.AddressPool, limit, cursor, name=name, cluster_id=cluster_id
     )
@@ -68,8 +69,8 @@ async def list_backend_hosts(
     work: OperatorReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: wire.Name | None = None,
-) -> wire.Page[wire.BackendHost]:
+    name: Name | None = None,
+) -> Page[wire.BackendHost]:
     return await reading.some(work, wire.BackendHost, limit, cursor, name=name)
 
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from lbaas.api.dependencies import Cursor, Limit, OperatorReads, OperatorWrites
 from lbaas.api.routers import DELETES, READS, WRITES
 from lbaas.services import clusters, reading
-from lbaas.wire import resources as wire
+from lbaas.wire import operators as wire
+from lbaas.wire.fields import Name, Page
 
 router = APIRouter(tags=["operator"])
 
@@ -22,8 +23,8 @@ async def list_clusters(
     work: OperatorReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: wire.Name | None = None,
-) -> wire.Page[wire.Cluster]:
+    name: Name | None = None,
+) -> Page[wire.Cluster]:
     return await reading.some(work, wire.Cluster, limit, cursor, name=name)
 
 
@@ -56,9 +57,9 @@ async def list_nodes(
     work: OperatorReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: wire.Name | None = None,
+    name: Name | None = None,
     cluster_id: UUID | None = None,
-) -> wire.Page[wire.Node]:
+) -> Page[wire.Node]:
     return await reading.some(work, wire.Node, limit, cursor, name=name, cluster_id=cluster_id)
 
 
@@ -87,9 +88,9 @@ async def list_peers(
     work: OperatorReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: wire.Name | None = None,
+    name: Name | None = None,
     cluster_id: UUID | None = None,
-) -> wire.Page[wire.Peer]:
+) -> Page[wire.Peer]:
     return await reading.some(work, wire.Peer, limit, cursor, name=name, cluster_id=cluster_id)
 
 

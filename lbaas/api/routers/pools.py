@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from lbaas.api.dependencies import Cursor, Limit, TenantReads, TenantWrites
 from lbaas.api.routers import DELETES, READS, WRITES
 from lbaas.services import pools, reading
-from lbaas.wire import resources as wire
+from lbaas.wire import tenants as wire
+from lbaas.wire.fields import Name, Page
 
 router = APIRouter(tags=["tenant"])
 
@@ -22,8 +23,8 @@ async def list_pools(
     work: TenantReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: wire.Name | None = None,
-) -> wire.Page[wire.Pool]:
+    name: Name | None = None,
+) -> Page[wire.Pool]:
     return await reading.some(work, wire.Pool, limit, cursor, name=name)
 
 
@@ -50,7 +51,7 @@ async def create_member(work: TenantWrites, pool_id: UUID, body: wire.MemberCrea
 @router.get("/pools/{pool_id}/members", summary="List a pool's members", responses=READS)
 async def list_members(
     work: TenantReads, pool_id: UUID, limit: Limit = 100, cursor: Cursor = None
-) -> wire.Page[wire.Member]:
+) -> Page[wire.Member]:
     await reading.one(work, wire.Pool, pool_id)
     return await reading.some(work, wire.Member, limit, cursor, pool_id=pool_id)
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from lbaas.api.dependencies import Cursor, Limit, OperatorReads, OperatorWrites
 from lbaas.api.routers import DELETES, READS, WRITES
 from lbaas.services import reading, tenants, tokens
-from lbaas.wire import resources as wire
+from lbaas.wire import operators as wire
+from lbaas.wire.fields import Name, Page
 
 router = APIRouter(tags=["operator"])
 
@@ -19,8 +20,8 @@ async def create_tenant(work: OperatorWrites, body: wire.TenantCreate) -> wire.T
 
 @router.get("/tenants", summary="List tenants", responses=READS)
 async def list_tenants(
-    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: wire.Name | None = None
-) -> wire.Page[wire.Tenant]:
+    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: Name | None = None
+) -> Page[wire.Tenant]:
     return await reading.some(work, wire.Tenant, limit, cursor, name=name)
 
 
@@ -50,8 +51,8 @@ async def create_token(work: OperatorWrites, body: wire.TokenCreate) -> wire.New
 
 @router.get("/tokens", summary="List tokens", responses=READS)
 async def list_tokens(
-    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: wire.Name | None = None
-) -> wire.Page[wire.Token]:
+    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: Name | None = None
+) -> Page[wire.Token]:
     return await reading.some(work, wire.Token, limit, cursor, name=name)
 
 

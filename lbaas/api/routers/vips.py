@@ -17,7 +17,8 @@ from lbaas.api.dependencies import (
 )
 from lbaas.api.routers import DELETES, READS, WRITES
 from lbaas.services import reading, status, vips
-from lbaas.wire import resources as wire
+from lbaas.wire import tenants as wire
+from lbaas.wire.fields import Name, Page
 
 router = APIRouter(tags=["tenant"])
 
@@ -32,8 +33,8 @@ async def list_vips(
     work: TenantReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: wire.Name | None = None,
-) -> wire.Page[wire.Vip]:
+    name: Name | None = None,
+) -> Page[wire.Vip]:
     return await reading.some(work, wire.Vip, limit, cursor, name=name)
 
 
@@ -81,9 +82,9 @@ async def list_listeners(
     work: TenantReads,
     limit: Limit = 100,
     cursor: Cursor = None,
-    name: wire.Name | None = None,
+    name: Name | None = None,
     vip_id: UUID | None = None,
-) -> wire.Page[wire.Listener]:
+) -> Page[wire.Listener]:
     return await reading.some(work, wire.Listener, limit, cursor, name=name, vip_id=vip_id)
 
 

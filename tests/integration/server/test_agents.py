@@ -144,15 +144,20 @@ def test_a_members_change_reaches_the_nodes_and_a_drained_one_has_weight_zero(si
     pool = f"/v1/pools/{vip['listeners'][0]['pool_id']}/members"
     [one] = member.get(pool)["items"]
 
-    def backends() -> list[tuple[str, int]]:
-        [service] = parse_state(ClusterState, state(node).content).services
+    def next_backends() -> list[tuple[str, int]]:
+        nonlocal since
+        answer = state(node, since=since, timeout_s=20)
+        since = int(answer.headers["LBaaS-Revision"])
+        [service] = parse_state(ClusterState, answer.content).services
         return [(str(backend.address), backend.weight) for backend in service.backends]
 
+    since = int(state(node).headers["LBaaS-Revision"])
     other = member.post(pool, {"address": "10.0.20.2", "weight": 5})
+    assert next_backends() == [("10.0.20.1", 1), ("10.0.20.2", 5)]
     member.patch(f"{pool}/{one['id']}", {"admin_state": "drained"})
-    assert backends() == [("10.0.20.1", 0), ("10.0.20.2", 5)]
+    assert next_backends() == [("10.0.20.1", 0), ("10.0.20.2", 5)]
     member.delete(f"{pool}/{other['id']}")
-    assert backends() == [("10.0.20.1", 0)]
+    assert next_backends() == [("10.0.20.1", 0)]
 
 
 def test_a_vip_is_programmed_when_every_active_node_and_concerned_host_says_so(site: Site) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from lbaas.wire import resources as wire
+from lbaas.wire import operators, tenants
 
 CLUSTER = "01a205f9-4f8a-72c6-ad57-d2c05e8ef565"
 
@@ -16,35 +16,35 @@ def errors(model: type[BaseModel], body: dict[str, Any]) -> list[tuple[tuple[Any
 
 def test_a_member_port_is_refused_with_the_reason() -> None:
     with pytest.raises(ValidationError, match="listens on the VIP's port"):
-        wire.MemberCreate.model_validate({"address": "10.0.0.1", "port": 80})
+        tenants.MemberCreate.model_validate({"address": "10.0.0.1", "port": 80})
 
 
 def test_an_unknown_field_is_refused() -> None:
     body = {"name": "a", "backend_prefix": []}
 
-    assert errors(wire.TenantCreate, body) == [(("backend_prefix",), "extra_forbidden")]
+    assert errors(operators.TenantCreate, body) == [(("backend_prefix",), "extra_forbidden")]
 
 
 @pytest.mark.parametrize("address", [5, True, "fe80::1%eth0", "198.51.100.0/24", "", None])
 def test_what_is_no_address_is_refused(address: object) -> None:
-    assert errors(wire.MemberCreate, {"address": address})
+    assert errors(tenants.MemberCreate, {"address": address})
 
 
 def test_a_prefix_with_host_bits_is_refused() -> None:
-    assert errors(wire.TenantCreate, {"name": "a", "backend_prefixes": ["10.0.0.1/24"]})
+    assert errors(operators.TenantCreate, {"name": "a", "backend_prefixes": ["10.0.0.1/24"]})
 
 
 def test_null_is_no_value_in_a_patch() -> None:
-    assert errors(wire.MemberPatch, {"weight": None}) == [((), "null")]
+    assert errors(tenants.MemberPatch, {"weight": None}) == [((), "null")]
 
 
 def test_null_removes_a_peers_password() -> None:
-    assert wire.PeerPatch.model_validate({"password": None}).changes() == {"password": None}
+    assert operators.PeerPatch.model_validate({"password": None}).changes() == {"password": None}
 
 
 def test_a_patch_changes_only_what_it_names() -> None:
-    assert wire.PeerPatch.model_validate({"bfd": False}).changes() == {"bfd": False}
-    assert wire.PeerPatch.model_validate({}).changes() == {}
+    assert operators.PeerPatch.model_validate({"bfd": False}).changes() == {"bfd": False}
+    assert operators.PeerPatch.model_validate({}).changes() == {}
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_a_patch_changes_only_what_it_names() -> None:
 def test_a_port_set_without_sense_is_refused(ports: list[dict[str, int]]) -> None:
     body = {"vip_id": CLUSTER, "name": "a", "protocol": "tcp", "ports": ports, "pool_id": CLUSTER}
 
-    assert errors(wire.ListenerCreate, body)
+    assert errors(tenants.ListenerCreate, body)
 
 
 def test_an_inline_listener_has_one_pool() -> None:
     body = {"name": "a", "protocol": "tcp", "ports": [{"first": 80}]}
 
-    assert errors(wire.InlineListener, body) == [((), "one_pool")]
-    assert errors(wire.InlineListener, {**body, "pool": {}, "pool_id": CLUSTER})
+    assert errors(tenants.InlineListener, body) == [((), "one_pool")]
+    assert errors(tenants.InlineListener, {**body, "pool": {}, "pool_id": CLUSTER})
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_a_token_names_the_bearer_its_role_needs_and_no_other(
     body = {"name": "t", "role": role}
     good = body if bearer is None else {**body, bearer: CLUSTER}
 
-    assert wire.TokenCreate.model_validate(good).role == role
-    assert errors(wire.TokenCreate, {**good, "host_id": CLUSTER})
+    assert operators.TokenCreate.model_validate(good).role == role
+    assert errors(operators.TokenCreate, {**good, "host_id": CLUSTER})
     if bearer is not None:
-        assert errors(wire.TokenCreate, body) == [((), "bearer")]
+        assert errors(operators.TokenCreate, body) == [((), "bearer")]
 
 
 def test_the_same_member_twice_is_refused() -> None:
     body = {"name": "p", "members": [{"address": "10.0.0.1"}, {"address": "10.0.0.1"}]}
 
-    assert errors(wire.PoolCreate, body) == [(("members",), "duplicates")]
+    assert errors(tenants.PoolCreate, body) == [(("members",), "duplicates")]

@@ -1,0 +1,221 @@
+"""Operators' resources, as the API takes them (``…Create``, ``…Patch``) and as it shows them."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, StrictBool, model_validator
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+
+from lbaas.domain.terms import NodeAdminState, Role
+from lbaas.wire.fields import (
+    Address,
+    Addresses,
+    Input,
+    Name,
+    Patch,
+    Prefix,
+    Prefixes,
+    Resource,
+)
+
+AsNumber = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFFFF)]
+Mark = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFFFF)]
+Password = Annotated[str, Field(pattern=r"^[!-~]{1,80}$", examples=["a-shared-secret"])]
+
+
+class TenantCreate(Input):
+    name: Name
+    backend_prefixes: Prefixes = Field(
+        default=(), description="Where the tenant's members may live; nowhere if empty."
+    )
+
+
+class TenantPatch(Patch):
+    name: Name | SkipJsonSchema[None] = None
+    backend_prefixes: Prefixes | SkipJsonSchema[None] = None
+
+
+class Tenant(Resource):
+    name: str
+    backend_prefixes: list[Prefix]
+
+
+class TokenCreate(Input):
+    name: Name
+    role: Role
+    tenant_id: UUID | None = Field(
+        default=None, description="For member and reader, and only for them."
+    )
+    node_id: UUID | None = Field(default=None, description="For node, and only for it.")
+    host_id: UUID | None = Field(default=None, description="For host, and only for it.")
+    expires_at: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _bearer_fits_role(self) -> Self:
+        wanted = BEARER_FIELD.get(self.role)
+        for field in ("tenant_id", "node_id", "host_id"):
+            given = getattr(self, field) is not None
+            if given != (field == wanted):
+                verb = "does not take" if given else "needs"
+                raise PydanticCustomError(
+                    "bearer",
+                    "a token of role {role} {verb} {field}",
+                    {"role": self.role.value, "verb": verb, "field": field},
+                )
+        return self
+
+
+BEARER_FIELD = {
+    Role.MEMBER: "tenant_id",
+    Role.READER: "tenant_id",
+    Role.NODE: "node_id",
+    Role.HOST: "host_id",
+}
+
+
+class Token(Resource):
+    name: str
+    role: Role
+    prefix: str
+    tenant_id: UUID | None
+    node_id: UUID | None
+    host_id: UUID | None
+    expires_at: datetime | None
+
+
+class NewToken(Token):
+    token: str = Field(description="The secret itself. It is shown this once and stored nowhere.")
+
+
+class MarkRange(Input):
+    first: Mark = 0x10000000
+    last: Mark = 0x1000FFFF
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.last < self.first:
+            raise PydanticCustomError("mark_range", "the range ends before it begins")
+        return self
+
+
+class ClusterCreate(Input):
+    name: Name
+    as_number: AsNumber
+    marks: MarkRange = MarkRange()
+
+
+class ClusterPatch(Patch):
+    name: Name | SkipJsonSchema[None] = None
+
+
+class Cluster(Resource):
+    name: str
+    as_number: int
+    marks: MarkRange
+
+
+class NodeCreate(Input):
+    cluster_id: UUID
+    name: Name
+    addresses: Addresses = Field(description="The sources of its tunnels.")
+    admin_state: NodeAdminState = NodeAdminState.ACTIVE
+
+
+class NodePatch(Patch):
+    name: Name | SkipJsonSchema[None] = None
+    addresses: Addresses | SkipJsonSchema[None] = None
+    admin_state: NodeAdminState | SkipJsonSchema[None] = None
+
+
+class Node(Resource):
+    cluster_id: UUID
+    name: str
+    addresses: list[Address]
+    admin_state: NodeAdminState
+    applied_revision: int | None
+    changes: int | None = Field(description="Writes to kernel and BIRD since the agent started.")
+    repaired: int | None = Field(description="Those of them that undid what others had changed.")
+    reported_at: datetime | None
+
+
+class PeerCreate(Input):
+    cluster_id: UUID
+    name: Name
+    address: Address
+    as_number: AsNumber
+    password: Password | None = None
+    bfd: StrictBool = True
+    multihop: StrictBool = False
+
+
+class PeerPatch(Patch):
+    name: Name | SkipJsonSchema[None] = None
+    address: Address | SkipJsonSchema[None] = None
+    as_number: AsNumber | SkipJsonSchema[None] = None
+    password: Password | None = Field(default=None, description="Null removes it.")
+    bfd: StrictBool | SkipJsonSchema[None] = None
+    multihop: StrictBool | SkipJsonSchema[None] = None
+
+    @classmethod
+    def clearable(cls) -> frozenset[str]:
+        return frozenset({"password"})
+
+
+class Peer(Resource):
+    cluster_id: UUID
+    name: str
+    address: Address
+    as_number: int
+    has_password: bool
+    bfd: bool
+    multihop: bool
+
+
+class AddressPoolCreate(Input):
+    name: Name
+    cluster_id: UUID
+    prefix: Prefix
+    reserved: Prefixes = Field(
+        default=(), description="Parts of the prefix that are never given out."
+    )
+    tenant_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)] | None = Field(
+        default=None, description="Who may have addresses of it; everybody if null."
+    )
+
+
+class AddressPoolPatch(Patch):
+    name: Name | SkipJsonSchema[None] = None
+    tenant_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)] | None = None
+
+    @classmethod
+    def clearable(cls) -> frozenset[str]:
+        return frozenset({"tenant_ids"})
+
+
+class AddressPool(Resource):
+    name: str
+    cluster_id: UUID
+    prefix: Prefix
+    reserved: list[Prefix]
+    tenant_ids: list[UUID] | None
+
+
+class BackendHostCreate(Input):
+    name: Name
+    addresses: Addresses = Field(description="Where tunnelled packets reach it.")
+
+
+class BackendHostPatch(Patch):
+    name: Name | SkipJsonSchema[None] = None
+    addresses: Addresses | SkipJsonSchema[None] = None
+
+
+class BackendHost(Resource):
+    name: str
+    addresses: list[Address]
+    applied_revision: int | None
+    changes: int | None = Field(description="Writes to the kernel since the agent started.")
+    repaired: int | None = Field(description="Those of them that undid what others had changed.")
+    reported_at: datetime | None
