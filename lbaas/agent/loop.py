@@ -20,9 +20,9 @@ import structlog
 
 from lbaas.agent.last_good import LastGood
 from lbaas.agent.newest import Newest
-from lbaas.agent.rounds import Round
+from lbaas.agent.rounds import Failed, Round
 from lbaas.client.agent import AgentClient, Fetched
-from lbaas.errors import BadState, LbaasError, ServerUnavailable
+from lbaas.errors import BadState, LbaasError, ServerUnavailable, StepFailed
 from lbaas.wire.report import Failure, Report
 from lbaas.wire.state import ClusterState, HostState, parse_state
 
@@ -32,7 +32,7 @@ S = TypeVar("S", ClusterState, HostState)
 
 # The first and the longest pause after a failed call; each is spread by half, so that agents that lost
 # their server together do not come back together.
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
 
 # A report that says nothing new is still a sign of life.
 _HEARTBEAT_S = 30.0
@@ -108,7 +108,7 @@ class Agent(Generic[S]):
 
     def _round(self, desired: _Desired[S]) -> float:
         """One round was done and reported; the seconds until the next."""
-        done = self._reconcile(desired.state, desired.fetched.agent)
+        done = self._attempt(desired)
         for failed in done.failures:
             log.warning("step failed", error=str(failed.error))
         if done.changes:
@@ -117,6 +117,13 @@ class Agent(Generic[S]):
         if report is not None:
             self._reports.put(report)
         return _RETRY_S if done.failures or done.pending else self._settings.cycle_s
+
+    def _attempt(self, desired: _Desired[S]) -> Round:
+        try:
+            return self._reconcile(desired.state, desired.fetched.agent)
+        except Exception as error:  # the loop must not die of what nobody foresaw
+            log.exception("round broke off")
+            return Round(failures=[Failed(None, StepFailed("agent", "round", "*", repr(error)))])
 
     def _from_disk(self) -> _Desired[S] | None:
         try:
@@ -143,6 +150,9 @@ class Agent(Generic[S]):
             except (ServerUnavailable, BadState) as error:
                 log.warning("no state from the server", error=str(error))
                 time.sleep(pauses.next(random.random()))  # noqa: S311  # spreading, not secrecy
+            except Exception:
+                log.exception("fetching broke off")
+                time.sleep(_LONGEST_PAUSE_S)
 
     def _accept(self, fetched: Fetched) -> None:
         """The state is proven, on disk if the disk takes it, and on its way to the main thread."""

@@ -43,18 +43,20 @@ class Round:
     def establish(self) -> None:
         """All that was missing was tried, in the order of the subsystems."""
         for subsystem, plan in self.plans:
-            self.apply(subsystem, plan.establish)
+            self.apply(subsystem.name, subsystem.apply, plan.establish)
 
     def withdraw(self) -> None:
         """All that was too much was tried, in the reverse order."""
         for subsystem, plan in reversed(self.plans):
-            self.apply(subsystem, plan.withdraw)
+            self.apply(subsystem.name, subsystem.apply, plan.withdraw)
 
-    def apply(self, subsystem: Subsystem, steps: Sequence[Any]) -> None:
+    def apply(
+        self, name: str, apply: Callable[[Sequence[Any]], Outcome[Any]], steps: Sequence[Any]
+    ) -> None:
         """*steps* were tried and counted; none of them makes no call."""
         if not steps:
             return
-        outcome = attempt(self, subsystem.name, "apply", lambda: subsystem.apply(steps))
+        outcome = attempt(self, name, "apply", lambda: apply(steps))
         if outcome is not None:
             self.changes += len(outcome.applied)
             self.failures += [Failed(step, error) for step, error in outcome.failed]

@@ -27,8 +27,9 @@ class Fetched:
 class AgentClient:
     """Speaks to ``/v1/agent`` as the bearer of *token*. One thread at a time may use it."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
         self._http = httpx.Client(
+            transport=transport,
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(_MARGIN_S, read=POLL_S + _MARGIN_S),

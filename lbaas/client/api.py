@@ -25,9 +25,18 @@ class ApiClient:
     Every method raises ApiProblem for an answer ≥ 400 and ServerUnavailable if there was none.
     """
 
-    def __init__(self, url: str, token: str, timeout_s: float = 30) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        timeout_s: float = 30,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._http = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=timeout_s
+            transport=transport,
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout_s,
         )
 
     def __enter__(self) -> Self:

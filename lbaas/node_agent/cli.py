@@ -7,7 +7,8 @@ import typer
 
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile
-from lbaas.node_agent.reconcile import BirdPaths, Node
+from lbaas.node_agent.announce import BirdPaths
+from lbaas.node_agent.reconcile import Node
 from lbaas.wire.state import ClusterState
 
 app = typer.Typer(add_completion=False)

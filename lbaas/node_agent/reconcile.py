@@ -2,17 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from uuid import UUID
 
 from lbaas.agent.rounds import Failed, Round, Subsystem, begin
-from lbaas.dataplane.bird import apply as bird_apply
-from lbaas.dataplane.bird import observe as bird_observe
-from lbaas.dataplane.bird.desired import Announcement, announcement
-from lbaas.dataplane.bird.plan import lingering, unheard
-from lbaas.dataplane.bird.plan import plan as plan_bird
 from lbaas.dataplane.ipvs import apply as ipvs_apply
 from lbaas.dataplane.ipvs import observe as ipvs_observe
 from lbaas.dataplane.ipvs.desired import service_table
@@ -32,19 +25,10 @@ from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
-from lbaas.domain.addresses import Address, host_prefix
 from lbaas.errors import StepFailed
-from lbaas.node_agent.gate import unready
+from lbaas.node_agent.announce import BirdPaths, announce
 from lbaas.node_agent.retiring import Retiring
-from lbaas.wire.state import ClusterState, MarkRange, NodeSettings
-
-
-@dataclass(frozen=True)
-class BirdPaths:
-    """BIRD's control socket, and the include file that is ours."""
-
-    control: Path
-    include: Path
+from lbaas.wire.state import ClusterState, MarkRange
 
 
 class Node:
@@ -80,8 +64,7 @@ class Node:
         round_ = begin(self._subsystems(held))
         round_.pending = self._retiring.pending
         round_.establish()
-        wanted = self._announceable(state, settings, round_)
-        if self._announce(round_, wanted):
+        if announce(self._bird, round_, state, settings):
             round_.withdraw()
         return round_
 
@@ -119,46 +102,6 @@ class Node:
         if marks not in self._structures:
             self._structures = {marks: marks_observe.expected_structure(self._nft, marks)}
         return self._structures[marks]
-
-    def _announceable(
-        self, state: ClusterState, settings: NodeSettings, round_: Round
-    ) -> Announcement:
-        loaded = bird_observe.observe(self._bird.control, self._bird.include).loaded or frozenset()
-        announced = frozenset(prefix.network_address for prefix in loaded)
-        return _without(announcement(state, settings), unready(state, round_.failures, announced))
-
-    def _announce(self, round_: Round, wanted: Announcement) -> bool:
-        """BIRD was told; True if nothing lingers that routers may still send us packets for."""
-        paths = self._bird
-        bird = Subsystem(
-            "bird",
-            lambda: plan_bird(bird_observe.observe(paths.control, paths.include), wanted),
-            lambda steps: bird_apply.apply(paths.control, paths.include, steps),
-        )
-        told = begin([bird])
-        told.establish()
-        round_.changes += told.changes
-        round_.failures += told.failures
-        now = bird_observe.observe(paths.control, paths.include)
-        round_.failures += [_unheard(family) for family in sorted(unheard(now, wanted))]
-        if lingering(now, wanted):
-            held = StepFailed(
-                "bird", "withdraw", "*", "BIRD still announces: what it needs is kept"
-            )
-            round_.failures.append(Failed(None, held))
-            return False
-        return True
-
-
-def _unheard(family: int) -> Failed:
-    cause = (
-        f"no BGP session over IPv{family} is established: no router hears of these VIPs from here"
-    )
-    return Failed(None, StepFailed("bird", "announce", f"IPv{family}", cause))
-
-
-def _without(wanted: Announcement, held: frozenset[Address]) -> Announcement:
-    return replace(wanted, prefixes=wanted.prefixes - {host_prefix(each) for each in held})
 
 
 def _not_ours(agent: UUID) -> Round:

@@ -14,9 +14,9 @@ SECOND = Fetched(UUID(int=1), 8, "sha-256=second", b"{}")
 BROKEN = Failed(None, StepFailed("ipvs", "observe", "*", "no IPVS"))
 
 
-def test_pauses_double_up_to_fifteen_seconds_and_start_over() -> None:
+def test_pauses_double_up_to_five_seconds_and_start_over() -> None:
     pauses = Pauses()
-    assert [pauses.next(0.5) for _ in range(7)] == [0.5, 1, 2, 4, 8, 15, 15]
+    assert [pauses.next(0.5) for _ in range(6)] == [0.5, 1, 2, 4, 5, 5]
     pauses.reset()
     assert pauses.next(0.5) == 0.5
 
