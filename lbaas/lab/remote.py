@@ -26,6 +26,7 @@ class Remote:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, Future[Any]] = {}
         self._lock = threading.Lock()
+        self._gone = False
         self.hello = Hello.model_validate(json.loads(self._lines.readline())["answer"])
         self._listener = threading.Thread(target=self._listen, name="lab-fabric", daemon=True)
         self._listener.start()
@@ -34,6 +35,8 @@ class Remote:
         """The fabric's answer. Raises LabError if it refused, failed, or has gone."""
         number, future = next(self._numbers), Future[Any]()
         with self._lock:
+            if self._gone:
+                raise LabError("the fabric has gone")
             self._waiting[number] = future
             try:
                 self._connection.sendall(encode_request(number, request))
@@ -63,6 +66,7 @@ class Remote:
         except (OSError, ValueError):
             pass  # closed under us, or cut in the middle of a line: the same end
         with self._lock:
+            self._gone = True
             for future in self._waiting.values():
                 future.set_exception(LabError("the fabric has gone"))
 
