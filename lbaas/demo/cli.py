@@ -30,7 +30,7 @@ def demo(
 
     Exits 1 at the first claim that does not hold.
     """
-    console = Console(stderr=as_json, highlight=False)
+    console = Console(stderr=as_json, highlight=False, markup=False, emoji=False)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:

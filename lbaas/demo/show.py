@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
+from math import floor
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -30,7 +31,7 @@ from lbaas.demo.facts import (
 INDENT = (0, 0, 0, 2)
 BACKENDS_AT = 52  # column of the picture
 PANEL_WIDTH = 74
-BUCKET_S = 0.1  # one character of the strip
+SIGNS_PER_S = 10  # of the strip
 
 
 def show(fact: Fact, judged: Sequence[Verdict]) -> RenderableType:
@@ -63,15 +64,18 @@ def summary(judged: Sequence[Verdict], elapsed_s: float) -> RenderableType:
     )
 
 
-def compact(value: object, width: int, indent: int = 0) -> str:
-    """JSON in lines of at most *width* where words allow it, as few as that takes."""
+def compact(value: object, width: int, indent: int = 0, taken: int = 0) -> str:
+    """JSON with each object and list on one line if it fits into *width*.
+
+    *indent* columns are before each line of it, *taken* more before the first.
+    """
     line = json.dumps(value)
-    if indent + len(line) < width or not isinstance(value, dict | list) or not value:
+    if indent + taken + len(line) < width or not isinstance(value, dict | list) or not value:
         return line
     if isinstance(value, list):
         return _lines("[", [compact(each, width, indent + 2) for each in value], "]", indent)
     keys = {f"{json.dumps(key)}: ": each for key, each in value.items()}
-    inside = [key + compact(each, width - len(key), indent + 2) for key, each in keys.items()]
+    inside = [key + compact(each, width, indent + 2, len(key)) for key, each in keys.items()]
     return _lines("{", inside, "}", indent)
 
 
@@ -151,10 +155,10 @@ def _node_loss(fact: NodeLoss) -> Iterator[RenderableType]:
 
 def _strip(fact: NodeLoss) -> Iterator[RenderableType]:
     """New connections by the time at which they were begun, the worst of each bucket as one sign."""
-    yield Text(f"new connections, one sign per {BUCKET_S} s:   . at once   o waited   x failed")
+    yield Text(f"new connections, {SIGNS_PER_S} signs a second:   . at once   o waited   x failed")
     buckets: dict[int, str] = {}
     for attempt in fact.attempts:
-        bucket = int(attempt.at_s // BUCKET_S)
+        bucket = floor(attempt.at_s * SIGNS_PER_S)
         buckets[bucket] = max(buckets.get(bucket, "."), _sign(attempt), key=".ox".index)
     first, last = min(buckets, default=0), max(buckets, default=0)
     styles = {".": "green", "o": "yellow", "x": "bold red"}

@@ -59,7 +59,7 @@ class Stage:
     def say(self, lines: str) -> None:
         """The present step is done; *lines* are printed as they are, to be copied."""
         self.done()
-        self._console.print(lines, soft_wrap=True, markup=False)
+        self._console.print(lines, soft_wrap=True)
 
     def _end(self, how: Text) -> None:
         if self._live:

@@ -1,7 +1,7 @@
 """What the demo does to a site, in order; each act yields what it found."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lbaas.demo import count, gather
 from lbaas.demo.facts import Fact, Json, NodeLoss, NodeReturn, Order, Programmed, Tables
@@ -20,8 +20,8 @@ PROGRAMMED_TIMEOUT_S = 30
 COUNTERS_LAG_S = 2.2  # IPVS adds up its counters every 2 s
 BEFORE_LOSS_S = 1.5
 AFTER_LOSS_S = 4.5
-RETURN_TIMEOUT_S = 30
-ROUTE_LOOK_S = 0.2
+ROUTES_TIMEOUT_S = 30
+ROUTES_LOOK_S = 0.2
 AFTER_RETURN_S = 1.5
 
 
@@ -50,6 +50,7 @@ def _serve(site: Site, family: int, step: Progress) -> Iterator[Fact]:
     yield order
     step(f"waiting until {order.vip} is programmed")
     yield _await_programmed(site, order, asked_at_s)
+    _await_routes(site, order.vip, gather.node_names(lab), asked_at_s)  # BGP tells them one by one
     requests = REQUESTS_PER_MACHINE * max(lab.topology.nodes, lab.topology.backends)
     step(f"{requests} requests and a download from {order.vip}, all nodes captured")
     yield gather.exchanges(lab, order.vip, requests)
@@ -143,7 +144,7 @@ def _return_node(site: Site, vip: str, flows: Flows, step: Progress) -> NodeRetu
     step(f"{node} comes back: plugged in, BIRD and its agent started")
     before, begun_at_s = flows.read(), lab.clock()
     site.revive_node(node)
-    back_s = _await_route(site, vip, node, begun_at_s)
+    back_s = _await_routes(site, vip, [node], begun_at_s)
     time.sleep(AFTER_RETURN_S)
     return NodeReturn(
         node=node,
@@ -154,12 +155,13 @@ def _return_node(site: Site, vip: str, flows: Flows, step: Progress) -> NodeRetu
     )
 
 
-def _await_route(site: Site, vip: str, node: str, since_s: float) -> float | None:
-    """How long after *since_s* the router had a route by *node*; None if it took too long."""
-    while (waited_s := site.lab.clock() - since_s) < RETURN_TIMEOUT_S:
-        if node in gather.route(site.lab, vip).nodes:
+def _await_routes(site: Site, vip: str, nodes: Iterable[str], since_s: float) -> float | None:
+    """How long after *since_s* the router had a route by each of *nodes*; None if it took too long."""
+    wanted = set(nodes)
+    while (waited_s := site.lab.clock() - since_s) < ROUTES_TIMEOUT_S:
+        if wanted <= set(gather.route(site.lab, vip).nodes):
             return waited_s
-        time.sleep(ROUTE_LOOK_S)
+        time.sleep(ROUTES_LOOK_S)
     return None
 
 
