@@ -18,6 +18,8 @@ class Bell:
 
     async def wait(self, until: float) -> bool:
         """True when rung; False at the loop's time *until*, or when the server is closing."""
+        if self._bells.closing:
+            return False
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(max(until, loop.time())):

@@ -144,6 +144,8 @@ def test_a_members_change_reaches_the_nodes_and_a_drained_one_has_weight_zero(si
     pool = f"/v1/pools/{vip['listeners'][0]['pool_id']}/members"
     [one] = member.get(pool)["items"]
 
+    since = int(state(node).headers["LBaaS-Revision"])
+
     def next_backends() -> list[tuple[str, int]]:
         nonlocal since
         answer = state(node, since=since, timeout_s=20)
@@ -151,7 +153,6 @@ def test_a_members_change_reaches_the_nodes_and_a_drained_one_has_weight_zero(si
         [service] = parse_state(ClusterState, answer.content).services
         return [(str(backend.address), backend.weight) for backend in service.backends]
 
-    since = int(state(node).headers["LBaaS-Revision"])
     other = member.post(pool, {"address": "10.0.20.2", "weight": 5})
     assert next_backends() == [("10.0.20.1", 1), ("10.0.20.2", 5)]
     member.patch(f"{pool}/{one['id']}", {"admin_state": "drained"})

@@ -38,6 +38,17 @@ def test_closing_ends_every_wait_with_a_no() -> None:
     assert asyncio.run(scene()) is False
 
 
+def test_nobody_begins_to_wait_on_a_closing_server() -> None:
+    async def scene() -> bool:
+        bells = Bells()
+        bells.close()
+        with bells.listen("a") as bell:
+            async with asyncio.timeout(5):
+                return await bell.wait(now() + 60)
+
+    assert asyncio.run(scene()) is False
+
+
 def test_nothing_is_kept_of_waiters_that_left() -> None:
     bells = Bells()
     with bells.listen("a"), bells.listen("a"):
