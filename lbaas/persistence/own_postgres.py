@@ -88,6 +88,8 @@ async def own_postgres(data_dir: Path) -> AsyncIterator[str]:
             yield dsn
         finally:
             await _stop(child)
+            with suppress(OSError):
+                sockets.rmdir()  # empty, unless Postgres was killed; then the next start finds it
 
 
 def _account() -> Account:

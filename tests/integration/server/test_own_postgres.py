@@ -1,5 +1,6 @@
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,10 @@ def postgres_processes(data_dir: Path) -> list[int]:
             if command.startswith(b"/") and f"{data_dir}/postgres\0".encode() in command:
                 found.append(int(entry.name))
     return found
+
+
+def socket_directories() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("lbaas-" + "[0-9a-f]" * 12))
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20) -> bool:
@@ -72,10 +77,14 @@ def test_a_deep_data_directory_gets_its_socket_elsewhere(short_dir: Callable[[],
     data_dir = short_dir() / ("deep-" * 12) / ("deeper-" * 8)
     data_dir.mkdir(parents=True)
 
+    before = socket_directories()
     server = start_server(data_dir)
+    elsewhere = socket_directories() - before
+    assert len(elsewhere) == 1
+    assert not (data_dir / "run").exists()
 
     assert server.stop() == 0
-    assert not (data_dir / "run").exists()
+    assert not socket_directories() & elsewhere
 
 
 def test_postgres_does_not_run_as_root(server: LiveServer) -> None:
