@@ -1,0 +1,78 @@
+"""The README's commands print what it says they print.
+
+Its blocks marked ``sh run`` are run one after the other in one shell, on the site of these tests; what one
+prints is compared with the block marked ``json answer`` behind it.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lbaas.lab.relay import Relay
+from lbaas.lab.site import Site
+
+README = Path(__file__).parents[2] / "README.md"
+EXAMPLE = re.compile(
+    r"^```sh run\n(.*?)^```\n(?:\n```json answer\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL
+)
+
+# What is another one each time: the pattern, and what stands for it.
+VARYING = (
+    (r'"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"', '"ID"'),
+    (r'"\d{4}-\d\d-\d\dT[0-9:.]+Z"', '"TIME"'),
+    (r'"198\.51\.100\.\d+"', '"VIP"'),
+    (r'"(revision|applied_revision|client_port)": \d+', r'"\1": N'),
+    (r'"backend": "backend[12]"', '"backend": "ONE OF THEM"'),
+)
+
+
+@pytest.fixture
+def environment(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
+    """What a reader has who follows the README: API, TOKEN, and ``lbaas`` that finds the lab."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    relay = Relay(site.lab.remote, site.describe())
+    programs = Path(sys.executable).parent
+    yield {
+        **os.environ,
+        "API": site.server.url,
+        "TOKEN": site.inventory.tenant_token,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+    }
+    relay.close()
+
+
+def test_the_readmes_examples_print_what_it_says(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    examples = EXAMPLE.findall(README.read_text())
+    script = "".join(
+        f"{{\n{commands}}} >answer.{number}\n" for number, (commands, _) in enumerate(examples)
+    )
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=environment,
+        cwd=tmp_path,
+        check=True,
+        timeout=60,
+    )
+    printed = [(tmp_path / f"answer.{number}").read_text() for number in range(len(examples))]
+    assert len(examples) == 5
+    assert [_comparable(text) for text in printed] == [_comparable(text) for _, text in examples]
+
+
+def _comparable(text: str) -> str:
+    """JSON in one layout, without what varies; nothing if there is none."""
+    if not text:
+        return ""
+    text = json.dumps(json.loads(text), indent=2)
+    for pattern, name in VARYING:
+        text = re.sub(pattern, name, text)
+    return text
