@@ -1,17 +1,19 @@
 """Reads a running site: its kernels' tables, the packets that pass, what clients see."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from lbaas.dataplane.marks.desired import FAMILY, TABLE
 from lbaas.demo import count, parse
 from lbaas.demo.facts import Exchanges, NodeTables, Route
 from lbaas.errors import LabError
 from lbaas.lab.controller import Lab
-from lbaas.lab.messages import Captured, Completed, Fetched
+from lbaas.lab.messages import Captured, Fetched
 from lbaas.lab.topology import DATA, ROUTER, Role
 
 WEB_PORT = 80
@@ -72,16 +74,15 @@ def route(lab: Lab, vip: str) -> Route:
         for address in (node.address4, node.address6)
     }
     family = "-6" if ":" in vip else "-4"
-    printed = _run(lab, ROUTER, "ip", family, "-j", "route", "show", vip).stdout
-    return parse.route(vip, printed, nodes)
+    return parse.route(vip, _json(lab, ROUTER, "ip", family, "-j", "route", "show", vip), nodes)
 
 
 def node_tables(lab: Lab, node: str) -> NodeTables:
     """The node's marks and services. Counters lag behind the packets by up to 2 s."""
-    marks = _run(lab, node, "nft", "-n", "-j", "list", "table", FAMILY, TABLE)
+    marks = _json(lab, node, "nft", "-n", "-j", "list", "table", FAMILY, TABLE)
     listed = _run(lab, node, "ipvsadm", "-Ln")
     counted = _run(lab, node, "ipvsadm", "-Ln", "--stats", "--exact")
-    return NodeTables(parse.marks(marks.stdout), parse.services(listed.stdout, counted.stdout))
+    return NodeTables(parse.marks(marks), parse.services(listed, counted))
 
 
 def _wrong(answer: Fetched) -> str:
@@ -90,8 +91,17 @@ def _wrong(answer: Fetched) -> str:
     return f"HTTP {answer.status}"
 
 
-def _run(lab: Lab, machine: str, *argv: str) -> Completed:
+def _json(lab: Lab, machine: str, *argv: str) -> Any:
+    printed = _run(lab, machine, *argv)
+    try:
+        return json.loads(printed)
+    except ValueError as error:
+        raise LabError(f"{machine}: {' '.join(argv)}: no JSON ({error}): {printed}") from error
+
+
+def _run(lab: Lab, machine: str, *argv: str) -> str:
+    """What the program printed. Raises LabError if it failed."""
     done = lab.run(machine, argv)
     if done.status:
         raise LabError(f"{machine}: {' '.join(argv)}: status {done.status}: {done.stderr.strip()}")
-    return done
+    return done.stdout

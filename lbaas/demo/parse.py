@@ -1,6 +1,5 @@
 """What ``ip``, ``nft`` and ``ipvsadm`` print, as facts. Pure."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -8,22 +7,21 @@ from typing import Any, TypeAlias
 from lbaas.dataplane.marks.desired import PROTOCOL_NUMBERS
 from lbaas.demo.facts import Destination, Mark, Route, Service
 
+Decoded: TypeAlias = Any  # JSON, as json.loads gives it
 Key: TypeAlias = tuple[int, int, str]  # family, mark, destination
 
 PROTOCOL_NAMES = {number: str(protocol) for protocol, number in PROTOCOL_NUMBERS.items()}
 
 
-def route(vip: str, printed: str, nodes: Mapping[str, str]) -> Route:
+def route(vip: str, printed: Decoded, nodes: Mapping[str, str]) -> Route:
     """``ip -j route show VIP``; *nodes* are names by address. No route: by no node."""
-    hops = [
-        hop["gateway"] for entry in json.loads(printed) for hop in entry.get("nexthops", [entry])
-    ]
+    hops = [hop["gateway"] for entry in printed for hop in entry.get("nexthops", [entry])]
     return Route(vip, tuple(nodes.get(hop, hop) for hop in hops))
 
 
-def marks(printed: str) -> tuple[Mark, ...]:
+def marks(printed: Decoded) -> tuple[Mark, ...]:
     """``nft -n -j list table inet lbaas``: the elements of the maps that look up destinations."""
-    objects = json.loads(printed)["nftables"]
+    objects = printed["nftables"]
     maps = [each["map"] for each in objects if "map" in each]
     wanted = [each for each in maps if each["name"].startswith(("flows", "ranges"))]
     return tuple(_mark(key, mark) for each in wanted for key, mark in each.get("elem", []))
@@ -38,27 +36,31 @@ def _mark(key: dict[str, Any], mark: int) -> Mark:
 
 def services(listed: str, counted: str) -> tuple[Service, ...]:
     """``ipvsadm -Ln`` with the counters of ``ipvsadm -Ln --stats --exact``; fwmark services only."""
-    counters = {key: [int(word) for word in words] for key, words in _destinations(counted)}
-    found: dict[tuple[int, int], Service] = {}
-    for family, mark, words in _services(listed):
-        flags = words[1].strip("()") if len(words) > 1 else ""
-        found[family, mark] = Service(family, mark, words[0], flags, ())
-    for (family, mark, address), words in _destinations(listed):
+    counters = dict(_destinations(counted))
+    found = {
+        (family, mark): Service(family, mark, scheduler, "".join(flags).strip("()"), ())
+        for family, mark, (scheduler, *flags) in _services(listed)
+    }
+    for key, words in _destinations(listed):
+        family, mark, address = key
         service = found[family, mark]
-        connections, in_packets, out_packets, in_bytes, _ = counters.get(
-            (family, mark, address), (0,) * 5
-        )
-        destination = Destination(
-            address=_bare(address),
-            forwarding=words[0].lower(),
-            weight=int(words[1]),
-            connections=connections,
-            in_packets=in_packets,
-            in_bytes=in_bytes,
-            out_packets=out_packets,
-        )
-        found[family, mark] = replace(service, destinations=(*service.destinations, destination))
+        one = _destination(_bare(address), words, counters.get(key, ["0"] * 5))
+        found[family, mark] = replace(service, destinations=(*service.destinations, one))
     return tuple(found.values())
+
+
+def _destination(address: str, words: list[str], counters: list[str]) -> Destination:
+    forwarding, weight, *_ = words
+    connections, in_packets, out_packets, in_bytes, _ = map(int, counters)
+    return Destination(
+        address=address,
+        forwarding=forwarding.lower(),
+        weight=int(weight),
+        connections=connections,
+        in_packets=in_packets,
+        in_bytes=in_bytes,
+        out_packets=out_packets,
+    )
 
 
 def _services(printed: str) -> Iterator[tuple[int, int, list[str]]]:

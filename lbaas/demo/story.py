@@ -15,7 +15,7 @@ REQUESTS_PER_MACHINE = 12  # with fewer, chance might leave a node or a backend 
 HELD_FLOWS = 20
 TICK_MS = 50
 ATTEMPT_TIMEOUT_S = 2
-PROGRAMMED_TIMEOUT_S = 30
+PROGRAMMED_TIMEOUT_S = 25
 
 COUNTERS_LAG_S = 2.2  # IPVS adds up its counters every 2 s
 BEFORE_LOSS_S = 1.5

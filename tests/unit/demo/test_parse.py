@@ -7,11 +7,11 @@ from lbaas.demo.parse import marks, route, services
 
 NODES = {"10.0.10.11": "lb1", "10.0.10.12": "lb2"}
 
-TWO_HOPS = """[{"dst":"198.51.100.7","protocol":"bird","metric":32,"flags":[],"nexthops":[\
+TWO_HOPS = json.loads("""[{"dst":"198.51.100.7","protocol":"bird","metric":32,"flags":[],"nexthops":[\
 {"gateway":"10.0.10.11","dev":"nodes","weight":1,"flags":[]},\
-{"gateway":"10.0.10.12","dev":"nodes","weight":1,"flags":[]}]}]"""
-ONE_HOP = """[{"dst":"198.51.100.7","gateway":"10.0.10.12","dev":"nodes",\
-"protocol":"bird","metric":32,"flags":[]}]"""
+{"gateway":"10.0.10.12","dev":"nodes","weight":1,"flags":[]}]}]""")
+ONE_HOP = json.loads("""[{"dst":"198.51.100.7","gateway":"10.0.10.12","dev":"nodes",\
+"protocol":"bird","metric":32,"flags":[]}]""")
 
 LISTED = """\
 IP Virtual Server version 1.2.1 (size=4096)
@@ -48,7 +48,7 @@ def test_a_route_with_a_single_next_hop_is_printed_otherwise_and_read_alike() ->
 
 
 def test_no_route_is_by_no_node() -> None:
-    assert route("198.51.100.7", "[]", NODES).nodes == ()
+    assert route("198.51.100.7", [], NODES).nodes == ()
 
 
 def test_a_next_hop_that_is_no_node_keeps_its_address() -> None:
@@ -67,7 +67,7 @@ def test_marks_are_those_of_ports_and_of_ranges_but_not_of_errors() -> None:
         of("errors4", [{"concat": [3325256711, 6, 80]}, 268456960]),
         of("ranges6", [{"concat": ["2001:db8::7", 17, {"range": [5000, 5009]}]}, 268463104]),
     ]
-    assert marks(json.dumps({"nftables": listed})) == (
+    assert marks({"nftables": listed}) == (
         Mark("198.51.100.7", "tcp", "80", 268456960),
         Mark("2001:db8::7", "udp", "5000-5009", 268463104),
     )
