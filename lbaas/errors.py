@@ -5,10 +5,17 @@
     LbaasError
     ├── Refused               a request that business rules turn down; ``lbaas.api.problems`` maps each to HTTP
     │   ├── Invalid           a field is wrong: says which, why, and what to do
+    │   │   └── KeyReused     … the idempotency key: it was used for another request
     │   ├── Unauthenticated   no token, or one that does not hold
     │   ├── Forbidden         the token's role may not do this
+    │   │   └── Suspended     … because its tenant is suspended
     │   ├── NotFound          no such object, or another tenant's
+    │   ├── RateLimited       the token asks more often than it may
+    │   ├── ChangedMeanwhile  the object is not as the client last saw it
+    │   ├── BlindWrite        the client must say what it last saw
     │   └── Conflict          the object's present state forbids it
+    │       ├── InFlight      … because a request with the same idempotency key is not answered yet
+    │       ├── QuotaExceeded … because the tenant would have more than it may
     │       ├── InUse         … because others use it: says who
     │       ├── NameTaken     … because its name is another's
     │       ├── AddressTaken  … because its address is another's
@@ -34,10 +41,11 @@ class LbaasError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class FieldProblem:
-    """One bad field: *pointer* is a JSON pointer (RFC 6901) into the request body."""
+    """One bad field: *pointer* is a JSON pointer (RFC 6901) into the request body; or a *parameter*'s name."""
 
-    pointer: str
     detail: str
+    pointer: str | None = None
+    parameter: str | None = None
 
 
 @dataclass
@@ -47,6 +55,7 @@ class Refused(LbaasError):
     detail: str
     problems: Sequence[FieldProblem] = ()
     extra: Mapping[str, object] = field(default_factory=dict)
+    retry_after_s: int | None = None
 
     def __str__(self) -> str:
         return self.detail
@@ -56,12 +65,32 @@ class Invalid(Refused):
     """A field's value can't be accepted."""
 
 
+class KeyReused(Invalid):
+    """The idempotency key belongs to another request; choose a new key for a new request."""
+
+
 class Unauthenticated(Refused):
     """No token, or one that is unknown, expired or revoked."""
 
 
 class Forbidden(Refused):
     """The token is good; its role may not do this."""
+
+
+class Suspended(Forbidden):
+    """The tenant may read, and change nothing, until the operator resumes it."""
+
+
+class RateLimited(Refused):
+    """The token asked too often; *retry_after_s* says when it may ask again."""
+
+
+class ChangedMeanwhile(Refused):
+    """``If-Match`` names another version than the present one: read again, then decide again."""
+
+
+class BlindWrite(Refused):
+    """The request replaces what the client may never have seen: ``If-Match`` is required."""
 
 
 class NotFound(Refused):
@@ -74,6 +103,14 @@ class Conflict(Refused):
 
 class InUse(Conflict):
     """Others use the object; *extra* lists them under ``used_by``."""
+
+
+class InFlight(Conflict):
+    """A request with the same idempotency key is being worked on: ask again shortly."""
+
+
+class QuotaExceeded(Conflict):
+    """The tenant would own more than its quota; *extra* says of what, how many, and what is allowed."""
 
 
 class NameTaken(Conflict):

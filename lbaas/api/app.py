@@ -11,8 +11,9 @@ from fastapi.routing import APIRoute
 import lbaas
 from lbaas.api import problems
 from lbaas.api.middleware import Edge
-from lbaas.api.routers import addresses, agent, clusters, health, pools, tenants, vips
+from lbaas.api.routers import addresses, agent, clusters, events, health, pools, tenants, vips
 from lbaas.services.runtime import Runtime
+from lbaas.wire.fields import Removal
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
@@ -27,7 +28,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     )
     app.state.runtime = runtime
     v1 = APIRouter(prefix="/v1")
-    for module in (tenants, clusters, addresses, vips, pools, agent):
+    for module in (tenants, clusters, addresses, vips, pools, events, agent):
         v1.include_router(module.router)
     app.include_router(v1)
     app.include_router(health.router)
@@ -61,5 +62,25 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs"))
         schemas["Problem"] = problem
+        schemas["Removal"] = Removal.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schemas["Removal"].pop("$defs"))
+        for path in described["paths"].values():
+            for method, operation in path.items():
+                _describe_dry_run(method, operation)
         app.openapi_schema = described
     return app.openapi_schema
+
+
+def _describe_dry_run(method: str, operation: dict[str, Any]) -> None:
+    """A dry run is answered 200: the object as it would be, or what would be removed."""
+    parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
+    answers = operation["responses"]
+    if "dry_run" not in parameters or "200" in answers:
+        return
+    schema = {"$ref": "#/components/schemas/Removal"}
+    if method == "post":
+        schema = answers["201"]["content"]["application/json"]["schema"]
+    answers["200"] = {
+        "description": "Dry run: nothing was changed",
+        "content": {"application/json": {"schema": schema}},
+    }

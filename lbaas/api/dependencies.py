@@ -1,24 +1,33 @@
-"""What routes ask for: the caller, and a transaction that is committed once, after the route has run."""
+"""What routes ask for: the caller, and the work that is done in his name."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy.exc import IntegrityError
 
+from lbaas.api.route import AnsweredBefore, Exchange
 from lbaas.domain.terms import Role
 from lbaas.errors import Forbidden, Unauthenticated
-from lbaas.persistence.violations import as_refusal
+from lbaas.services import idempotency
+from lbaas.services.idempotency import Claim
 from lbaas.services.runtime import Runtime
-from lbaas.services.work import Caller, Work
+from lbaas.services.work import Caller, Precondition, Work
 
 bearer = HTTPBearer(auto_error=False, description="A token: lbaas_…")
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many objects.")]
 Cursor = Annotated[str | None, Query(description="next_cursor of the page before.")]
 Timeout = Annotated[float, Query(ge=0, le=60, description="How long to wait, in seconds.")]
+
+
+STRONG_TAG = re.compile(r'(?<!W/)"([^"]*)"')
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -51,43 +60,140 @@ def role(*allowed: Role) -> Callable[[Caller], Awaitable[Caller]]:
     return check
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a client says of a write besides the write: HTTP's habits, as headers and parameters."""
+
+    key: str | None = None
+    tags: str | None = None
+    dry_run: bool = False
+
+
+DryRun = Annotated[
+    bool, Query(description="Answer what would be, and change nothing. No event, no stored answer.")
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        pattern=r"^[!-~]{1,255}$",
+        description="Any text of your choice, for one request: repeated within 24 hours, it is "
+        "answered as before and done once.",
+        examples=["0192f1a0-6d5c-7a77-a1f4-1b1d3a3c8f10"],
+    ),
+]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        description="The ETag that you last saw: if the object has another now, nothing is done."
+    ),
+]
+
+
+async def asked_to_create(
+    *, idempotency_key: IdempotencyKey = None, dry_run: DryRun = False
+) -> Asked:
+    """Of a POST."""
+    return Asked(key=idempotency_key, dry_run=dry_run)
+
+
+async def asked_to_change(*, if_match: IfMatch = None, dry_run: DryRun = False) -> Asked:
+    """Of a PATCH, PUT or DELETE."""
+    return Asked(tags=if_match, dry_run=dry_run)
+
+
+async def asked_nothing() -> Asked:
+    """Of an agent's report, which is idempotent by its sequence."""
+    return Asked()
+
+
 def _reading(*allowed: Role) -> Callable[..., AsyncIterator[Work]]:
     async def read(
         request: Request, caller: Annotated[Caller, Depends(role(*allowed))]
     ) -> AsyncIterator[Work]:
         async with runtime_of(request).database.session() as session:
-            yield Work(session, caller)
+            request.state.work = Work(session, caller)
+            yield request.state.work
 
     return read
 
 
-def _writing(*allowed: Role) -> Callable[..., AsyncIterator[Work]]:
+def _writing(
+    asking: Callable[..., Awaitable[Asked]], *allowed: Role
+) -> Callable[..., AsyncIterator[Work]]:
+    """Work that :mod:`lbaas.api.route` commits when the route's function has answered."""
+
     async def write(
-        request: Request, caller: Annotated[Caller, Depends(role(*allowed))]
+        request: Request,
+        caller: Annotated[Caller, Depends(role(*allowed))],
+        asked: Annotated[Asked, Depends(asking)],
     ) -> AsyncIterator[Work]:
-        runtime = runtime_of(request)
-        async with runtime.database.session() as session:
-            work = Work(session, caller)
-            try:
-                yield work
-            except IntegrityError as error:
-                raise as_refusal(error) from error
-            request.state.revision = await work.commit()
-        runtime.sender.send(work.notices)
+        async with runtime_of(request).database.session() as session:
+            work = Work(session, caller, request_id=request.state.request_id)
+            work.precondition = _precondition(request, asked.tags)
+            claim = None if asked.dry_run else await _claimed(request, work, asked.key)
+            request.state.work = work
+            request.state.exchange = Exchange(work, claim, dry_run=asked.dry_run)
+            yield work
 
     return write
 
 
-# Scope "function": the commit happens before the answer is sent, so that a failed one can say so.
+def _precondition(request: Request, tags: str | None) -> Precondition | None:
+    """The condition on the object that the path names last."""
+    if tags is None:
+        return None
+    try:
+        object_id = UUID(list(request.path_params.values())[-1])
+    except ValueError:  # the route says so itself
+        return None
+    if tags.strip() == "*":
+        return Precondition(object_id, None)
+    return Precondition(object_id, frozenset(STRONG_TAG.findall(tags)))
+
+
+async def _claimed(request: Request, work: Work, key: str | None) -> Claim | None:
+    """The claim to *key*. Raises AnsweredBefore if the request was done already."""
+    if key is None:
+        return None
+    credential = request.headers.get("authorization", "")
+    claim = idempotency.claim_for(work, key, credential, await _essence(request))
+    before = await idempotency.take(work, claim)
+    if before is not None:
+        raise AnsweredBefore(before)
+    return claim
+
+
+async def _essence(request: Request) -> bytes:
+    """What makes two requests the same: method, path, parameters, and the body as JSON has it."""
+    body = await request.body()
+    with suppress(ValueError):  # what is no JSON is refused later
+        body = json.dumps(json.loads(body), sort_keys=True).encode()
+    head = f"{request.method} {request.url.path}?{request.url.query}\n"
+    return head.encode() + body
+
+
+# Scope "function": the session is closed before the answer is sent.
 OPERATORS = (Role.ADMIN,)
 TENANTS = (Role.ADMIN, Role.MEMBER)
 READERS = (Role.ADMIN, Role.MEMBER, Role.READER)
 AGENTS = (Role.NODE, Role.HOST)
+
+
+def _creates(*allowed: Role) -> Any:
+    return Depends(_writing(asked_to_create, *allowed), scope="function")
+
+
+def _changes(*allowed: Role) -> Any:
+    return Depends(_writing(asked_to_change, *allowed), scope="function")
+
+
 OperatorReads = Annotated[Work, Depends(_reading(*OPERATORS), scope="function")]
-OperatorWrites = Annotated[Work, Depends(_writing(*OPERATORS), scope="function")]
+OperatorCreates = Annotated[Work, _creates(*OPERATORS)]
+OperatorChanges = Annotated[Work, _changes(*OPERATORS)]
 TenantReads = Annotated[Work, Depends(_reading(*READERS), scope="function")]
-TenantWrites = Annotated[Work, Depends(_writing(*TENANTS), scope="function")]
-AgentWrites = Annotated[Work, Depends(_writing(*AGENTS), scope="function")]
+TenantCreates = Annotated[Work, _creates(*TENANTS)]
+TenantChanges = Annotated[Work, _changes(*TENANTS)]
+AgentWrites = Annotated[Work, Depends(_writing(asked_nothing, *AGENTS), scope="function")]
 TenantCaller = Annotated[Caller, Depends(role(*READERS))]
 AgentCaller = Annotated[Caller, Depends(role(*AGENTS))]
 

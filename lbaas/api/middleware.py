@@ -19,8 +19,8 @@ log = structlog.get_logger()
 class Edge:
     """Around the whole application.
 
-    Each answer has ``X-Request-Id``, the client's own or a new one, and ``LBaaS-Revision`` if the request
-    wrote. A body above the limit is not read. An unexpected error is logged once and answered as a problem.
+    Each answer has ``X-Request-Id``, the client's own or a new one. A body above the limit is not read. An
+    unexpected error is logged once and answered as a problem.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -32,6 +32,7 @@ class Edge:
             return
         scope.setdefault("state", {})
         exchange = _Exchange(scope, receive, send)
+        scope["state"]["request_id"] = exchange.request_id
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
             try:
                 await self.app(scope, exchange.receive, exchange.send)
@@ -48,7 +49,6 @@ class _Exchange:
         given = Headers(scope=scope).get("x-request-id", "")
         self.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid7())
         self.started = False
-        self._state = scope["state"]
         self._receive = receive
         self._send = send
         self._received_bytes = 0
@@ -63,8 +63,5 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self.request_id
-            if self._state.get("revision") is not None:
-                headers["LBaaS-Revision"] = str(self._state["revision"])
+            MutableHeaders(scope=message)["X-Request-Id"] = self.request_id
         await self._send(message)

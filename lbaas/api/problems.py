@@ -41,6 +41,15 @@ KINDS: Mapping[type[errors.Refused], Kind] = {
     errors.Invalid: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "A field's value can't be accepted"),
     errors.Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "No token, or one that does not hold"),
     errors.Forbidden: Kind(HTTPStatus.FORBIDDEN, "The token's role may not do this"),
+    errors.KeyReused: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key is another request's"
+    ),
+    errors.Suspended: Kind(HTTPStatus.FORBIDDEN, "The tenant is suspended"),
+    errors.RateLimited: Kind(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests"),
+    errors.ChangedMeanwhile: Kind(HTTPStatus.PRECONDITION_FAILED, "Changed meanwhile"),
+    errors.BlindWrite: Kind(HTTPStatus.PRECONDITION_REQUIRED, "Say what you have seen"),
+    errors.InFlight: Kind(HTTPStatus.CONFLICT, "The same request is being worked on"),
+    errors.QuotaExceeded: Kind(HTTPStatus.CONFLICT, "The quota is used up"),
     errors.NotFound: Kind(HTTPStatus.NOT_FOUND, "No such object"),
     errors.Conflict: Kind(HTTPStatus.CONFLICT, "The present state forbids it"),
     errors.InUse: Kind(HTTPStatus.CONFLICT, "Others use the object"),
@@ -123,8 +132,13 @@ def install(app: FastAPI) -> None:
 
 def _refused(_request: Request, error: errors.Refused) -> JSONResponse:
     kind = KINDS[type(error)]
-    problems = [{"pointer": bad.pointer, "detail": bad.detail} for bad in error.problems]
+    problems = [
+        {name: value for name, value in vars(bad).items() if value is not None}
+        for bad in error.problems
+    ]
     headers = {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(error.retry_after_s)
     if kind.status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return answer(

@@ -34,6 +34,13 @@ class Forwarding(StrEnum):
     DIRECT = "direct"  # the node rewrites the MAC address only: same L2 segment
 
 
+class TenantAdminState(StrEnum):
+    """What an operator wants of a tenant."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"  # its VIPs are withdrawn and kept; it may read and not write
+
+
 class NodeAdminState(StrEnum):
     """What an operator wants of a node."""
 

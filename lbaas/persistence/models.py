@@ -29,7 +29,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
+from sqlalchemy.schema import SchemaItem
 from uuid_utils.compat import uuid7
 
 from lbaas.domain.addresses import Address, Prefix
@@ -40,7 +41,11 @@ from lbaas.domain.terms import (
     Protocol,
     Role,
     Scheduler,
+    TenantAdminState,
 )
+
+# Column.info of what no event, log line or answer may show.
+SECRET = {"secret": True}
 
 CURRENT_REVISION = text("(pg_current_xact_id()::text::bigint)")
 HORIZON = text("(pg_snapshot_xmin(pg_current_snapshot())::text::bigint)")
@@ -80,8 +85,11 @@ class Base(DeclarativeBase):
         list[Prefix]: ARRAY(CIDR()),
         list[UUID]: ARRAY(Uuid()),
         dict[str, str]: JSONB(),
+        dict[str, int]: JSONB(),
+        dict[str, Any]: JSONB(none_as_null=True),
         list[dict[str, Any]]: JSONB(),
         Role: _words(Role),
+        TenantAdminState: _words(TenantAdminState),
         NodeAdminState: _words(NodeAdminState),
         MemberAdminState: _words(MemberAdminState),
         Protocol: _words(Protocol),
@@ -90,15 +98,29 @@ class Base(DeclarativeBase):
     }
 
 
-class Resource(Base):
-    """What the API shows as an object of its own. Ids are UUIDv7: ordered by time, so pages are stable."""
+class Identified(Base):
+    """What the API lists. Ids are UUIDv7: ordered by time, so pages are stable."""
 
     __abstract__ = True
-    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy declares it so
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Resource(Identified):
+    """What the API shows as an object of its own.
+
+    *version* counts its owners' changes and is the object's ETag. What an agent reports is no such change.
+    """
+
+    __abstract__ = True
+
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - SQLAlchemy passes the class
+        return {"eager_defaults": True, "version_id_col": cls.version}
 
 
 class Owned(Resource):
@@ -107,6 +129,22 @@ class Owned(Resource):
     __abstract__ = True
 
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+
+
+class Labelled:
+    """An object that its tenant may put labels on, and find again by them."""
+
+    labels: Mapped[dict[str, str]] = mapped_column(server_default=text("'{}'"), default=dict)
+
+
+def _listed(*more: SchemaItem) -> tuple[SchemaItem, ...]:
+    """The indexes of a tenant's list: its pages by age, an operator's by name, and labels."""
+    return (
+        Index(None, "tenant_id", "id"),
+        Index(None, "name", "id"),
+        Index(None, "labels", postgresql_using="gin"),
+        *more,
+    )
 
 
 class Reporting:
@@ -130,6 +168,10 @@ class Tenant(Resource):
 
     name: Mapped[str] = mapped_column(unique=True)
     backend_prefixes: Mapped[list[Prefix]]
+    quotas: Mapped[dict[str, int]] = mapped_column(server_default=text("'{}'"), default=dict)
+    admin_state: Mapped[TenantAdminState] = mapped_column(
+        server_default=TenantAdminState.ACTIVE, default=TenantAdminState.ACTIVE
+    )
 
 
 class Cluster(Resource):
@@ -164,7 +206,7 @@ class Peer(Resource):
     name: Mapped[str]
     address: Mapped[Address]
     as_number: Mapped[int]
-    password: Mapped[str | None]
+    password: Mapped[str | None] = mapped_column(info=SECRET)
     bfd: Mapped[bool]
     multihop: Mapped[bool]
 
@@ -182,6 +224,7 @@ class AddressPool(Resource):
     prefix: Mapped[Prefix]
     reserved: Mapped[list[Prefix]]
     tenant_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid()))
+    quarantine_s: Mapped[int] = mapped_column(server_default=text("60"), default=60)
 
 
 class BackendHost(Reporting, Resource):
@@ -200,25 +243,31 @@ class Token(Resource):
     name: Mapped[str]
     role: Mapped[Role]
     prefix: Mapped[str] = mapped_column(unique=True)
-    secret_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    secret_sha256: Mapped[bytes] = mapped_column(LargeBinary, info=SECRET)
     tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenant.id", ondelete="CASCADE"))
     node_id: Mapped[UUID | None] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"))
     host_id: Mapped[UUID | None] = mapped_column(ForeignKey("backend_host.id", ondelete="CASCADE"))
     expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
 
 
-class Pool(Owned):
+class Pool(Labelled, Owned):
     __tablename__ = "pool"
-    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+    __table_args__ = _listed(UniqueConstraint("tenant_id", "name"))
 
     name: Mapped[str]
     scheduler: Mapped[Scheduler]
     forwarding: Mapped[Forwarding]
 
 
-class Member(Owned):
+class Member(Labelled, Owned):
     __tablename__ = "member"
-    __table_args__ = (UniqueConstraint("pool_id", "address"), Index(None, "address"))
+    __table_args__ = (
+        UniqueConstraint("pool_id", "address"),
+        Index(None, "address"),
+        Index(None, "tenant_id"),
+        Index(None, "pool_id", "id"),
+    )
 
     pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.id", ondelete="CASCADE"))
     address: Mapped[Address]
@@ -226,28 +275,28 @@ class Member(Owned):
     admin_state: Mapped[MemberAdminState]
 
 
-class Vip(Owned):
+class Vip(Labelled, Owned):
     """*cluster_id* is the address pool's, copied: a VIP never changes its pool, nor a pool its cluster."""
 
     __tablename__ = "vip"
-    __table_args__ = (
+    __table_args__ = _listed(
         UniqueConstraint("tenant_id", "name"),
         UniqueConstraint("address_pool_id", "address"),
+        Index(None, "address"),
     )
 
     cluster_id: Mapped[UUID] = mapped_column(ForeignKey("cluster.id"), index=True)
     address_pool_id: Mapped[UUID] = mapped_column(ForeignKey("address_pool.id"))
     name: Mapped[str]
     address: Mapped[Address]
-    labels: Mapped[dict[str, str]]
     listeners: Mapped[list["Listener"]] = relationship(
         lazy="raise", order_by="Listener.id", passive_deletes="all"
     )
 
 
-class Listener(Owned):
+class Listener(Labelled, Owned):
     __tablename__ = "listener"
-    __table_args__ = (UniqueConstraint("vip_id", "name"),)
+    __table_args__ = _listed(UniqueConstraint("vip_id", "name"))
 
     vip_id: Mapped[UUID] = mapped_column(ForeignKey("vip.id"))
     name: Mapped[str]
@@ -285,6 +334,66 @@ class FreeExtent(Base):
     space_id: Mapped[UUID] = mapped_column(primary_key=True)
     hi: Mapped[Decimal] = mapped_column(Numeric(39, 0), primary_key=True)
     lo: Mapped[Decimal] = mapped_column(Numeric(39, 0))
+
+
+class RestingNumber(Base):
+    """A number of a space that was given back, and is nobody's until *due_at*.
+
+    *owner_id*, the tenant who had it, may have it again at once: nobody else's packets can reach him by it.
+    """
+
+    __tablename__ = "resting_number"
+    __table_args__ = (Index(None, "due_at"),)
+
+    space_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[Decimal] = mapped_column(Numeric(39, 0), primary_key=True)
+    owner_id: Mapped[UUID]
+    due_at: Mapped[datetime]
+
+
+class Event(Identified):
+    """Who did what to which object. No foreign keys: it outlives what it tells of."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        Index(None, "tenant_id", "id"),
+        Index(None, "object_id", "id"),
+        Index(None, "kind", "id"),
+        Index(None, "actor", "id"),
+        Index(None, "request_id"),
+        Index(None, "created_at"),
+    )
+
+    tenant_id: Mapped[UUID | None]
+    actor: Mapped[str]
+    actor_name: Mapped[str]
+    role: Mapped[Role]
+    action: Mapped[str]
+    kind: Mapped[str]
+    object_id: Mapped[UUID]
+    object_name: Mapped[str]
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
+    request_id: Mapped[str]
+
+
+class StoredAnswer(Base):
+    """What a POST with an idempotency key was answered; written in the transaction that did the work.
+
+    The key itself is not kept, and a *sealed* body can be read only with it and the bearer's credential.
+    """
+
+    __tablename__ = "stored_answer"
+    __table_args__ = (Index(None, "created_at"),)
+
+    bearer: Mapped[str] = mapped_column(primary_key=True)
+    key_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    request_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[int]
+    headers: Mapped[dict[str, str]]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Change(Base):

@@ -68,6 +68,9 @@ async def delete(work: Work, pool_id: UUID) -> None:
     query = select(Listener).where(Listener.pool_id == pool_id).limit(100)
     if listeners := list(await work.session.scalars(query)):
         raise InUse(f"listeners use pool {pool.name}", extra={"used_by": users(listeners)})
+    for member in await work.session.scalars(select(Member).where(Member.pool_id == pool_id)):
+        await work.session.delete(member)
+    await work.session.flush()
     await work.session.delete(pool)
 
 

@@ -33,19 +33,25 @@ LOADED_TOO: Mapping[type[Resource], tuple[ExecutableOption, ...]] = {
 }
 
 
-async def one(work: Work, shown: type[R], object_id: UUID) -> R:
+def shown(work: Work, kind: type[R], row: models.Resource) -> R:
+    """The object as the answer shows it; its version becomes the answer's ETag."""
+    work.shown = str(row.version)
+    return kind.model_validate(row)
+
+
+async def one(work: Work, kind: type[R], object_id: UUID) -> R:
     """The object. Raises NotFound."""
-    row = await scope.fetch(work, ROWS[shown], object_id, options=LOADED_TOO.get(shown, ()))
-    return shown.model_validate(row)
+    row = await scope.fetch(work, ROWS[kind], object_id, options=LOADED_TOO.get(kind, ()))
+    return shown(work, kind, row)
 
 
-async def some(work: Work, shown: type[R], limit: int, cursor: str | None, **where: Any) -> Page[R]:
+async def some(work: Work, kind: type[R], limit: int, cursor: str | None, **where: Any) -> Page[R]:
     """A page of those objects whose columns have the values *where* gives; None asks for no value."""
-    model = ROWS[shown]
+    model = ROWS[kind]
     conditions = [
         getattr(model, name) == value for name, value in where.items() if value is not None
     ]
     rows, following = await scope.page(
-        work, model, limit, cursor, *conditions, options=LOADED_TOO.get(shown, ())
+        work, model, limit, cursor, *conditions, options=LOADED_TOO.get(kind, ())
     )
-    return Page[R](items=[shown.model_validate(row) for row in rows], next_cursor=following)
+    return Page[R](items=[kind.model_validate(row) for row in rows], next_cursor=following)

@@ -12,10 +12,12 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from lbaas.domain.terms import Role
 from lbaas.errors import FieldProblem, Forbidden, Invalid, NotFound
-from lbaas.persistence.models import Owned, Resource
+from lbaas.persistence.models import Event, Identified, Owned, Resource
+from lbaas.services.trail import label
 from lbaas.services.work import Caller, Work
 
 M = TypeVar("M", bound=Resource)
+L = TypeVar("L", bound=Identified)
 
 
 class Lock(Enum):
@@ -26,12 +28,12 @@ class Lock(Enum):
     CHANGE = "change"  # it is ours to change
 
 
-def visible(caller: Caller, model: type[M]) -> Select[M]:
+def visible(caller: Caller, model: type[L]) -> Select[L]:
     """The rows of *model* that exist for *caller*."""
     query = select(model)
     if caller.role is Role.ADMIN:
         return query
-    if caller.tenant_id is None or not issubclass(model, Owned):
+    if caller.tenant_id is None or not issubclass(model, Owned | Event):
         raise Forbidden(f"a token of role {caller.role} may not see this")
     return query.where(model.tenant_id == caller.tenant_id)
 
@@ -53,6 +55,9 @@ async def fetch(
     found = (await work.session.scalars(query)).one_or_none()
     if found is None:
         raise NotFound(f"there is no {kind(model)} {object_id}")
+    expected = work.precondition
+    if lock is Lock.CHANGE and expected is not None and expected.object_id == object_id:
+        expected.check(found.version)
     return found
 
 
@@ -70,12 +75,12 @@ async def referred(
 
 async def page(
     work: Work,
-    model: type[M],
+    model: type[L],
     limit: int,
     cursor: str | None,
     *where: ColumnElement[bool],
     options: Sequence[ExecutableOption] = (),
-) -> tuple[list[M], str | None]:
+) -> tuple[list[L], str | None]:
     """The next *limit* rows after *cursor*, oldest first, and the cursor of the page after them."""
     query = visible(work.caller, model).where(*where).options(*options).order_by(model.id)
     if cursor is not None:
@@ -99,10 +104,7 @@ def kind(model: type[Resource]) -> str:
 
 def users(rows: Sequence[Resource]) -> list[dict[str, str]]:
     """What a refusal lists under ``used_by``."""
-    return [
-        {"kind": kind(type(row)), "id": str(row.id), "name": str(getattr(row, "name", ""))}
-        for row in rows
-    ]
+    return [{"kind": kind(type(row)), "id": str(row.id), "name": label(row)} for row in rows]
 
 
 def _encode(last: UUID) -> str:

@@ -24,7 +24,7 @@ from lbaas.domain.terms import Role
 from lbaas.errors import Unauthenticated
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import BackendHost, Node, Tenant, Token
-from lbaas.services.scope import fetch, referred
+from lbaas.services.scope import Lock, fetch, referred
 from lbaas.services.work import ALL, TOKEN, Caller, Work
 from lbaas.wire import operators as wire
 
@@ -72,13 +72,15 @@ async def create(work: Work, body: wire.TokenCreate) -> wire.NewToken:
     token = Token(**body.model_dump(), prefix=secret.prefix, secret_sha256=secret.sha256)
     work.session.add(token)
     await work.session.flush()
+    work.shown = str(token.version)
+    work.confidential = True
     shown = wire.Token.model_validate(token).model_dump()
     return wire.NewToken(**shown, token=str(secret))
 
 
 async def revoke(work: Work, token_id: UUID) -> None:
     """The token opens nothing any more: at once here, within a second on every replica."""
-    token = await fetch(work, Token, token_id)
+    token = await fetch(work, Token, token_id, lock=Lock.CHANGE)
     await work.session.delete(token)
     work.tell(TOKEN, token.prefix)
 
@@ -151,7 +153,8 @@ async def _find(session: AsyncSession, prefix: str) -> tuple[bytes, Caller] | No
         return None
     token, cluster_id = found
     caller = Caller(
-        token_id=token.id,
+        bearer=f"token:{token.id}",
+        name=token.name,
         role=token.role,
         tenant_id=token.tenant_id,
         node_id=token.node_id,

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete as delete_rows
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from lbaas.domain.terms import Protocol
@@ -56,7 +55,9 @@ async def delete(work: Work, vip_id: UUID, *, cascade: bool) -> None:
             extra={"used_by": users(listeners)},
         )
     await marks.free(work, [listener.id for listener in listeners])
-    await work.session.execute(delete_rows(Listener).where(Listener.vip_id == vip_id))
+    for listener in listeners:
+        await work.session.delete(listener)
+    await work.session.flush()
     await work.session.delete(vip)
     await work.session.flush()
     await address_pools.release(work, vip.address_pool_id, vip.address)
@@ -72,7 +73,7 @@ async def create_listener(work: Work, body: wire.ListenerCreate) -> Listener:
     work.session.add(listener)
     await work.session.flush()
     await marks.allocate(work, vip.cluster_id, [listener.id])
-    await _changed(work, vip)
+    await _listeners_changed(work, vip)
     return listener
 
 
@@ -89,7 +90,7 @@ async def patch_listener(work: Work, listener_id: UUID, body: wire.ListenerPatch
         changes["ports"] = _ports(body.ports)
     change(listener, changes)
     await work.session.flush()
-    await _changed(work, vip)
+    await _listeners_changed(work, vip)
     return listener
 
 
@@ -100,7 +101,7 @@ async def delete_listener(work: Work, listener_id: UUID) -> None:
     listener = await fetch(work, Listener, listener_id, lock=Lock.CHANGE)
     await marks.free(work, [listener_id])
     await work.session.delete(listener)
-    await _changed(work, vip)
+    await _listeners_changed(work, vip)
 
 
 async def _add_listeners(
@@ -187,6 +188,13 @@ def _refuse_overlap(
             f"listener {other.name} has {protocol} ports {first} to {last}: choose others, or change it",
             extra={"used_by": users([other])},
         )
+
+
+async def _listeners_changed(work: Work, vip: Vip) -> None:
+    """The VIP, which shows its listeners, has a new version."""
+    vip.updated_at = func.now()
+    await work.session.flush()
+    await _changed(work, vip)
 
 
 async def _changed(work: Work, vip: Vip) -> None:

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.domain.terms import Role
+from lbaas.errors import ChangedMeanwhile
 from lbaas.persistence import feed
+from lbaas.persistence.models import Event
 from lbaas.persistence.notices import Notice
 from lbaas.persistence.violations import as_refusal
+from lbaas.services.trail import Trail
 
 CHANGE, REPORT, TOKEN = "change", "report", "token"  # topics of notices
 HOSTS = "hosts"  # subject: whatever concerns backend hosts
@@ -22,10 +26,12 @@ ALL = "*"  # subject: every token
 class Caller:
     """The bearer of a good token. *tenant_id*, *node_id*, *host_id*: whichever the role implies.
 
-    *cluster_id* is the node's, which never changes.
+    *bearer* names him for good (``token:…``), *name* for people. *cluster_id* is the node's, which never
+    changes.
     """
 
-    token_id: UUID
+    bearer: str
+    name: str
     role: Role
     tenant_id: UUID | None = None
     node_id: UUID | None = None
@@ -34,18 +40,52 @@ class Caller:
     expires_at: datetime | None = None
 
     @property
+    def idempotency_scope(self) -> str:
+        """Whose keys his are: all tokens of a tenant share them, so that one may be replaced at any time."""
+        return self.bearer if self.tenant_id is None else f"tenant:{self.tenant_id}"
+
+    @property
     def expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
 
 @dataclass
+class Precondition:
+    """``If-Match``: the object that is changed must have one of *versions*; any if they are None."""
+
+    object_id: UUID
+    versions: frozenset[str] | None
+    checked: bool = False
+
+    def check(self, version: int) -> None:
+        """Raises ChangedMeanwhile. Call it with the row held, so that what was checked stays so."""
+        self.checked = True
+        if self.versions is not None and str(version) not in self.versions:
+            raise ChangedMeanwhile(
+                f'the object is at version "{version}": read it again, then decide again',
+                extra={"version": version},
+            )
+
+
+@dataclass
 class Work:
-    """The services' common argument. They never commit: :meth:`commit` is called once, at the edge."""
+    """The services' common argument. They never commit: :meth:`commit` is called once, at the edge.
+
+    *shown* is the version of the object that the answer shows, *confidential* whether the answer holds a
+    secret.
+    """
 
     session: AsyncSession
     caller: Caller
+    request_id: str = ""
+    precondition: Precondition | None = None
     notices: list[Notice] = field(default_factory=list)
+    shown: str | None = None
+    confidential: bool = False
     _clusters: set[UUID | None] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.trail = Trail(self.session)
 
     async def changed(self, kind: str, object_id: UUID, clusters: Iterable[UUID | None]) -> None:
         """The object's change goes to the feeds of *clusters*; None stands for backend hosts alone."""
@@ -57,6 +97,37 @@ class Work:
         """Every replica hears of it after the commit."""
         self.notices.append(Notice(topic, str(subject)))
 
+    async def settle(self) -> None:
+        """All is written, events too, that a commit would make durable.
+
+        Raises a Refused if another request's write, done at the same time, forbids it.
+        """
+        try:
+            await self.session.flush()
+        except IntegrityError as error:
+            raise as_refusal(error) from error
+        if self.precondition is not None and not self.precondition.checked:
+            raise RuntimeError("nobody has looked at If-Match")
+        await self._note_events()
+
+    async def _note_events(self) -> None:
+        rows = [
+            {
+                **vars(deed),
+                "actor": self.caller.bearer,
+                "actor_name": self.caller.name,
+                "role": self.caller.role,
+                "request_id": self.request_id,
+            }
+            for deed in self.trail.deeds()
+        ]
+        if rows:
+            await self.session.execute(insert(Event), rows)
+
+    async def revision(self) -> int | None:
+        """What :meth:`commit` will answer, if nothing more is written."""
+        return await feed.current_transaction(self.session)
+
     async def commit(self) -> int | None:
         """Everything is durable; its revision, None if nothing was written.
 
@@ -64,7 +135,7 @@ class Work:
         """
         try:
             await self.session.flush()
-            revision = await feed.current_transaction(self.session)
+            revision = await self.revision()
             await self.session.commit()
         except IntegrityError as error:
             raise as_refusal(error) from error

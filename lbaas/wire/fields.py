@@ -134,3 +134,17 @@ class Page(BaseModel, Generic[R]):
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
         """``VipPage`` rather than ``Page[Vip]``: code generators like it better."""
         return f"{params[0].__name__}Page"
+
+
+class Named(BaseModel):
+    """An object that an answer only mentions."""
+
+    kind: str
+    id: UUID
+    name: str
+
+
+class Removal(BaseModel):
+    """What a dry run of a DELETE answers: all that would go, the object itself last."""
+
+    removes: list[Named]

@@ -14,6 +14,7 @@ from lbaas.domain.terms import (
     MemberAdminState,
     NodeAdminState,
     Protocol,
+    Role,
     Scheduler,
 )
 from lbaas.wire.fields import Address, Input, Name, Patch, Resource, distinct
@@ -233,3 +234,27 @@ class VipStatus(BaseModel):
     programmed: bool
     nodes: list[NodeStatus]
     hosts: list[HostStatus]
+
+
+class Event(BaseModel):
+    """Who did what to which object, in which request.
+
+    An update shows the fields that changed, as they were and as they became; a creation shows all of them
+    in *after*, a removal in *before*. Secrets are never shown.
+    """
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    id: UUID
+    created_at: datetime
+    tenant_id: UUID | None
+    actor: str
+    actor_name: str
+    role: Role
+    action: Literal["create", "update", "delete"]
+    kind: str
+    object_id: UUID
+    object_name: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    request_id: str

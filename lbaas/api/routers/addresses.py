@@ -4,20 +4,21 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from lbaas.api.dependencies import Cursor, Limit, OperatorReads, OperatorWrites
-from lbaas.api.routers import DELETES, READS, WRITES
+from lbaas.api.dependencies import Cursor, Limit, OperatorChanges, OperatorCreates, OperatorReads
+from lbaas.api.route import Route
+from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
 from lbaas.services import address_pools, hosts, reading
 from lbaas.wire import operators as wire
 from lbaas.wire.fields import Name, Page
 
-router = APIRouter(tags=["operator"])
+router = APIRouter(tags=["operator"], route_class=Route)
 
 
-@router.post("/address-pools", status_code=201, summary="Add an address pool", responses=WRITES)
+@router.post("/address-pools", status_code=201, summary="Add an address pool", responses=CREATES)
 async def create_address_pool(
-    work: OperatorWrites, body: wire.AddressPoolCreate
+    work: OperatorCreates, body: wire.AddressPoolCreate
 ) -> wire.AddressPool:
-    return wire.AddressPool.model_validate(await address_pools.create(work, body))
+    return reading.shown(work, wire.AddressPool, await address_pools.create(work, body))
 
 
 @router.get("/address-pools", summary="List address pools", responses=READS)
@@ -39,12 +40,14 @@ async def get_address_pool(work: OperatorReads, address_pool_id: UUID) -> wire.A
 
 
 @router.patch(
-    "/address-pools/{address_pool_id}", summary="Change an address pool", responses=WRITES
+    "/address-pools/{address_pool_id}", summary="Change an address pool", responses=CHANGES
 )
 async def patch_address_pool(
-    work: OperatorWrites, address_pool_id: UUID, body: wire.AddressPoolPatch
+    work: OperatorChanges, address_pool_id: UUID, body: wire.AddressPoolPatch
 ) -> wire.AddressPool:
-    return wire.AddressPool.model_validate(await address_pools.patch(work, address_pool_id, body))
+    return reading.shown(
+        work, wire.AddressPool, await address_pools.patch(work, address_pool_id, body)
+    )
 
 
 @router.delete(
@@ -53,15 +56,15 @@ async def patch_address_pool(
     summary="Remove an address pool",
     responses=DELETES,
 )
-async def delete_address_pool(work: OperatorWrites, address_pool_id: UUID) -> None:
+async def delete_address_pool(work: OperatorChanges, address_pool_id: UUID) -> None:
     await address_pools.delete(work, address_pool_id)
 
 
-@router.post("/backend-hosts", status_code=201, summary="Add a backend host", responses=WRITES)
+@router.post("/backend-hosts", status_code=201, summary="Add a backend host", responses=CREATES)
 async def create_backend_host(
-    work: OperatorWrites, body: wire.BackendHostCreate
+    work: OperatorCreates, body: wire.BackendHostCreate
 ) -> wire.BackendHost:
-    return wire.BackendHost.model_validate(await hosts.create(work, body))
+    return reading.shown(work, wire.BackendHost, await hosts.create(work, body))
 
 
 @router.get("/backend-hosts", summary="List backend hosts", responses=READS)
@@ -79,11 +82,13 @@ async def get_backend_host(work: OperatorReads, backend_host_id: UUID) -> wire.B
     return await reading.one(work, wire.BackendHost, backend_host_id)
 
 
-@router.patch("/backend-hosts/{backend_host_id}", summary="Change a backend host", responses=WRITES)
+@router.patch(
+    "/backend-hosts/{backend_host_id}", summary="Change a backend host", responses=CHANGES
+)
 async def patch_backend_host(
-    work: OperatorWrites, backend_host_id: UUID, body: wire.BackendHostPatch
+    work: OperatorChanges, backend_host_id: UUID, body: wire.BackendHostPatch
 ) -> wire.BackendHost:
-    return wire.BackendHost.model_validate(await hosts.patch(work, backend_host_id, body))
+    return reading.shown(work, wire.BackendHost, await hosts.patch(work, backend_host_id, body))
 
 
 @router.delete(
@@ -92,5 +97,5 @@ async def patch_backend_host(
     summary="Remove a backend host",
     responses=DELETES,
 )
-async def delete_backend_host(work: OperatorWrites, backend_host_id: UUID) -> None:
+async def delete_backend_host(work: OperatorChanges, backend_host_id: UUID) -> None:
     await hosts.delete(work, backend_host_id)

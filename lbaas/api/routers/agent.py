@@ -5,12 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from lbaas.api.dependencies import AgentCaller, AgentWrites, Shared, Timeout, deadline
-from lbaas.api.routers import READS, WRITES
+from lbaas.api.route import Route
+from lbaas.api.routers import CREATES, READS
 from lbaas.services import reports, states
 from lbaas.wire.report import Report
 from lbaas.wire.state import ClusterState, HostState
 
-router = APIRouter(prefix="/agent", tags=["agent"])
+router = APIRouter(prefix="/agent", tags=["agent"], route_class=Route)
 
 
 @router.get(
@@ -39,6 +40,6 @@ async def get_state(
     return Response(served.body, media_type="application/json", headers=headers)
 
 
-@router.post("/report", status_code=204, summary="Say what is applied", responses=WRITES)
+@router.post("/report", status_code=204, summary="Say what is applied", responses=CREATES)
 async def create_report(work: AgentWrites, body: Report) -> None:
     await reports.store(work, body)

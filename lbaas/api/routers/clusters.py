@@ -4,18 +4,19 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from lbaas.api.dependencies import Cursor, Limit, OperatorReads, OperatorWrites
-from lbaas.api.routers import DELETES, READS, WRITES
+from lbaas.api.dependencies import Cursor, Limit, OperatorChanges, OperatorCreates, OperatorReads
+from lbaas.api.route import Route
+from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
 from lbaas.services import clusters, reading
 from lbaas.wire import operators as wire
 from lbaas.wire.fields import Name, Page
 
-router = APIRouter(tags=["operator"])
+router = APIRouter(tags=["operator"], route_class=Route)
 
 
-@router.post("/clusters", status_code=201, summary="Add a cluster", responses=WRITES)
-async def create_cluster(work: OperatorWrites, body: wire.ClusterCreate) -> wire.Cluster:
-    return wire.Cluster.model_validate(await clusters.create(work, body))
+@router.post("/clusters", status_code=201, summary="Add a cluster", responses=CREATES)
+async def create_cluster(work: OperatorCreates, body: wire.ClusterCreate) -> wire.Cluster:
+    return reading.shown(work, wire.Cluster, await clusters.create(work, body))
 
 
 @router.get("/clusters", summary="List clusters", responses=READS)
@@ -33,23 +34,23 @@ async def get_cluster(work: OperatorReads, cluster_id: UUID) -> wire.Cluster:
     return await reading.one(work, wire.Cluster, cluster_id)
 
 
-@router.patch("/clusters/{cluster_id}", summary="Change a cluster", responses=WRITES)
+@router.patch("/clusters/{cluster_id}", summary="Change a cluster", responses=CHANGES)
 async def patch_cluster(
-    work: OperatorWrites, cluster_id: UUID, body: wire.ClusterPatch
+    work: OperatorChanges, cluster_id: UUID, body: wire.ClusterPatch
 ) -> wire.Cluster:
-    return wire.Cluster.model_validate(await clusters.patch(work, cluster_id, body))
+    return reading.shown(work, wire.Cluster, await clusters.patch(work, cluster_id, body))
 
 
 @router.delete(
     "/clusters/{cluster_id}", status_code=204, summary="Remove a cluster", responses=DELETES
 )
-async def delete_cluster(work: OperatorWrites, cluster_id: UUID) -> None:
+async def delete_cluster(work: OperatorChanges, cluster_id: UUID) -> None:
     await clusters.delete(work, cluster_id)
 
 
-@router.post("/nodes", status_code=201, summary="Add a node", responses=WRITES)
-async def create_node(work: OperatorWrites, body: wire.NodeCreate) -> wire.Node:
-    return wire.Node.model_validate(await clusters.create_node(work, body))
+@router.post("/nodes", status_code=201, summary="Add a node", responses=CREATES)
+async def create_node(work: OperatorCreates, body: wire.NodeCreate) -> wire.Node:
+    return reading.shown(work, wire.Node, await clusters.create_node(work, body))
 
 
 @router.get("/nodes", summary="List nodes", responses=READS)
@@ -68,19 +69,19 @@ async def get_node(work: OperatorReads, node_id: UUID) -> wire.Node:
     return await reading.one(work, wire.Node, node_id)
 
 
-@router.patch("/nodes/{node_id}", summary="Change a node", responses=WRITES)
-async def patch_node(work: OperatorWrites, node_id: UUID, body: wire.NodePatch) -> wire.Node:
-    return wire.Node.model_validate(await clusters.patch_node(work, node_id, body))
+@router.patch("/nodes/{node_id}", summary="Change a node", responses=CHANGES)
+async def patch_node(work: OperatorChanges, node_id: UUID, body: wire.NodePatch) -> wire.Node:
+    return reading.shown(work, wire.Node, await clusters.patch_node(work, node_id, body))
 
 
 @router.delete("/nodes/{node_id}", status_code=204, summary="Remove a node", responses=DELETES)
-async def delete_node(work: OperatorWrites, node_id: UUID) -> None:
+async def delete_node(work: OperatorChanges, node_id: UUID) -> None:
     await clusters.delete_node(work, node_id)
 
 
-@router.post("/peers", status_code=201, summary="Add a peer", responses=WRITES)
-async def create_peer(work: OperatorWrites, body: wire.PeerCreate) -> wire.Peer:
-    return wire.Peer.model_validate(await clusters.create_peer(work, body))
+@router.post("/peers", status_code=201, summary="Add a peer", responses=CREATES)
+async def create_peer(work: OperatorCreates, body: wire.PeerCreate) -> wire.Peer:
+    return reading.shown(work, wire.Peer, await clusters.create_peer(work, body))
 
 
 @router.get("/peers", summary="List peers", responses=READS)
@@ -99,11 +100,11 @@ async def get_peer(work: OperatorReads, peer_id: UUID) -> wire.Peer:
     return await reading.one(work, wire.Peer, peer_id)
 
 
-@router.patch("/peers/{peer_id}", summary="Change a peer", responses=WRITES)
-async def patch_peer(work: OperatorWrites, peer_id: UUID, body: wire.PeerPatch) -> wire.Peer:
-    return wire.Peer.model_validate(await clusters.patch_peer(work, peer_id, body))
+@router.patch("/peers/{peer_id}", summary="Change a peer", responses=CHANGES)
+async def patch_peer(work: OperatorChanges, peer_id: UUID, body: wire.PeerPatch) -> wire.Peer:
+    return reading.shown(work, wire.Peer, await clusters.patch_peer(work, peer_id, body))
 
 
 @router.delete("/peers/{peer_id}", status_code=204, summary="Remove a peer", responses=DELETES)
-async def delete_peer(work: OperatorWrites, peer_id: UUID) -> None:
+async def delete_peer(work: OperatorChanges, peer_id: UUID) -> None:
     await clusters.delete_peer(work, peer_id)

@@ -4,18 +4,19 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from lbaas.api.dependencies import Cursor, Limit, OperatorReads, OperatorWrites
-from lbaas.api.routers import DELETES, READS, WRITES
+from lbaas.api.dependencies import Cursor, Limit, OperatorChanges, OperatorCreates, OperatorReads
+from lbaas.api.route import Route
+from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
 from lbaas.services import reading, tenants, tokens
 from lbaas.wire import operators as wire
 from lbaas.wire.fields import Name, Page
 
-router = APIRouter(tags=["operator"])
+router = APIRouter(tags=["operator"], route_class=Route)
 
 
-@router.post("/tenants", status_code=201, summary="Add a tenant", responses=WRITES)
-async def create_tenant(work: OperatorWrites, body: wire.TenantCreate) -> wire.Tenant:
-    return wire.Tenant.model_validate(await tenants.create(work, body))
+@router.post("/tenants", status_code=201, summary="Add a tenant", responses=CREATES)
+async def create_tenant(work: OperatorCreates, body: wire.TenantCreate) -> wire.Tenant:
+    return reading.shown(work, wire.Tenant, await tenants.create(work, body))
 
 
 @router.get("/tenants", summary="List tenants", responses=READS)
@@ -30,22 +31,22 @@ async def get_tenant(work: OperatorReads, tenant_id: UUID) -> wire.Tenant:
     return await reading.one(work, wire.Tenant, tenant_id)
 
 
-@router.patch("/tenants/{tenant_id}", summary="Change a tenant", responses=WRITES)
+@router.patch("/tenants/{tenant_id}", summary="Change a tenant", responses=CHANGES)
 async def patch_tenant(
-    work: OperatorWrites, tenant_id: UUID, body: wire.TenantPatch
+    work: OperatorChanges, tenant_id: UUID, body: wire.TenantPatch
 ) -> wire.Tenant:
-    return wire.Tenant.model_validate(await tenants.patch(work, tenant_id, body))
+    return reading.shown(work, wire.Tenant, await tenants.patch(work, tenant_id, body))
 
 
 @router.delete(
     "/tenants/{tenant_id}", status_code=204, summary="Remove a tenant", responses=DELETES
 )
-async def delete_tenant(work: OperatorWrites, tenant_id: UUID) -> None:
+async def delete_tenant(work: OperatorChanges, tenant_id: UUID) -> None:
     await tenants.delete(work, tenant_id)
 
 
-@router.post("/tokens", status_code=201, summary="Make a token", responses=WRITES)
-async def create_token(work: OperatorWrites, body: wire.TokenCreate) -> wire.NewToken:
+@router.post("/tokens", status_code=201, summary="Make a token", responses=CREATES)
+async def create_token(work: OperatorCreates, body: wire.TokenCreate) -> wire.NewToken:
     return await tokens.create(work, body)
 
 
@@ -62,5 +63,5 @@ async def get_token(work: OperatorReads, token_id: UUID) -> wire.Token:
 
 
 @router.delete("/tokens/{token_id}", status_code=204, summary="Revoke a token", responses=DELETES)
-async def delete_token(work: OperatorWrites, token_id: UUID) -> None:
+async def delete_token(work: OperatorChanges, token_id: UUID) -> None:
     await tokens.revoke(work, token_id)

@@ -10,22 +10,24 @@ from lbaas.api.dependencies import (
     Limit,
     Shared,
     TenantCaller,
+    TenantChanges,
+    TenantCreates,
     TenantReads,
-    TenantWrites,
     Timeout,
     deadline,
 )
-from lbaas.api.routers import DELETES, READS, WRITES
+from lbaas.api.route import Route
+from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
 from lbaas.services import reading, status, vips
 from lbaas.wire import tenants as wire
 from lbaas.wire.fields import Name, Page
 
-router = APIRouter(tags=["tenant"])
+router = APIRouter(tags=["tenant"], route_class=Route)
 
 
-@router.post("/vips", status_code=201, summary="Add a VIP", responses=WRITES)
-async def create_vip(work: TenantWrites, body: wire.VipCreate) -> wire.Vip:
-    return wire.Vip.model_validate(await vips.create(work, body))
+@router.post("/vips", status_code=201, summary="Add a VIP", responses=CREATES)
+async def create_vip(work: TenantCreates, body: wire.VipCreate) -> wire.Vip:
+    return reading.shown(work, wire.Vip, await vips.create(work, body))
 
 
 @router.get("/vips", summary="List VIPs", responses=READS)
@@ -43,14 +45,14 @@ async def get_vip(work: TenantReads, vip_id: UUID) -> wire.Vip:
     return await reading.one(work, wire.Vip, vip_id)
 
 
-@router.patch("/vips/{vip_id}", summary="Change a VIP", responses=WRITES)
-async def patch_vip(work: TenantWrites, vip_id: UUID, body: wire.VipPatch) -> wire.Vip:
-    return wire.Vip.model_validate(await vips.patch(work, vip_id, body))
+@router.patch("/vips/{vip_id}", summary="Change a VIP", responses=CHANGES)
+async def patch_vip(work: TenantChanges, vip_id: UUID, body: wire.VipPatch) -> wire.Vip:
+    return reading.shown(work, wire.Vip, await vips.patch(work, vip_id, body))
 
 
 @router.delete("/vips/{vip_id}", status_code=204, summary="Remove a VIP", responses=DELETES)
 async def delete_vip(
-    work: TenantWrites,
+    work: TenantChanges,
     vip_id: UUID,
     *,
     cascade: Annotated[bool, Query(description="Its listeners too.")] = False,
@@ -72,9 +74,9 @@ async def get_vip_status(
     return await status.wait(shared.database, shared.bells, caller, vip_id, until)
 
 
-@router.post("/listeners", status_code=201, summary="Add a listener", responses=WRITES)
-async def create_listener(work: TenantWrites, body: wire.ListenerCreate) -> wire.Listener:
-    return wire.Listener.model_validate(await vips.create_listener(work, body))
+@router.post("/listeners", status_code=201, summary="Add a listener", responses=CREATES)
+async def create_listener(work: TenantCreates, body: wire.ListenerCreate) -> wire.Listener:
+    return reading.shown(work, wire.Listener, await vips.create_listener(work, body))
 
 
 @router.get("/listeners", summary="List listeners", responses=READS)
@@ -93,15 +95,15 @@ async def get_listener(work: TenantReads, listener_id: UUID) -> wire.Listener:
     return await reading.one(work, wire.Listener, listener_id)
 
 
-@router.patch("/listeners/{listener_id}", summary="Change a listener", responses=WRITES)
+@router.patch("/listeners/{listener_id}", summary="Change a listener", responses=CHANGES)
 async def patch_listener(
-    work: TenantWrites, listener_id: UUID, body: wire.ListenerPatch
+    work: TenantChanges, listener_id: UUID, body: wire.ListenerPatch
 ) -> wire.Listener:
-    return wire.Listener.model_validate(await vips.patch_listener(work, listener_id, body))
+    return reading.shown(work, wire.Listener, await vips.patch_listener(work, listener_id, body))
 
 
 @router.delete(
     "/listeners/{listener_id}", status_code=204, summary="Remove a listener", responses=DELETES
 )
-async def delete_listener(work: TenantWrites, listener_id: UUID) -> None:
+async def delete_listener(work: TenantChanges, listener_id: UUID) -> None:
     await vips.delete_listener(work, listener_id)
