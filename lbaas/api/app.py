@@ -30,6 +30,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     v1 = APIRouter(prefix="/v1")
     for module in (tenants, clusters, addresses, vips, pools, events, agent):
         v1.include_router(module.router)
+    v1.include_router(tenants.own)
     app.include_router(v1)
     app.include_router(health.router)
     app.add_middleware(Edge)

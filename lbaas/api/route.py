@@ -17,6 +17,7 @@ from lbaas.persistence.violations import as_refusal
 from lbaas.services import idempotency
 from lbaas.services.idempotency import Answer, Claim
 from lbaas.services.runtime import Runtime
+from lbaas.services.settling import settle
 from lbaas.services.trail import Action
 from lbaas.services.work import Work
 from lbaas.wire.fields import Named, Removal
@@ -70,7 +71,7 @@ async def _finished(request: Request, response: Response) -> Response:
     exchange: Exchange | None = getattr(request.state, "exchange", None)
     if exchange is None:
         return response
-    await exchange.work.settle()
+    await settle(exchange.work)
     if exchange.dry_run:
         await exchange.work.session.rollback()
         return _plan(exchange.work, response)

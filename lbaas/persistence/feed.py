@@ -9,7 +9,7 @@ change can appear later below a revision that was already served. Decision recor
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import func, insert, literal_column, select, union_all
+from sqlalchemy import func, insert, literal, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.persistence.models import HORIZON, Change, Listener, Vip
@@ -26,6 +26,14 @@ async def note_change(
     ]
     if rows:
         await session.execute(insert(Change), rows)
+
+
+async def note_tenants_vips(session: AsyncSession, tenant: UUID) -> set[UUID]:
+    """A change of each VIP of the tenant is on its cluster's feed; answers the clusters."""
+    vips = select(Vip.cluster_id, literal("vip"), Vip.id).where(Vip.tenant_id == tenant)
+    noted = insert(Change).from_select(["cluster_id", "kind", "object_id"], vips)
+    clusters = await session.scalars(noted.returning(Change.cluster_id))
+    return {cluster for cluster in clusters if cluster is not None}
 
 
 async def current_transaction(session: AsyncSession) -> int | None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.compiler.snapshot import (
@@ -17,6 +17,7 @@ from lbaas.compiler.snapshot import (
     PoolRow,
 )
 from lbaas.domain.addresses import Address
+from lbaas.domain.terms import TenantAdminState
 from lbaas.persistence.models import (
     BackendHost,
     Cluster,
@@ -26,6 +27,7 @@ from lbaas.persistence.models import (
     Node,
     Peer,
     Pool,
+    Tenant,
     Vip,
 )
 
@@ -35,7 +37,7 @@ async def load_cluster(session: AsyncSession, cluster: UUID) -> ClusterSnapshot 
     row = await session.get(Cluster, cluster)
     if row is None:
         return None
-    vips = await session.scalars(select(Vip.address).where(Vip.cluster_id == cluster))
+    vips = await session.scalars(select(Vip.address).where(Vip.cluster_id == cluster, served()))
     return ClusterSnapshot(
         id=cluster,
         as_number=row.as_number,
@@ -49,6 +51,12 @@ async def load_cluster(session: AsyncSession, cluster: UUID) -> ClusterSnapshot 
     )
 
 
+def served() -> ColumnElement[bool]:
+    """The VIP's tenant is not suspended: what is, is kept, and neither announced nor served."""
+    suspended = select(Tenant.id).where(Tenant.admin_state == TenantAdminState.SUSPENDED)
+    return Vip.tenant_id.not_in(suspended)
+
+
 async def load_host(session: AsyncSession, host: UUID) -> HostSnapshot | None:
     """All that concerns the backend host; None if there is no such host."""
     row = await session.get(BackendHost, host)
@@ -59,7 +67,7 @@ async def load_host(session: AsyncSession, host: UUID) -> HostSnapshot | None:
             select(Vip.address, Vip.cluster_id)
             .join(Listener, Listener.vip_id == Vip.id)
             .join(Member, Member.pool_id == Listener.pool_id)
-            .where(Member.address.in_(row.addresses))
+            .where(Member.address.in_(row.addresses), served())
             .distinct()
         )
     ).all()
@@ -103,7 +111,7 @@ async def _listeners(session: AsyncSession, cluster: UUID) -> tuple[ListenerRow,
         select(Vip.address, Listener.protocol, Listener.ports, Listener.pool_id, Mark.mark)
         .join(Listener, Listener.vip_id == Vip.id)
         .join(Mark, Mark.listener_id == Listener.id)
-        .where(Vip.cluster_id == cluster)
+        .where(Vip.cluster_id == cluster, served())
     )
     return tuple(
         ListenerRow(

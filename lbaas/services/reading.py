@@ -8,7 +8,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
 from lbaas.persistence import models
-from lbaas.services import scope
+from lbaas.services import quotas, scope
 from lbaas.services.work import Work
 from lbaas.wire import operators, tenants
 from lbaas.wire.fields import Page, Resource
@@ -55,3 +55,10 @@ async def some(work: Work, kind: type[R], limit: int, cursor: str | None, **wher
         work, model, limit, cursor, *conditions, options=LOADED_TOO.get(kind, ())
     )
     return Page[R](items=[kind.model_validate(row) for row in rows], next_cursor=following)
+
+
+async def tenant(work: Work, tenant_id: UUID) -> operators.TenantInUse:
+    """The tenant, with what it owns at this moment."""
+    row = await scope.fetch(work, models.Tenant, tenant_id)
+    plain = shown(work, operators.Tenant, row).model_dump()
+    return operators.TenantInUse(**plain, usage=await quotas.use(work, tenant_id))

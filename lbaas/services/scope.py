@@ -12,7 +12,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from lbaas.domain.terms import Role
 from lbaas.errors import FieldProblem, Forbidden, Invalid, NotFound
-from lbaas.persistence.models import Event, Identified, Owned, Resource
+from lbaas.persistence.models import Event, Identified, Owned, Resource, Tenant
 from lbaas.services.trail import label
 from lbaas.services.work import Caller, Work
 
@@ -33,6 +33,8 @@ def visible(caller: Caller, model: type[L]) -> Select[L]:
     query = select(model)
     if caller.role is Role.ADMIN:
         return query
+    if model is Tenant and caller.tenant_id is not None:
+        return query.where(model.id == caller.tenant_id)
     if caller.tenant_id is None or not issubclass(model, Owned | Event):
         raise Forbidden(f"a token of role {caller.role} may not see this")
     return query.where(model.tenant_id == caller.tenant_id)

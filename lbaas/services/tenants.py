@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from lbaas.domain.addresses import Prefix
-from lbaas.errors import FieldProblem, InUse, Invalid
+from lbaas.errors import FieldProblem, Forbidden, InUse, Invalid
 from lbaas.persistence.models import Member, Pool, Tenant, Vip
 from lbaas.services import rules
 from lbaas.services.scope import Lock, change, fetch, referred, users
@@ -15,19 +15,33 @@ from lbaas.wire import operators as wire
 
 async def create(work: Work, body: wire.TenantCreate) -> Tenant:
     """A new tenant without anything of its own."""
-    tenant = Tenant(name=body.name, backend_prefixes=list(body.backend_prefixes))
+    tenant = Tenant(
+        name=body.name,
+        backend_prefixes=list(body.backend_prefixes),
+        quotas=body.quotas.limits(),
+        admin_state=body.admin_state,
+    )
     work.session.add(tenant)
     await work.session.flush()
     return tenant
 
 
 async def patch(work: Work, tenant_id: UUID, body: wire.TenantPatch) -> Tenant:
-    """The tenant is as *body* says. Raises InUse if a member would live outside its prefixes."""
+    """The tenant is as *body* says. Raises InUse if a member would live outside its prefixes.
+
+    Suspended: its VIPs are withdrawn and kept, and come back with all that is theirs when it is active again.
+    """
     tenant = await fetch(work, Tenant, tenant_id, lock=Lock.CHANGE)
     if body.backend_prefixes is not None:
         await _members_fit(work, tenant, body.backend_prefixes)
-    change(tenant, body.changes())
+    changes = body.changes()
+    if body.quotas is not None:
+        changes["quotas"] = body.quotas.limits()
+    resumed_or_suspended = body.admin_state not in (None, tenant.admin_state)
+    change(tenant, changes)
     await work.session.flush()
+    if resumed_or_suspended:
+        await work.tenant_changed(tenant_id)
     return tenant
 
 
@@ -45,6 +59,13 @@ async def delete(work: Work, tenant_id: UUID) -> None:
         raise InUse(f"tenant {tenant.name} owns objects", extra={"used_by": users(owned)})
     await work.session.delete(tenant)
     work.tell(TOKEN, ALL)
+
+
+def own(work: Work) -> UUID:
+    """The caller's tenant. Raises Forbidden if he has none."""
+    if work.caller.tenant_id is None:
+        raise Forbidden("the token is of no tenant: see /v1/tenants")
+    return work.caller.tenant_id
 
 
 async def owner(work: Work, wanted: UUID | None) -> Tenant:

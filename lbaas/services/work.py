@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.domain.terms import Role
 from lbaas.errors import ChangedMeanwhile
 from lbaas.persistence import feed
-from lbaas.persistence.models import Event
 from lbaas.persistence.notices import Notice
 from lbaas.persistence.violations import as_refusal
 from lbaas.services.trail import Trail
@@ -93,36 +91,13 @@ class Work:
         self._clusters |= concerned
         await feed.note_change(self.session, kind, object_id, concerned)
 
+    async def tenant_changed(self, tenant_id: UUID) -> None:
+        """The change of all VIPs of the tenant goes to the feeds of their clusters."""
+        self._clusters |= await feed.note_tenants_vips(self.session, tenant_id)
+
     def tell(self, topic: str, subject: object) -> None:
         """Every replica hears of it after the commit."""
         self.notices.append(Notice(topic, str(subject)))
-
-    async def settle(self) -> None:
-        """All is written, events too, that a commit would make durable.
-
-        Raises a Refused if another request's write, done at the same time, forbids it.
-        """
-        try:
-            await self.session.flush()
-        except IntegrityError as error:
-            raise as_refusal(error) from error
-        if self.precondition is not None and not self.precondition.checked:
-            raise RuntimeError("nobody has looked at If-Match")
-        await self._note_events()
-
-    async def _note_events(self) -> None:
-        rows = [
-            {
-                **vars(deed),
-                "actor": self.caller.bearer,
-                "actor_name": self.caller.name,
-                "role": self.caller.role,
-                "request_id": self.request_id,
-            }
-            for deed in self.trail.deeds()
-        ]
-        if rows:
-            await self.session.execute(insert(Event), rows)
 
     async def revision(self) -> int | None:
         """What :meth:`commit` will answer, if nothing more is written."""

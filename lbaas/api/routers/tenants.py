@@ -4,7 +4,14 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from lbaas.api.dependencies import Cursor, Limit, OperatorChanges, OperatorCreates, OperatorReads
+from lbaas.api.dependencies import (
+    Cursor,
+    Limit,
+    OperatorChanges,
+    OperatorCreates,
+    OperatorReads,
+    TenantReads,
+)
 from lbaas.api.route import Route
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
 from lbaas.services import reading, tenants, tokens
@@ -12,6 +19,7 @@ from lbaas.wire import operators as wire
 from lbaas.wire.fields import Name, Page
 
 router = APIRouter(tags=["operator"], route_class=Route)
+own = APIRouter(tags=["tenant"], route_class=Route)
 
 
 @router.post("/tenants", status_code=201, summary="Add a tenant", responses=CREATES)
@@ -27,8 +35,8 @@ async def list_tenants(
 
 
 @router.get("/tenants/{tenant_id}", summary="Show a tenant", responses=READS)
-async def get_tenant(work: OperatorReads, tenant_id: UUID) -> wire.Tenant:
-    return await reading.one(work, wire.Tenant, tenant_id)
+async def get_tenant(work: OperatorReads, tenant_id: UUID) -> wire.TenantInUse:
+    return await reading.tenant(work, tenant_id)
 
 
 @router.patch("/tenants/{tenant_id}", summary="Change a tenant", responses=CHANGES)
@@ -65,3 +73,8 @@ async def get_token(work: OperatorReads, token_id: UUID) -> wire.Token:
 @router.delete("/tokens/{token_id}", status_code=204, summary="Revoke a token", responses=DELETES)
 async def delete_token(work: OperatorChanges, token_id: UUID) -> None:
     await tokens.revoke(work, token_id)
+
+
+@own.get("/tenant", summary="Show one's own tenant, its quotas and use", responses=READS)
+async def get_own_tenant(work: TenantReads) -> wire.TenantInUse:
+    return await reading.tenant(work, tenants.own(work))

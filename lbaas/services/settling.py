@@ -1,0 +1,39 @@
+"""The last thing before a commit: all that must hold for every write, whichever service did it."""
+
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+
+from lbaas.persistence.models import Event
+from lbaas.persistence.violations import as_refusal
+from lbaas.services import quotas
+from lbaas.services.work import Work
+
+
+async def settle(work: Work) -> None:
+    """All is written, events too, that a commit would make durable, and nothing forbids it.
+
+    Raises a Refused if a quota does, or another request's write, done at the same time.
+    """
+    try:
+        await work.session.flush()
+    except IntegrityError as error:
+        raise as_refusal(error) from error
+    if work.precondition is not None and not work.precondition.checked:
+        raise RuntimeError("nobody has looked at If-Match")
+    await quotas.check(work)
+    await _note_events(work)
+
+
+async def _note_events(work: Work) -> None:
+    rows = [
+        {
+            **vars(deed),
+            "actor": work.caller.bearer,
+            "actor_name": work.caller.name,
+            "role": work.caller.role,
+            "request_id": work.request_id,
+        }
+        for deed in work.trail.deeds()
+    ]
+    if rows:
+        await work.session.execute(insert(Event), rows)
