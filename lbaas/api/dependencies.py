@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Depends, Header, Query, Request
@@ -17,17 +17,53 @@ from lbaas.domain.terms import Role
 from lbaas.errors import Forbidden, Unauthenticated
 from lbaas.services import idempotency
 from lbaas.services.idempotency import Claim
+from lbaas.services.listing import Sort, Window
 from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller, Precondition, Work
+from lbaas.wire.fields import Address, Name
 
 bearer = HTTPBearer(auto_error=False, description="A token: lbaas_…")
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many objects.")]
 Cursor = Annotated[str | None, Query(description="next_cursor of the page before.")]
+NameFilter = Annotated[Name | None, Query(description="The one with this name.")]
+LabelFilter = Annotated[
+    str | None,
+    Query(
+        max_length=1000,
+        description="Those whose labels fit: key=value, key!=value, key, !key; several with commas.",
+        examples=["env=prod,!canary"],
+    ),
+]
+AddressFilter = Annotated[
+    Address | None, Query(description="The one with this address.", examples=["192.0.2.1"])
+]
 Timeout = Annotated[float, Query(ge=0, le=60, description="How long to wait, in seconds.")]
 
 
 STRONG_TAG = re.compile(r'(?<!W/)"([^"]*)"')
+
+
+async def _listed(
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    sort: Annotated[Sort, Query(description="A minus sign turns the order round.")] = Sort.OLDEST,
+) -> Window:
+    return Window(limit, cursor, sort)
+
+
+async def _listed_by_age(
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    sort: Annotated[
+        Literal["created_at", "-created_at"], Query(description="Oldest or newest first.")
+    ] = "created_at",
+) -> Window:
+    return Window(limit, cursor, Sort(sort))
+
+
+Listed = Annotated[Window, Depends(_listed)]
+ListedByAge = Annotated[Window, Depends(_listed_by_age)]
 
 
 def runtime_of(request: Request) -> Runtime:

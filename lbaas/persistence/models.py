@@ -296,7 +296,9 @@ class Vip(Labelled, Owned):
 
 class Listener(Labelled, Owned):
     __tablename__ = "listener"
-    __table_args__ = _listed(UniqueConstraint("vip_id", "name"))
+    __table_args__ = _listed(
+        UniqueConstraint("vip_id", "name"), Index(None, "tenant_id", "name", "id")
+    )
 
     vip_id: Mapped[UUID] = mapped_column(ForeignKey("vip.id"))
     name: Mapped[str]

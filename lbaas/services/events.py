@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import Event
 from lbaas.services import scope
+from lbaas.services.listing import Window
 from lbaas.services.trail import Action
 from lbaas.services.work import Caller, Work
 from lbaas.wire import tenants as wire
@@ -46,9 +47,9 @@ class Filter:
         return wanted
 
 
-async def some(work: Work, limit: int, cursor: str | None, which: Filter) -> Page[wire.Event]:
-    """A page of those events that the caller may see, oldest first."""
-    rows, following = await scope.page(work, Event, limit, cursor, *which.conditions())
+async def some(work: Work, window: Window, which: Filter) -> Page[wire.Event]:
+    """A page of those events that the caller may see."""
+    rows, following = await scope.page(work, Event, window, *which.conditions())
     return Page[wire.Event](
         items=[wire.Event.model_validate(row) for row in rows], next_cursor=following
     )
@@ -59,7 +60,7 @@ async def lines(database: Database, caller: Caller, which: Filter) -> AsyncItera
     cursor = None
     while True:
         async with database.session() as session:
-            page = await some(Work(session, caller), EXPORT_PAGE, cursor, which)
+            page = await some(Work(session, caller), Window(EXPORT_PAGE, cursor), which)
         for event in page.items:
             yield event.model_dump_json().encode() + b"\n"
         cursor = page.next_cursor

@@ -1,4 +1,4 @@
-"""Pools and their members.
+"""Pools.
 
 Whoever changes a pool's content holds its row first (shared for members, exclusively for the pool itself and
 for a listener that starts to use it). So the clusters that a change concerns are known for sure, and two
@@ -8,7 +8,7 @@ clients that edit different members of one pool do not wait for each other.
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import Scheduler
@@ -38,13 +38,17 @@ async def make(
 ) -> Pool:
     """The pool that *body*, found at *pointer* in the request, describes; for VIPs of *family* if given."""
     for index, member in enumerate(body.members):
-        _member_fits(tenant, member.address, family, f"{pointer}/members/{index}/address")
+        member_fits(tenant, member.address, family, f"{pointer}/members/{index}/address")
     pool = Pool(
-        tenant_id=tenant.id, name=name, scheduler=body.scheduler, forwarding=body.forwarding
+        tenant_id=tenant.id,
+        name=name,
+        scheduler=body.scheduler,
+        forwarding=body.forwarding,
+        labels=body.labels,
     )
     work.session.add(pool)
     await work.session.flush()
-    work.session.add_all(_member(pool, member) for member in body.members)
+    work.session.add_all(new_member(pool, member) for member in body.members)
     await work.session.flush()
     return pool
 
@@ -72,48 +76,6 @@ async def delete(work: Work, pool_id: UUID) -> None:
         await work.session.delete(member)
     await work.session.flush()
     await work.session.delete(pool)
-
-
-async def add_member(work: Work, pool_id: UUID, body: wire.MemberCreate) -> Member:
-    """A new member of the pool, on every node that serves it."""
-    pool = await fetch(work, Pool, pool_id, lock=Lock.SHARE)
-    tenant = await tenants.hold(work, pool.tenant_id)
-    _member_fits(tenant, body.address, await family_of(work, pool_id), "/address")
-    member = _member(pool, body)
-    work.session.add(member)
-    await work.session.flush()
-    await _content_changed(work, pool_id)
-    return member
-
-
-async def get_member(work: Work, pool_id: UUID, member_id: UUID) -> Member:
-    """The member of that pool."""
-    await fetch(work, Pool, pool_id)
-    return await _fetch_member(work, pool_id, member_id)
-
-
-async def patch_member(
-    work: Work, pool_id: UUID, member_id: UUID, body: wire.MemberPatch
-) -> Member:
-    """The member is as *body* says."""
-    await fetch(work, Pool, pool_id, lock=Lock.SHARE)
-    member = await _fetch_member(work, pool_id, member_id, lock=Lock.CHANGE)
-    change(member, body.changes())
-    await work.session.flush()
-    await _content_changed(work, pool_id)
-    return member
-
-
-async def remove_member(work: Work, pool_id: UUID, member_id: UUID) -> None:
-    """The member is gone from every node."""
-    await fetch(work, Pool, pool_id, lock=Lock.SHARE)
-    await work.session.delete(await _fetch_member(work, pool_id, member_id, lock=Lock.CHANGE))
-    await _content_changed(work, pool_id)
-
-
-def members_of(pool_id: UUID) -> ColumnElement[bool]:
-    """The condition of a list of the pool's members."""
-    return Member.pool_id == pool_id
 
 
 async def family_of(work: Work, pool_id: UUID) -> int | None:
@@ -154,27 +116,20 @@ async def scheduler_fits(work: Work, scheduler: Scheduler, cluster_id: UUID, poi
         raise _invalid(pointer, reason)
 
 
-def _member(pool: Pool, body: wire.MemberCreate) -> Member:
+def new_member(pool: Pool, body: wire.MemberCreate) -> Member:
+    """A member of *pool* as *body* describes it."""
     return Member(
         tenant_id=pool.tenant_id,
         pool_id=pool.id,
         address=body.address,
         weight=body.weight,
         admin_state=body.admin_state,
+        labels=body.labels,
     )
 
 
-async def _fetch_member(
-    work: Work, pool_id: UUID, member_id: UUID, lock: Lock = Lock.NONE
-) -> Member:
-    return await fetch(work, Member, member_id, members_of(pool_id), lock=lock)
-
-
-async def _content_changed(work: Work, pool_id: UUID) -> None:
-    await work.changed("pool", pool_id, await feed.clusters_of_pool(work.session, pool_id))
-
-
-def _member_fits(tenant: Tenant, address: Address, family: int | None, pointer: str) -> None:
+def member_fits(tenant: Tenant, address: Address, family: int | None, pointer: str) -> None:
+    """The tenant may have a member at *address*, for VIPs of *family* if any. Raises Invalid."""
     reason = rules.outside(address, tenant.backend_prefixes)
     if reason is None and family is not None:
         reason = rules.other_family(address, family)

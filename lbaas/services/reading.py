@@ -8,7 +8,8 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
 from lbaas.persistence import models
-from lbaas.services import quotas, scope
+from lbaas.services import listing, quotas, scope
+from lbaas.services.listing import Window
 from lbaas.services.work import Work
 from lbaas.wire import operators, tenants
 from lbaas.wire.fields import Page, Resource
@@ -45,14 +46,15 @@ async def one(work: Work, kind: type[R], object_id: UUID) -> R:
     return shown(work, kind, row)
 
 
-async def some(work: Work, kind: type[R], limit: int, cursor: str | None, **where: Any) -> Page[R]:
-    """A page of those objects whose columns have the values *where* gives; None asks for no value."""
+async def some(work: Work, kind: type[R], window: Window, **where: Any) -> Page[R]:
+    """A page of those objects that *where* asks for: see :func:`lbaas.services.listing.conditions`."""
     model = ROWS[kind]
-    conditions = [
-        getattr(model, name) == value for name, value in where.items() if value is not None
-    ]
     rows, following = await scope.page(
-        work, model, limit, cursor, *conditions, options=LOADED_TOO.get(kind, ())
+        work,
+        model,
+        window,
+        *listing.conditions(model, **where),
+        options=LOADED_TOO.get(kind, ()),
     )
     return Page[R](items=[kind.model_validate(row) for row in rows], next_cursor=following)
 

@@ -1,7 +1,5 @@
 """The one path by which a request reads rows: what the caller may not see does not exist for him."""
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeVar
@@ -13,6 +11,7 @@ from sqlalchemy.sql.base import ExecutableOption
 from lbaas.domain.terms import Role
 from lbaas.errors import FieldProblem, Forbidden, Invalid, NotFound
 from lbaas.persistence.models import Event, Identified, Owned, Resource, Tenant
+from lbaas.services.listing import Window
 from lbaas.services.trail import label
 from lbaas.services.work import Caller, Work
 
@@ -78,19 +77,13 @@ async def referred(
 async def page(
     work: Work,
     model: type[L],
-    limit: int,
-    cursor: str | None,
+    window: Window,
     *where: ColumnElement[bool],
     options: Sequence[ExecutableOption] = (),
 ) -> tuple[list[L], str | None]:
-    """The next *limit* rows after *cursor*, oldest first, and the cursor of the page after them."""
-    query = visible(work.caller, model).where(*where).options(*options).order_by(model.id)
-    if cursor is not None:
-        query = query.where(model.id > _decode(cursor))
-    rows = list(await work.session.scalars(query.limit(limit + 1)))
-    if len(rows) <= limit:
-        return rows, None
-    return rows[:limit], _encode(rows[limit - 1].id)
+    """The rows of the page that *window* asks for, and the cursor of the page after them."""
+    query = visible(work.caller, model).where(*where).options(*options)
+    return window.cut(list(await work.session.scalars(window.over(query, model))))
 
 
 def change(row: Resource, changes: Mapping[str, Any]) -> None:
@@ -107,15 +100,3 @@ def kind(model: type[Resource]) -> str:
 def users(rows: Sequence[Resource]) -> list[dict[str, str]]:
     """What a refusal lists under ``used_by``."""
     return [{"kind": kind(type(row)), "id": str(row.id), "name": label(row)} for row in rows]
-
-
-def _encode(last: UUID) -> str:
-    return base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> UUID:
-    try:
-        return UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
-    except (ValueError, binascii.Error) as error:
-        detail = "not a cursor: pass next_cursor of the page before"
-        raise Invalid(detail, extra={"parameter": "cursor"}) from error

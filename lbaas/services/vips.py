@@ -148,6 +148,7 @@ def _listener(vip: Vip, pool: Pool, body: wire.InlineListener | wire.ListenerCre
         protocol=body.protocol,
         ports=_ports(body.ports),
         pool_id=pool.id,
+        labels=body.labels,
     )
 
 

@@ -71,6 +71,7 @@ class MemberCreate(Input):
     address: Address
     weight: Weight = 1
     admin_state: MemberAdminState = MemberAdminState.ACTIVE
+    labels: Labels = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -83,6 +84,7 @@ class MemberCreate(Input):
 class MemberPatch(Patch):
     weight: Weight | SkipJsonSchema[None] = None
     admin_state: MemberAdminState | SkipJsonSchema[None] = None
+    labels: Labels | SkipJsonSchema[None] = None
 
 
 class Member(Resource):
@@ -91,6 +93,7 @@ class Member(Resource):
     address: Address
     weight: int
     admin_state: MemberAdminState
+    labels: dict[str, str]
 
 
 def _one_each(members: tuple[MemberCreate, ...]) -> tuple[MemberCreate, ...]:
@@ -101,6 +104,18 @@ def _one_each(members: tuple[MemberCreate, ...]) -> tuple[MemberCreate, ...]:
 Members = Annotated[tuple[MemberCreate, ...], Field(max_length=1000), AfterValidator(_one_each)]
 
 
+class MemberSet(Input):
+    """Several members at once."""
+
+    members: Members
+
+
+class MemberList(BaseModel):
+    """Several members, oldest first."""
+
+    members: list[Member]
+
+
 class InlinePool(Input):
     """A pool that is made together with the listener that uses it."""
 
@@ -108,6 +123,7 @@ class InlinePool(Input):
     scheduler: Scheduler = Scheduler.MH
     forwarding: Forwarding = Forwarding.TUNNEL
     members: Members = ()
+    labels: Labels = Field(default_factory=dict)
 
 
 class PoolCreate(Input):
@@ -116,11 +132,13 @@ class PoolCreate(Input):
     scheduler: Scheduler = Scheduler.MH
     forwarding: Forwarding = Forwarding.TUNNEL
     members: Members = ()
+    labels: Labels = Field(default_factory=dict)
 
 
 class PoolPatch(Patch):
     name: Name | SkipJsonSchema[None] = None
     scheduler: Scheduler | SkipJsonSchema[None] = None
+    labels: Labels | SkipJsonSchema[None] = None
 
 
 class Pool(Resource):
@@ -128,6 +146,7 @@ class Pool(Resource):
     name: str
     scheduler: Scheduler
     forwarding: Forwarding
+    labels: dict[str, str]
 
 
 class InlineListener(Input):
@@ -138,6 +157,7 @@ class InlineListener(Input):
     ports: PortSet
     pool: InlinePool | None = None
     pool_id: UUID | None = None
+    labels: Labels = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_pool(self) -> Self:
@@ -156,12 +176,14 @@ class ListenerCreate(Input):
     protocol: Protocol
     ports: PortSet
     pool_id: UUID
+    labels: Labels = Field(default_factory=dict)
 
 
 class ListenerPatch(Patch):
     name: Name | SkipJsonSchema[None] = None
     ports: PortSet | SkipJsonSchema[None] = None
     pool_id: UUID | SkipJsonSchema[None] = None
+    labels: Labels | SkipJsonSchema[None] = None
 
 
 class Listener(Resource):
@@ -171,6 +193,7 @@ class Listener(Resource):
     protocol: Protocol
     ports: list[Ports]
     pool_id: UUID
+    labels: dict[str, str]
 
 
 def _names_differ(listeners: tuple[InlineListener, ...]) -> tuple[InlineListener, ...]:

@@ -32,6 +32,7 @@ INDEXES = (
     ("vip", "address"),
     ("listener", "tenant_id", "id"),
     ("listener", "name", "id"),
+    ("listener", "tenant_id", "name", "id"),
     ("member", "tenant_id"),
     ("member", "pool_id", "id"),
 )

@@ -4,12 +4,19 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from lbaas.api.dependencies import Cursor, Limit, OperatorChanges, OperatorCreates, OperatorReads
+from lbaas.api.dependencies import (
+    AddressFilter,
+    Listed,
+    NameFilter,
+    OperatorChanges,
+    OperatorCreates,
+    OperatorReads,
+)
 from lbaas.api.route import Route
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
 from lbaas.services import address_pools, hosts, reading
 from lbaas.wire import operators as wire
-from lbaas.wire.fields import Name, Page
+from lbaas.wire.fields import Page
 
 router = APIRouter(tags=["operator"], route_class=Route)
 
@@ -24,14 +31,11 @@ async def create_address_pool(
 @router.get("/address-pools", summary="List address pools", responses=READS)
 async def list_address_pools(
     work: OperatorReads,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-    name: Name | None = None,
+    window: Listed,
+    name: NameFilter = None,
     cluster_id: UUID | None = None,
 ) -> Page[wire.AddressPool]:
-    return await reading.some(
-        work, wire.AddressPool, limit, cursor, name=name, cluster_id=cluster_id
-    )
+    return await reading.some(work, wire.AddressPool, window, name=name, cluster_id=cluster_id)
 
 
 @router.get("/address-pools/{address_pool_id}", summary="Show an address pool", responses=READS)
@@ -70,11 +74,11 @@ async def create_backend_host(
 @router.get("/backend-hosts", summary="List backend hosts", responses=READS)
 async def list_backend_hosts(
     work: OperatorReads,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-    name: Name | None = None,
+    window: Listed,
+    name: NameFilter = None,
+    address: AddressFilter = None,
 ) -> Page[wire.BackendHost]:
-    return await reading.some(work, wire.BackendHost, limit, cursor, name=name)
+    return await reading.some(work, wire.BackendHost, window, name=name, address=address)
 
 
 @router.get("/backend-hosts/{backend_host_id}", summary="Show a backend host", responses=READS)

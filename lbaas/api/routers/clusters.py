@@ -4,12 +4,20 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from lbaas.api.dependencies import Cursor, Limit, OperatorChanges, OperatorCreates, OperatorReads
+from lbaas.api.dependencies import (
+    AddressFilter,
+    Listed,
+    NameFilter,
+    OperatorChanges,
+    OperatorCreates,
+    OperatorReads,
+)
 from lbaas.api.route import Route
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
+from lbaas.domain.terms import NodeAdminState
 from lbaas.services import clusters, reading
 from lbaas.wire import operators as wire
-from lbaas.wire.fields import Name, Page
+from lbaas.wire.fields import Page
 
 router = APIRouter(tags=["operator"], route_class=Route)
 
@@ -22,11 +30,10 @@ async def create_cluster(work: OperatorCreates, body: wire.ClusterCreate) -> wir
 @router.get("/clusters", summary="List clusters", responses=READS)
 async def list_clusters(
     work: OperatorReads,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-    name: Name | None = None,
+    window: Listed,
+    name: NameFilter = None,
 ) -> Page[wire.Cluster]:
-    return await reading.some(work, wire.Cluster, limit, cursor, name=name)
+    return await reading.some(work, wire.Cluster, window, name=name)
 
 
 @router.get("/clusters/{cluster_id}", summary="Show a cluster", responses=READS)
@@ -56,12 +63,21 @@ async def create_node(work: OperatorCreates, body: wire.NodeCreate) -> wire.Node
 @router.get("/nodes", summary="List nodes", responses=READS)
 async def list_nodes(
     work: OperatorReads,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-    name: Name | None = None,
+    window: Listed,
+    name: NameFilter = None,
     cluster_id: UUID | None = None,
+    address: AddressFilter = None,
+    admin_state: NodeAdminState | None = None,
 ) -> Page[wire.Node]:
-    return await reading.some(work, wire.Node, limit, cursor, name=name, cluster_id=cluster_id)
+    return await reading.some(
+        work,
+        wire.Node,
+        window,
+        name=name,
+        cluster_id=cluster_id,
+        address=address,
+        admin_state=admin_state,
+    )
 
 
 @router.get("/nodes/{node_id}", summary="Show a node", responses=READS)
@@ -87,12 +103,14 @@ async def create_peer(work: OperatorCreates, body: wire.PeerCreate) -> wire.Peer
 @router.get("/peers", summary="List peers", responses=READS)
 async def list_peers(
     work: OperatorReads,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-    name: Name | None = None,
+    window: Listed,
+    name: NameFilter = None,
     cluster_id: UUID | None = None,
+    address: AddressFilter = None,
 ) -> Page[wire.Peer]:
-    return await reading.some(work, wire.Peer, limit, cursor, name=name, cluster_id=cluster_id)
+    return await reading.some(
+        work, wire.Peer, window, name=name, cluster_id=cluster_id, address=address
+    )
 
 
 @router.get("/peers/{peer_id}", summary="Show a peer", responses=READS)

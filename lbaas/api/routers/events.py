@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime
 
-from lbaas.api.dependencies import Cursor, Limit, Shared, TenantReads
+from lbaas.api.dependencies import ListedByAge, Shared, TenantReads
 from lbaas.api.route import Route
 from lbaas.api.routers import READS
 from lbaas.services import events
@@ -55,12 +55,11 @@ async def list_events(
     work: TenantReads,
     shared: Shared,
     which: Annotated[Filter, Depends(asked_filter)],
-    limit: Limit = 100,
-    cursor: Cursor = None,
+    window: ListedByAge,
     format: Annotated[  # noqa: A002 - the parameter's name in the URL
         Literal["json", "ndjson"] | None,
         Query(
-            description="ndjson: all of them, whatever limit and cursor say. Or say it by Accept."
+            description="ndjson: all of them, oldest first, whatever limit, cursor and sort say. Or say it by Accept."
         ),
     ] = None,
 ) -> Response | Page[wire.Event]:
@@ -68,4 +67,4 @@ async def list_events(
         return StreamingResponse(
             events.lines(shared.database, work.caller, which), media_type=NDJSON
         )
-    return await events.some(work, limit, cursor, which)
+    return await events.some(work, window, which)

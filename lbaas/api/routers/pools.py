@@ -1,15 +1,27 @@
 """Pools and their members."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from fastapi import APIRouter
 
-from lbaas.api.dependencies import Cursor, Limit, TenantChanges, TenantCreates, TenantReads
+from lbaas.api.dependencies import (
+    AddressFilter,
+    LabelFilter,
+    Listed,
+    ListedByAge,
+    NameFilter,
+    TenantChanges,
+    TenantCreates,
+    TenantReads,
+)
+from lbaas.api.problems import responses
 from lbaas.api.route import Route
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
-from lbaas.services import pools, reading
+from lbaas.domain.terms import MemberAdminState
+from lbaas.services import members, pools, reading
 from lbaas.wire import tenants as wire
-from lbaas.wire.fields import Name, Page
+from lbaas.wire.fields import Page
 
 router = APIRouter(tags=["tenant"], route_class=Route)
 
@@ -22,11 +34,14 @@ async def create_pool(work: TenantCreates, body: wire.PoolCreate) -> wire.Pool:
 @router.get("/pools", summary="List pools", responses=READS)
 async def list_pools(
     work: TenantReads,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-    name: Name | None = None,
+    window: Listed,
+    name: NameFilter = None,
+    labels: LabelFilter = None,
+    tenant_id: UUID | None = None,
 ) -> Page[wire.Pool]:
-    return await reading.some(work, wire.Pool, limit, cursor, name=name)
+    return await reading.some(
+        work, wire.Pool, window, name=name, labels=labels, tenant_id=tenant_id
+    )
 
 
 @router.get("/pools/{pool_id}", summary="Show a pool", responses=READS)
@@ -46,29 +61,64 @@ async def delete_pool(work: TenantChanges, pool_id: UUID) -> None:
 
 @router.post("/pools/{pool_id}/members", status_code=201, summary="Add a member", responses=CREATES)
 async def create_member(work: TenantCreates, pool_id: UUID, body: wire.MemberCreate) -> wire.Member:
-    return reading.shown(work, wire.Member, await pools.add_member(work, pool_id, body))
+    return reading.shown(work, wire.Member, await members.add(work, pool_id, body))
+
+
+@router.post(
+    "/pools/{pool_id}/members:add",
+    status_code=201,
+    summary="Add several members, all or none",
+    responses=CREATES,
+)
+async def add_members(work: TenantCreates, pool_id: UUID, body: wire.MemberSet) -> wire.MemberList:
+    return _list(await members.add_all(work, pool_id, body))
+
+
+@router.put(
+    "/pools/{pool_id}/members",
+    summary="Replace the set of members",
+    responses={**CHANGES, **responses(428)},
+)
+async def replace_members(
+    work: TenantChanges, pool_id: UUID, body: wire.MemberSet
+) -> wire.MemberList:
+    """Who stays, by address, keeps its id and its flows. If-Match is required: the ETag of the list, or *."""
+    return _list(await members.replace(work, pool_id, body))
 
 
 @router.get("/pools/{pool_id}/members", summary="List a pool's members", responses=READS)
 async def list_members(
-    work: TenantReads, pool_id: UUID, limit: Limit = 100, cursor: Cursor = None
+    work: TenantReads,
+    window: ListedByAge,
+    pool_id: UUID,
+    labels: LabelFilter = None,
+    address: AddressFilter = None,
+    admin_state: MemberAdminState | None = None,
 ) -> Page[wire.Member]:
+    """The answer's ETag is that of the whole set, whatever page of it is shown."""
     await reading.one(work, wire.Pool, pool_id)
-    return await reading.some(work, wire.Member, limit, cursor, pool_id=pool_id)
+    work.shown = await members.set_tag(work, pool_id)
+    return await reading.some(
+        work,
+        wire.Member,
+        window,
+        pool_id=pool_id,
+        labels=labels,
+        address=address,
+        admin_state=admin_state,
+    )
 
 
 @router.get("/pools/{pool_id}/members/{member_id}", summary="Show a member", responses=READS)
 async def get_member(work: TenantReads, pool_id: UUID, member_id: UUID) -> wire.Member:
-    return reading.shown(work, wire.Member, await pools.get_member(work, pool_id, member_id))
+    return reading.shown(work, wire.Member, await members.get(work, pool_id, member_id))
 
 
 @router.patch("/pools/{pool_id}/members/{member_id}", summary="Change a member", responses=CHANGES)
 async def patch_member(
     work: TenantChanges, pool_id: UUID, member_id: UUID, body: wire.MemberPatch
 ) -> wire.Member:
-    return reading.shown(
-        work, wire.Member, await pools.patch_member(work, pool_id, member_id, body)
-    )
+    return reading.shown(work, wire.Member, await members.patch(work, pool_id, member_id, body))
 
 
 @router.delete(
@@ -78,4 +128,8 @@ async def patch_member(
     responses=DELETES,
 )
 async def delete_member(work: TenantChanges, pool_id: UUID, member_id: UUID) -> None:
-    await pools.remove_member(work, pool_id, member_id)
+    await members.remove(work, pool_id, member_id)
+
+
+def _list(rows: Iterable[object]) -> wire.MemberList:
+    return wire.MemberList(members=[wire.Member.model_validate(row) for row in rows])

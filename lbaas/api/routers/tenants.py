@@ -5,8 +5,8 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from lbaas.api.dependencies import (
-    Cursor,
-    Limit,
+    Listed,
+    NameFilter,
     OperatorChanges,
     OperatorCreates,
     OperatorReads,
@@ -14,9 +14,10 @@ from lbaas.api.dependencies import (
 )
 from lbaas.api.route import Route
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
+from lbaas.domain.terms import Role, TenantAdminState
 from lbaas.services import reading, tenants, tokens
 from lbaas.wire import operators as wire
-from lbaas.wire.fields import Name, Page
+from lbaas.wire.fields import Page
 
 router = APIRouter(tags=["operator"], route_class=Route)
 own = APIRouter(tags=["tenant"], route_class=Route)
@@ -29,9 +30,12 @@ async def create_tenant(work: OperatorCreates, body: wire.TenantCreate) -> wire.
 
 @router.get("/tenants", summary="List tenants", responses=READS)
 async def list_tenants(
-    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: Name | None = None
+    work: OperatorReads,
+    window: Listed,
+    name: NameFilter = None,
+    admin_state: TenantAdminState | None = None,
 ) -> Page[wire.Tenant]:
-    return await reading.some(work, wire.Tenant, limit, cursor, name=name)
+    return await reading.some(work, wire.Tenant, window, name=name, admin_state=admin_state)
 
 
 @router.get("/tenants/{tenant_id}", summary="Show a tenant", responses=READS)
@@ -60,9 +64,13 @@ async def create_token(work: OperatorCreates, body: wire.TokenCreate) -> wire.Ne
 
 @router.get("/tokens", summary="List tokens", responses=READS)
 async def list_tokens(
-    work: OperatorReads, limit: Limit = 100, cursor: Cursor = None, name: Name | None = None
+    work: OperatorReads,
+    window: Listed,
+    name: NameFilter = None,
+    role: Role | None = None,
+    tenant_id: UUID | None = None,
 ) -> Page[wire.Token]:
-    return await reading.some(work, wire.Token, limit, cursor, name=name)
+    return await reading.some(work, wire.Token, window, name=name, role=role, tenant_id=tenant_id)
 
 
 @router.get("/tokens/{token_id}", summary="Show a token, without its secret", responses=READS)

@@ -6,8 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from lbaas.api.dependencies import (
-    Cursor,
-    Limit,
+    AddressFilter,
+    LabelFilter,
+    Listed,
+    NameFilter,
     Shared,
     TenantCaller,
     TenantChanges,
@@ -18,9 +20,10 @@ from lbaas.api.dependencies import (
 )
 from lbaas.api.route import Route
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
+from lbaas.domain.terms import Protocol
 from lbaas.services import reading, status, vips
 from lbaas.wire import tenants as wire
-from lbaas.wire.fields import Name, Page
+from lbaas.wire.fields import Page
 
 router = APIRouter(tags=["tenant"], route_class=Route)
 
@@ -33,11 +36,23 @@ async def create_vip(work: TenantCreates, body: wire.VipCreate) -> wire.Vip:
 @router.get("/vips", summary="List VIPs", responses=READS)
 async def list_vips(
     work: TenantReads,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-    name: Name | None = None,
+    window: Listed,
+    name: NameFilter = None,
+    labels: LabelFilter = None,
+    address: AddressFilter = None,
+    address_pool_id: UUID | None = None,
+    tenant_id: UUID | None = None,
 ) -> Page[wire.Vip]:
-    return await reading.some(work, wire.Vip, limit, cursor, name=name)
+    return await reading.some(
+        work,
+        wire.Vip,
+        window,
+        name=name,
+        labels=labels,
+        address=address,
+        address_pool_id=address_pool_id,
+        tenant_id=tenant_id,
+    )
 
 
 @router.get("/vips/{vip_id}", summary="Show a VIP", responses=READS)
@@ -82,12 +97,25 @@ async def create_listener(work: TenantCreates, body: wire.ListenerCreate) -> wir
 @router.get("/listeners", summary="List listeners", responses=READS)
 async def list_listeners(
     work: TenantReads,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-    name: Name | None = None,
+    window: Listed,
+    name: NameFilter = None,
+    labels: LabelFilter = None,
     vip_id: UUID | None = None,
+    pool_id: UUID | None = None,
+    protocol: Protocol | None = None,
+    tenant_id: UUID | None = None,
 ) -> Page[wire.Listener]:
-    return await reading.some(work, wire.Listener, limit, cursor, name=name, vip_id=vip_id)
+    return await reading.some(
+        work,
+        wire.Listener,
+        window,
+        name=name,
+        labels=labels,
+        vip_id=vip_id,
+        pool_id=pool_id,
+        protocol=protocol,
+        tenant_id=tenant_id,
+    )
 
 
 @router.get("/listeners/{listener_id}", summary="Show a listener", responses=READS)

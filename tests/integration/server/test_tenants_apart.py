@@ -26,6 +26,8 @@ BODIES: dict[str, Any] = {
     "patch_pool": {"scheduler": "sh"},
     "patch_member": {"weight": 0},
     "create_member": {"address": "10.0.20.99"},
+    "add_members": {"members": [{"address": "10.0.20.99"}]},
+    "replace_members": {"members": []},
 }
 
 
