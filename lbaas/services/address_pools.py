@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy import func, or_, select
 
 from lbaas.domain.addresses import Address, Prefix
 from lbaas.errors import AddressTaken, FieldProblem, InUse, Invalid, PoolExhausted
-from lbaas.persistence import extents
+from lbaas.persistence import extents, resting
 from lbaas.persistence.models import AddressPool, Cluster, Vip
 from lbaas.services.scope import Lock, change, fetch, referred, users
 from lbaas.services.work import Work
@@ -37,6 +38,7 @@ async def create(work: Work, body: operators.AddressPoolCreate) -> AddressPool:
         prefix=body.prefix,
         reserved=list(body.reserved),
         tenant_ids=None if body.tenant_ids is None else list(body.tenant_ids),
+        quarantine_s=body.quarantine_s,
     )
     work.session.add(pool)
     await work.session.flush()
@@ -60,6 +62,7 @@ async def delete(work: Work, pool_id: UUID) -> None:
     if vips := list(await work.session.scalars(query)):
         raise InUse(f"VIPs have addresses of {pool.name}", extra={"used_by": users(vips)})
     await extents.close_space(work.session, pool_id)
+    await resting.forget(work.session, pool_id)
     await work.session.delete(pool)
 
 
@@ -70,23 +73,39 @@ async def allocate(work: Work, tenant_id: UUID, body: tenants.VipCreate) -> Allo
     """
     pools = await _fitting(work, tenant_id, body)
     if body.address is not None:
-        return await _allocate_given(work, pools, body.address)
+        return await _allocate_given(work, tenant_id, pools, body.address)
     for pool in pools:
-        span = _span(pool.prefix)
-        start = span.first + secrets.randbelow(span.last - span.first + 1)
-        number = await extents.take_any(work.session, pool.id, start)
+        number = await _take_any(work, pool)
         if number is not None:
             return Allocation(pool, _address(pool.prefix.version, number))
+    raise await _exhausted(work, pools)
+
+
+async def release(work: Work, vip: Vip) -> None:
+    """The VIP's address rests for as long as its pool says; only its tenant may ask for it meanwhile."""
+    query = select(AddressPool.quarantine_s).where(AddressPool.id == vip.address_pool_id)
+    rest = timedelta(seconds=await work.session.scalar(query) or 0)
+    await resting.lay_down(work.session, vip.address_pool_id, int(vip.address), vip.tenant_id, rest)
+
+
+async def _take_any(work: Work, pool: AddressPool) -> int | None:
+    """A number of the pool that is free, or has rested enough."""
+    span = _span(pool.prefix)
+    while True:
+        start = span.first + secrets.randbelow(span.last - span.first + 1)
+        number = await extents.take_any(work.session, pool.id, start)
+        if number is not None or not await resting.reap(work.session, pool.id):
+            return number
+
+
+async def _exhausted(work: Work, pools: Sequence[AddressPool]) -> PoolExhausted:
     names = ", ".join(pool.name for pool in pools)
-    raise PoolExhausted(
-        f"no address is free in {names}: delete a VIP, or ask the operator for another pool",
-        extra={"address_pools": [str(pool.id) for pool in pools]},
+    rest = sum([await resting.count(work.session, pool.id) for pool in pools])
+    waiting = f" ({rest} rest and will be free again)" if rest else ""
+    return PoolExhausted(
+        f"no address is free in {names}{waiting}: delete a VIP, or ask the operator for another pool",
+        extra={"address_pools": [str(pool.id) for pool in pools], "resting": rest},
     )
-
-
-async def release(work: Work, pool_id: UUID, address: Address) -> None:
-    """The address is free for the next VIP."""
-    await extents.give_back(work.session, pool_id, int(address))
 
 
 async def _fitting(work: Work, tenant_id: UUID, body: tenants.VipCreate) -> Sequence[AddressPool]:
@@ -121,17 +140,31 @@ def _no_pool(body: tenants.VipCreate) -> Invalid:
     return Invalid(detail, problems=[FieldProblem(pointer=f"/{field}", detail=detail)])
 
 
-async def _allocate_given(work: Work, pools: Sequence[AddressPool], address: Address) -> Allocation:
+async def _allocate_given(
+    work: Work, tenant_id: UUID, pools: Sequence[AddressPool], address: Address
+) -> Allocation:
     if len(pools) > 1:
         names = ", ".join(pool.name for pool in pools)
         detail = f"{address} is in several pools ({names}): say which by address_pool_id"
         raise Invalid(detail, problems=[FieldProblem(pointer="/address_pool_id", detail=detail)])
     pool = pools[0]
-    if not await extents.take_given(work.session, pool.id, int(address)):
+    if not await _take_given(work, tenant_id, pool, int(address)):
         reserved = any(address in part for part in pool.reserved)
-        why = "reserved" if reserved else "another VIP's"
+        why = "reserved" if reserved else "another VIP's, or was until a moment ago"
         raise AddressTaken(f"{address} of {pool.name} is {why}: ask for another, or for any")
     return Allocation(pool, address)
+
+
+async def _take_given(work: Work, tenant_id: UUID, pool: AddressPool, number: int) -> bool:
+    session = work.session
+    if await extents.take_given(session, pool.id, number):
+        return True
+    if await resting.take_back(session, pool.id, number, tenant_id):
+        return True
+    while await resting.reap(session, pool.id):
+        if await extents.take_given(session, pool.id, number):
+            return True
+    return False
 
 
 def _reserved_inside(body: operators.AddressPoolCreate) -> None:

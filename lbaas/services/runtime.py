@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lbaas.persistence.database import Database
 from lbaas.persistence.notices import Listener, Notice, Sender
+from lbaas.services import upkeep
 from lbaas.services.bells import Bells
 from lbaas.services.states import StateDirectory
 from lbaas.services.tokens import TokenDirectory
@@ -32,7 +33,12 @@ class Runtime:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Notices are sent and heard."""
-        works = (self.sender.run(), self.listener.run(), self._look_now_and_then())
+        works = (
+            self.sender.run(),
+            self.listener.run(),
+            self._look_now_and_then(),
+            upkeep.run(self.database, self.tokens),
+        )
         tasks = [asyncio.create_task(work) for work in works]
         try:
             yield

@@ -14,6 +14,7 @@ import secrets
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -32,6 +33,11 @@ PREFIX_LENGTH = 8
 SHAPE = re.compile(r"lbaas_([0-9A-Za-z]{8})_([0-9A-Za-z_-]{43})")
 CACHE_SIZE = 100_000
 BOOTSTRAP_LOCK = 0x1BAA6  # any constant, the same in all replicas
+_NOTE_USES = text(
+    "UPDATE token SET last_used_at = greatest(last_used_at, used.at) FROM unnest("
+    "CAST(:prefixes AS text[]), CAST(:times AS timestamptz[])) AS used (prefix, at) "
+    "WHERE token.prefix = used.prefix"
+)
 NO_GOOD = "the token is unknown, expired or revoked"
 
 
@@ -117,6 +123,7 @@ class TokenDirectory:
         self._hearing = hearing
         self._known: dict[str, tuple[bytes, Caller]] = {}
         self._generation = 0
+        self._used: dict[str, datetime] = {}
 
     async def caller(self, token: str) -> Caller:
         """The bearer of *token*. Raises Unauthenticated."""
@@ -125,7 +132,19 @@ class TokenDirectory:
         sha256, caller = known or await self._look_up(secret.prefix)
         if not hmac.compare_digest(sha256, secret.sha256) or caller.expired:
             raise Unauthenticated(NO_GOOD)
+        self._used[secret.prefix] = datetime.now(UTC)
         return caller
+
+    async def note_uses(self, session: AsyncSession) -> None:
+        """Every token used here since the last time shows when. Late by one upkeep, never a write per request."""
+        used, self._used = self._used, {}
+        if used:
+            prefixes = sorted(
+                used
+            )  # in one order for all replicas, so that none waits for another in a ring
+            await session.execute(
+                _NOTE_USES, {"prefixes": prefixes, "times": [used[prefix] for prefix in prefixes]}
+            )
 
     def forget(self, prefix: str) -> None:
         """The next use of the token asks Postgres; of any token if *prefix* is ALL."""

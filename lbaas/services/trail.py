@@ -20,7 +20,12 @@ from sqlalchemy.orm.attributes import get_history
 
 from lbaas.persistence.models import Identified, Reporting, Resource, Tenant
 
-UNSHOWN = {*Identified.__annotations__, *Resource.__annotations__, *Reporting.__annotations__}
+UNSHOWN = {
+    "last_used_at",
+    *Identified.__annotations__,
+    *Resource.__annotations__,
+    *Reporting.__annotations__,
+}
 SECRET_TEXT = "(secret)"  # noqa: S105 - what stands in a secret's place
 Values = dict[str, Any]
 

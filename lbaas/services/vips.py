@@ -46,7 +46,7 @@ async def patch(work: Work, vip_id: UUID, body: wire.VipPatch) -> Vip:
 
 
 async def delete(work: Work, vip_id: UUID, *, cascade: bool) -> None:
-    """The VIP is gone and its address free. Its listeners go too if *cascade*, else raises InUse."""
+    """The VIP is gone and its address rests. Its listeners go too if *cascade*, else raises InUse."""
     vip = await fetch(work, Vip, vip_id, lock=Lock.CHANGE)
     listeners = await _listeners(work, vip_id)
     if listeners and not cascade:
@@ -60,7 +60,7 @@ async def delete(work: Work, vip_id: UUID, *, cascade: bool) -> None:
     await work.session.flush()
     await work.session.delete(vip)
     await work.session.flush()
-    await address_pools.release(work, vip.address_pool_id, vip.address)
+    await address_pools.release(work, vip)
     await _changed(work, vip)
 
 

@@ -125,6 +125,7 @@ class Token(Resource):
     node_id: UUID | None
     host_id: UUID | None
     expires_at: datetime | None
+    last_used_at: datetime | None = Field(description="Late by some seconds.")
 
 
 class NewToken(Token):
@@ -215,6 +216,9 @@ class Peer(Resource):
     multihop: bool
 
 
+Seconds = Annotated[int, Field(strict=True, ge=0, le=30 * 24 * 3600)]
+
+
 class AddressPoolCreate(Input):
     name: Name
     cluster_id: UUID
@@ -225,10 +229,16 @@ class AddressPoolCreate(Input):
     tenant_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)] | None = Field(
         default=None, description="Who may have addresses of it; everybody if null."
     )
+    quarantine_s: Seconds = Field(
+        default=60,
+        description="How long an address rests after its VIP is gone. Only the tenant who had it may "
+        "ask for it meanwhile.",
+    )
 
 
 class AddressPoolPatch(Patch):
     name: Name | SkipJsonSchema[None] = None
+    quarantine_s: Seconds | SkipJsonSchema[None] = None
     tenant_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)] | None = None
 
     @classmethod
@@ -242,6 +252,7 @@ class AddressPool(Resource):
     prefix: Prefix
     reserved: list[Prefix]
     tenant_ids: list[UUID] | None
+    quarantine_s: int
 
 
 class BackendHostCreate(Input):

@@ -88,3 +88,27 @@ async def test_bootstrap_makes_one_token_once(database: Database, tmp_path: Path
     assert path.read_text() == first
     async with database.session() as session:
         assert await session.scalar(select(func.count()).select_from(Token)) == 1
+
+
+@pytest.mark.anyio
+async def test_a_tokens_last_use_is_noted_and_never_goes_back(
+    database: Database, tmp_path: Path
+) -> None:
+    await tokens.bootstrap(database, tmp_path / "token")
+    secret = (tmp_path / "token").read_text().strip()
+    directory = tokens.TokenDirectory(database, lambda: True)
+
+    async def last_use() -> datetime | None:
+        async with database.session() as session:
+            await directory.note_uses(session)
+            await session.commit()
+            return await session.scalar(select(Token.last_used_at))
+
+    assert await last_use() is None
+    await directory.caller(secret)
+    first = await last_use()
+    assert first is not None
+    assert await last_use() == first
+    await directory.caller(secret)
+    directory._used = dict.fromkeys(directory._used, first - timedelta(hours=1))
+    assert await last_use() == first

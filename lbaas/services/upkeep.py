@@ -1,0 +1,46 @@
+"""What a server does now and then of its own accord. Every replica may: they do not get in each other's way."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from lbaas.persistence import resting
+from lbaas.persistence.database import Database
+from lbaas.services import idempotency
+from lbaas.services.tokens import TokenDirectory
+
+PERIOD_S = 10.0
+
+log = structlog.get_logger()
+
+
+async def run(database: Database, tokens: TokenDirectory) -> None:
+    """Upkeep for ever; what fails is logged and tried again with the next round."""
+    while True:
+        await asyncio.sleep(PERIOD_S)
+        await once(database, tokens)
+
+
+async def once(database: Database, tokens: TokenDirectory) -> None:
+    """Addresses that have rested are free, old answers are forgotten, tokens show their last use."""
+    while await _done(database, resting.reap):
+        pass
+    await _done(database, idempotency.forget_old)
+    await _done(database, tokens.note_uses)
+
+
+async def _done(
+    database: Database, task: Callable[[AsyncSession], Awaitable[int | None]]
+) -> int | None:
+    """What *task* answers, in a transaction of its own; None if the database did not let it."""
+    try:
+        async with database.session() as session:
+            answer = await task(session)
+            await session.commit()
+            return answer
+    except (OSError, SQLAlchemyError) as error:
+        log.warning("upkeep failed", task=task.__name__, error=str(error))
+        return None
