@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -33,6 +34,25 @@ class ServerSettings(BaseSettings):
     admin_token_file: Path | None = Field(
         default=None, description="Where the first admin token is written; in data_dir if None."
     )
+
+    rate_limit: str | None = Field(
+        default="500/second",
+        pattern=r"^[1-9]\d*/(second|minute|hour)$",
+        description="Requests per token and replica. None: no limit.",
+    )
+    oidc_issuer: str | None = Field(default=None, description="Its JWTs are accepted, too.")
+    oidc_audience: str | None = Field(default=None, description="For whom they must be: us.")
+    oidc_jwks_url: str | None = Field(
+        default=None, description="Where its keys are. None: where the issuer announces them."
+    )
+    oidc_role_claim: str = "lbaas_role"
+    oidc_tenant_claim: str = "lbaas_tenant"
+
+    @model_validator(mode="after")
+    def _audience_with_issuer(self) -> Self:
+        if (self.oidc_issuer is None) != (self.oidc_audience is None):
+            raise ValueError("oidc_issuer and oidc_audience go together")
+        return self
 
     @property
     def admin_token_path(self) -> Path:

@@ -22,7 +22,7 @@ from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller, Precondition, Work
 from lbaas.wire.fields import Address, Name
 
-bearer = HTTPBearer(auto_error=False, description="A token: lbaas_…")
+bearer = HTTPBearer(auto_error=False, description="A token, lbaas_…; or a JWT.")
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many objects.")]
 Cursor = Annotated[str | None, Query(description="next_cursor of the page before.")]
@@ -76,10 +76,10 @@ async def authenticate(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Caller:
-    """Who asks. Raises Unauthenticated."""
+    """Who asks. Raises Unauthenticated or RateLimited."""
     if credentials is None:
         raise Unauthenticated("say who you are: Authorization: Bearer lbaas_…")
-    return await runtime_of(request).tokens.caller(credentials.credentials)
+    return await runtime_of(request).caller(credentials.credentials)
 
 
 Authenticated = Annotated[Caller, Depends(authenticate)]

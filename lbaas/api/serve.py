@@ -21,6 +21,7 @@ from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
 from lbaas.services import tokens
 from lbaas.services.bells import Bells
+from lbaas.services.oidc import Trust
 from lbaas.services.runtime import Runtime
 
 # A long poll that was told to end needs a moment; a client that reads slowly gets no more than this.
@@ -74,9 +75,22 @@ async def _run(settings: ServerSettings) -> None:
             await migrate.to_head(database)
             if await tokens.bootstrap(database, settings.admin_token_path):
                 log.info("wrote the first admin token", file=str(settings.admin_token_path))
-            await _serve(Runtime(database), sockets)
+            runtime = Runtime(database, rate_limit=settings.rate_limit, trust=_trust(settings))
+            await _serve(runtime, sockets)
         finally:
             await database.close()
+
+
+def _trust(settings: ServerSettings) -> Trust | None:
+    if settings.oidc_issuer is None or settings.oidc_audience is None:
+        return None
+    return Trust(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        jwks_url=settings.oidc_jwks_url,
+        role_claim=settings.oidc_role_claim,
+        tenant_claim=settings.oidc_tenant_claim,
+    )
 
 
 async def _serve(runtime: Runtime, sockets: list[socket.socket]) -> None:

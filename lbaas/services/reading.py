@@ -59,8 +59,7 @@ async def some(work: Work, kind: type[R], window: Window, **where: Any) -> Page[
     return Page[R](items=[kind.model_validate(row) for row in rows], next_cursor=following)
 
 
-async def tenant(work: Work, tenant_id: UUID) -> operators.TenantInUse:
-    """The tenant, with what it owns at this moment."""
-    row = await scope.fetch(work, models.Tenant, tenant_id)
+async def tenant(work: Work, row: models.Tenant) -> operators.TenantInUse:
+    """The tenant as the answer shows it, with what it owns at this moment."""
     plain = shown(work, operators.Tenant, row).model_dump()
-    return operators.TenantInUse(**plain, usage=await quotas.use(work, tenant_id))
+    return operators.TenantInUse(**plain, usage=await quotas.use(work, row.id))

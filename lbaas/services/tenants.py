@@ -61,6 +61,11 @@ async def delete(work: Work, tenant_id: UUID) -> None:
     work.tell(TOKEN, ALL)
 
 
+async def get(work: Work, tenant_id: UUID) -> Tenant:
+    """The tenant. Raises NotFound."""
+    return await fetch(work, Tenant, tenant_id)
+
+
 def own(work: Work) -> UUID:
     """The caller's tenant. Raises Forbidden if he has none."""
     if work.caller.tenant_id is None:

@@ -24,8 +24,8 @@ own = APIRouter(tags=["tenant"], route_class=Route)
 
 
 @router.post("/tenants", status_code=201, summary="Add a tenant", responses=CREATES)
-async def create_tenant(work: OperatorCreates, body: wire.TenantCreate) -> wire.Tenant:
-    return reading.shown(work, wire.Tenant, await tenants.create(work, body))
+async def create_tenant(work: OperatorCreates, body: wire.TenantCreate) -> wire.TenantInUse:
+    return await reading.tenant(work, await tenants.create(work, body))
 
 
 @router.get("/tenants", summary="List tenants", responses=READS)
@@ -40,14 +40,14 @@ async def list_tenants(
 
 @router.get("/tenants/{tenant_id}", summary="Show a tenant", responses=READS)
 async def get_tenant(work: OperatorReads, tenant_id: UUID) -> wire.TenantInUse:
-    return await reading.tenant(work, tenant_id)
+    return await reading.tenant(work, await tenants.get(work, tenant_id))
 
 
 @router.patch("/tenants/{tenant_id}", summary="Change a tenant", responses=CHANGES)
 async def patch_tenant(
     work: OperatorChanges, tenant_id: UUID, body: wire.TenantPatch
-) -> wire.Tenant:
-    return reading.shown(work, wire.Tenant, await tenants.patch(work, tenant_id, body))
+) -> wire.TenantInUse:
+    return await reading.tenant(work, await tenants.patch(work, tenant_id, body))
 
 
 @router.delete(
@@ -85,4 +85,4 @@ async def delete_token(work: OperatorChanges, token_id: UUID) -> None:
 
 @own.get("/tenant", summary="Show one's own tenant, its quotas and use", responses=READS)
 async def get_own_tenant(work: TenantReads) -> wire.TenantInUse:
-    return await reading.tenant(work, tenants.own(work))
+    return await reading.tenant(work, await tenants.get(work, tenants.own(work)))

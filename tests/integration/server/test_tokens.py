@@ -1,4 +1,5 @@
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from lbaas.persistence.database import Database
 from lbaas.persistence.models import Token
 from lbaas.services import tokens
 
-from .conftest import LiveServer
+from .conftest import LiveServer, start_server
 
 
 def status(server: LiveServer, token: str) -> int:
@@ -112,3 +113,19 @@ async def test_a_tokens_last_use_is_noted_and_never_goes_back(
     await directory.caller(secret)
     directory._used = dict.fromkeys(directory._used, first - timedelta(hours=1))
     assert await last_use() == first
+
+
+def test_a_hasty_token_is_answered_429_with_retry_after(
+    server: LiveServer, admin: ApiClient, short_dir: Callable[[], Path]
+) -> None:
+    hasty = admin.post("/v1/tokens", {"name": "t", "role": "admin"})["token"]
+    calm = admin.post("/v1/tokens", {"name": "t", "role": "admin"})["token"]
+    limited = start_server(short_dir(), LBAAS_DATABASE_URL=server.dsn, LBAAS_RATE_LIMIT="20/hour")
+    headers = {"Authorization": f"Bearer {hasty}"}
+    answers = [httpx.get(f"{limited.url}/v1/vips", headers=headers) for _ in range(21)]
+
+    assert [answer.status_code for answer in answers] == [200] * 20 + [429]
+    assert answers[-1].json()["type"] == "/errors/rate-limited"
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert status(limited, calm) == 200
+    assert limited.stop() == 0
