@@ -82,7 +82,7 @@ class Suspended(Forbidden):
 
 
 class RateLimited(Refused):
-    """The token asked too often; *retry_after_s* says when it may ask again."""
+    """The token asked too often; ``Retry-After`` says when it may ask again."""
 
 
 class ChangedMeanwhile(Refused):
@@ -102,7 +102,7 @@ class Conflict(Refused):
 
 
 class InUse(Conflict):
-    """Others use the object; *extra* lists them under ``used_by``."""
+    """Others use the object; ``used_by`` lists them."""
 
 
 class InFlight(Conflict):
@@ -110,7 +110,7 @@ class InFlight(Conflict):
 
 
 class QuotaExceeded(Conflict):
-    """The tenant would own more than its quota; *extra* says of what, how many, and what is allowed."""
+    """The tenant would own more than its quota; ``quota`` says of what, how many, and what is allowed."""
 
 
 class NameTaken(Conflict):

@@ -15,6 +15,13 @@ from lbaas.api.routers import addresses, agent, clusters, events, health, pools,
 from lbaas.services.runtime import Runtime
 from lbaas.wire.fields import Removal
 
+TAGS = [
+    {"name": "tenant", "description": "A tenant's own: VIPs, listeners, pools, members, events."},
+    {"name": "operator", "description": "Who serves: tenants, tokens, clusters, addresses, hosts."},
+    {"name": "agent", "description": "What the agents on nodes and backend hosts speak."},
+    {"name": "health", "description": "For whoever watches or routes to a replica."},
+]
+
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
     """The API over *runtime*; without one it can only describe itself."""
@@ -57,7 +64,12 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's description, and the schema of the problems that :func:`problems.responses` refers to."""
     if app.openapi_schema is None:
         described = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            servers=[{"url": "/", "description": "Wherever this document was read from."}],
+            tags=TAGS,
         )
         schemas = described["components"]["schemas"]
         problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -68,6 +80,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         for path in described["paths"].values():
             for method, operation in path.items():
                 _describe_dry_run(method, operation)
+                operation.setdefault("security", [])  # none is needed where none is named
         app.openapi_schema = described
     return app.openapi_schema
 

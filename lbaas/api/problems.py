@@ -67,6 +67,40 @@ HTTP_TITLES: Mapping[int, str] = {
 }
 
 
+# The other types, which no class of ours stands for: their answer's status, and what they mean.
+OTHER_TYPES: Mapping[str, tuple[HTTPStatus, str]] = {
+    "/errors/malformed-json": (
+        HTTPStatus.BAD_REQUEST,
+        "The body is no JSON, or no UTF-8; *detail* says where it stops making sense.",
+    ),
+    "/errors/no-such-path": (HTTPStatus.NOT_FOUND, "There is no such route: look at the path."),
+    "/errors/method-not-allowed": (
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        "The path exists and can't be asked so; ``Allow`` lists how.",
+    ),
+    "/errors/content-too-large": (
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "The body is larger than 1 MiB: send less at once.",
+    ),
+    "/errors/unsupported-media-type": (
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "The body is not said to be JSON: say ``Content-Type: application/json``.",
+    ),
+    "/errors/internal": (
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "A defect of ours: tell the operator the ``X-Request-Id`` of the answer.",
+    ),
+    "/errors/server-unavailable": (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The server lacks something that it needs, which *detail* names: try again later.",
+    ),
+    "/errors/database-busy": (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The database is away or busy: try again, which an ``Idempotency-Key`` makes safe for a POST.",
+    ),
+}
+
+
 class ProblemField(BaseModel):
     """One thing that is wrong: in the body at *pointer* (RFC 6901), or a *parameter* by name."""
 
