@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lbaas.dataplane.ipvs.apply import apply
 from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey, ServiceTable
 from lbaas.dataplane.ipvs.netlink import Command, IpvsSocket, Message, encode_service
-from lbaas.dataplane.ipvs.observe import observe
+from lbaas.dataplane.ipvs.observe import _one_by_one, observe
 from lbaas.dataplane.ipvs.plan import ORDERED_SCHEDULERS, RemoveService, SetScheduler, plan
 from lbaas.domain.terms import Forwarding
 from lbaas.wire.state import MarkRange
@@ -80,6 +80,18 @@ def test_one_plan_brings_the_kernel_to_any_table_and_the_next_is_empty(
     after = observe(ipvs, MARKS)
     assert canonical(after) == canonical(desired)
     assert len(plan(after, desired)) == 0
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(desired=tables())
+def test_both_ways_of_looking_see_the_same(ipvs: IpvsSocket, desired: ServiceTable) -> None:
+    steps = plan(observe(ipvs, MARKS), desired)
+    for half in (steps.establish, steps.withdraw):
+        apply(ipvs, half)
+    entries = [entry for entry in ipvs.services() if entry.mark is not None]
+    assert observe(ipvs, MARKS) == _one_by_one(ipvs, entries, MARKS)
 
 
 def test_a_service_that_is_not_ours_is_neither_seen_nor_touched(ipvs: IpvsSocket) -> None:
