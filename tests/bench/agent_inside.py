@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from ipaddress import IPv4Address
 
 from lbaas.dataplane.ipvs.apply import apply
@@ -63,7 +64,7 @@ def converge(ipvs: IpvsSocket, desired: ServiceTable) -> int:
 
 def raw(services: int) -> dict[str, float | str]:
     messages = raw_messages(services)
-    with IpvsSocket() as ipvs:
+    with closing(IpvsSocket()) as ipvs:
         seconds = timed(lambda: ipvs.send(messages))
         converge(ipvs, {})  # the guest has memory for one of these tables
         return {"raw": seconds}
@@ -71,7 +72,7 @@ def raw(services: int) -> dict[str, float | str]:
 
 def measure_converging(services: int) -> dict[str, float | str]:
     wanted = table(services)
-    with IpvsSocket() as ipvs:
+    with closing(IpvsSocket()) as ipvs:
         full = timed(lambda: converge(ipvs, wanted))
         nothing = timed(lambda: converge(ipvs, wanted))
         writes = converge(ipvs, wanted)

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterator
+from contextlib import closing
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -22,7 +23,7 @@ KEY = ServiceKey(4, 0x10000000)
 
 @pytest.fixture
 def ipvs() -> Iterator[IpvsSocket]:
-    with IpvsSocket() as opened:
+    with closing(IpvsSocket()) as opened:
         yield opened
         apply(opened, [RemoveService(key) for key in observe(opened, MARKS)])
 

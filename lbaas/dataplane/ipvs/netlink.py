@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
-from types import TracebackType
-from typing import Self
 
 from lbaas.domain.addresses import Address
 from lbaas.errors import ToolMissing
@@ -207,17 +205,6 @@ class IpvsSocket:
         except BaseException:
             self._socket.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """The socket is given back."""
