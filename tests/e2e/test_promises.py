@@ -23,6 +23,8 @@ PROMPT_S = 0.5
 # How long one connection of the load takes on the guest at most, a stall of its processor included.
 UNDER_WAY_S = 0.2
 
+SLOPPY_TCP = "/proc/sys/net/ipv4/vs/sloppy_tcp"
+
 # How often an agent looks for drift, and a margin for the guest's one slow processor.
 CYCLE_S = 5.0
 SLOW_S = 5.0
@@ -173,7 +175,7 @@ def test_without_a_server_forwarding_goes_on_and_an_agent_restarts_from_disk(
         ["nft", "delete", "table", "inet", "lbaas"],
         ["ipvsadm", "-C"],
         ["ip", "link", "delete", "lbvip"],
-        ["sysctl", "-qw", "net.ipv4.vs.sloppy_tcp=0"],
+        ["sh", "-c", f"echo 0 >{SLOPPY_TCP}"],
     ],
     ids=["flushed", "table", "services", "device", "setting"],
 )
@@ -251,7 +253,7 @@ def _picture(site: Site, name: str) -> tuple[str, ...]:
         ["nft", "list", "table", "inet", "lbaas"],
         ["sh", "-c", "ipvsadm -Sn | grep -v -- '-f 7 '"],
         ["sh", "-c", "ip -br addr show lbvip | sed 's/ fe80[^ ]*//'"],
-        ["sysctl", "net.ipv4.vs.sloppy_tcp"],
+        ["cat", SLOPPY_TCP],
     )
     return tuple(site.lab.run(name, command).stdout for command in commands)
 
