@@ -11,7 +11,7 @@ from lbaas.dataplane.guard.desired import Guard, declaration
 from lbaas.dataplane.guard.plan import ReplaceTable
 from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link.desired import TUNNEL4_DEVICE, TUNNEL6_DEVICE
-from lbaas.dataplane.link.netlink import IPRoute
+from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import AddDevice
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.steps import demand
@@ -39,8 +39,8 @@ def host_trials() -> Iterator[Trial]:
 
 
 def _add(device: str) -> None:
-    with IPRoute() as netlink:
-        demand(link_apply.apply(netlink, [AddDevice(device)]))
+    with closing(LinkSocket()) as link:
+        demand(link_apply.apply(link, [AddDevice(device)]))
 
 
 def _guard() -> None:

@@ -12,7 +12,7 @@ from lbaas.dataplane.ipvs.netlink import IpvsSocket
 from lbaas.dataplane.ipvs.plan import plan as plan_ipvs
 from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link.desired import VIP_DEVICE
-from lbaas.dataplane.link.netlink import IPRoute
+from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import AddDevice
 from lbaas.dataplane.marks.desired import FAMILY, TABLE, declaration
 from lbaas.dataplane.nftables import Nft
@@ -46,8 +46,8 @@ def node_trials() -> Iterator[Trial]:
 
 
 def _dummy() -> None:
-    with IPRoute() as netlink:
-        demand(link_apply.apply(netlink, [AddDevice(VIP_DEVICE)]))
+    with closing(LinkSocket()) as link:
+        demand(link_apply.apply(link, [AddDevice(VIP_DEVICE)]))
 
 
 def _marks() -> None:
@@ -71,5 +71,5 @@ def _set(step: SetSysctl) -> None:
 
 
 def _raise_loopback() -> None:
-    with IPRoute() as netlink:
-        netlink.link("set", index=1, state="up")
+    with closing(LinkSocket()) as link:
+        link.devices.link("set", index=1, state="up")
