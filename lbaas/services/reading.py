@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.base import ExecutableOption
 
 from lbaas.persistence import models
@@ -30,7 +30,7 @@ ROWS: Mapping[type[Resource], type[models.Resource]] = {
     tenants.Member: models.Member,
 }
 LOADED_TOO: Mapping[type[Resource], tuple[ExecutableOption, ...]] = {
-    tenants.Vip: (selectinload(models.Vip.listeners),),
+    tenants.Vip: (joinedload(models.Vip.listeners),),
 }
 
 

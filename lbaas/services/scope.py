@@ -53,7 +53,7 @@ async def fetch(
         share = lock is Lock.SHARE
         query = query.with_for_update(read=share, key_share=not share, of=model)
     query = query.execution_options(populate_existing=True)
-    found = (await work.session.scalars(query)).one_or_none()
+    found = (await work.session.scalars(query)).unique().one_or_none()
     if found is None:
         raise NotFound(f"there is no {kind(model)} {object_id}")
     expected = work.precondition
@@ -83,7 +83,7 @@ async def page(
 ) -> tuple[list[L], str | None]:
     """The rows of the page that *window* asks for, and the cursor of the page after them."""
     query = visible(work.caller, model).where(*where).options(*options)
-    return window.cut(list(await work.session.scalars(window.over(query, model))))
+    return window.cut(list((await work.session.scalars(window.over(query, model))).unique()))
 
 
 def change(row: Resource, changes: Mapping[str, Any]) -> None:
