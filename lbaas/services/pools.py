@@ -88,7 +88,10 @@ async def family_of(work: Work, pool_id: UUID) -> int | None:
 async def hold_in_order(work: Work, pool_ids: Iterable[UUID]) -> None:
     """Those of the pools that exist are ours to change. In one order for all, so that two requests that
     share pools can't wait for each other."""
-    query = visible(work.caller, Pool).where(Pool.id.in_(list(pool_ids))).order_by(Pool.id)
+    wanted = list(pool_ids)
+    if not wanted:
+        return
+    query = visible(work.caller, Pool).where(Pool.id.in_(wanted)).order_by(Pool.id)
     await work.session.execute(query.with_for_update(key_share=True))
 
 

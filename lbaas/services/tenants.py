@@ -84,14 +84,18 @@ async def owner(work: Work, wanted: UUID | None) -> Tenant:
     if mine is not None and wanted not in (None, mine):
         raise _tenant_problem("a tenant's token makes objects of that tenant only: leave it out")
     if mine is None and wanted is not None:
-        return await referred(work, Tenant, wanted, "/tenant_id", lock=Lock.SHARE)
+        tenant = await referred(work, Tenant, wanted, "/tenant_id", lock=Lock.SHARE)
+        work.keep(tenant)
+        return tenant
     return await hold(work, mine)
 
 
 async def hold(work: Work, tenant_id: UUID | None) -> Tenant:
     """The tenant's row, which stays as it is until the transaction ends."""
     query = select(Tenant).where(Tenant.id == tenant_id).with_for_update(read=True)
-    return (await work.session.scalars(query)).one()
+    tenant = (await work.session.scalars(query)).one()
+    work.keep(tenant)
+    return tenant
 
 
 async def _members_fit(work: Work, tenant: Tenant, prefixes: tuple[Prefix, ...]) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from lbaas.domain.terms import Protocol
 from lbaas.errors import InUse, PortsOverlap
@@ -32,9 +33,10 @@ async def create(work: Work, body: wire.VipCreate) -> Vip:
     )
     work.session.add(vip)
     await work.session.flush()
-    await _add_listeners(work, tenant, vip, body.listeners)
+    made = await _add_listeners(work, tenant, vip, body.listeners)
+    set_committed_value(vip, "listeners", made)
     await _changed(work, vip)
-    return await fetch(work, Vip, vip.id, options=[WITH_LISTENERS])
+    return vip
 
 
 async def patch(work: Work, vip_id: UUID, body: wire.VipPatch) -> Vip:
@@ -106,7 +108,7 @@ async def delete_listener(work: Work, listener_id: UUID) -> None:
 
 async def _add_listeners(
     work: Work, tenant: Tenant, vip: Vip, bodies: Sequence[wire.InlineListener]
-) -> None:
+) -> list[Listener]:
     await pools.hold_in_order(work, (body.pool_id for body in bodies if body.pool_id is not None))
     made: list[Listener] = []
     for index, body in enumerate(bodies):
@@ -119,6 +121,7 @@ async def _add_listeners(
     await work.session.flush()
     if made:
         await marks.allocate(work, vip.cluster_id, [listener.id for listener in made])
+    return sorted(made, key=lambda listener: listener.id)
 
 
 async def _pool_for(

@@ -81,6 +81,8 @@ class Work:
     shown: str | None = None
     confidential: bool = False
     _clusters: set[UUID | None] = field(default_factory=set)
+    _revision: int | None = None
+    _kept: list[object] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.trail = Trail(self.session)
@@ -95,13 +97,19 @@ class Work:
         """The change of all VIPs of the tenant goes to the feeds of their clusters."""
         self._clusters |= await feed.note_tenants_vips(self.session, tenant_id)
 
+    def keep(self, row: object) -> None:
+        """The session answers for *row* without asking again; it forgets what nobody holds."""
+        self._kept.append(row)
+
     def tell(self, topic: str, subject: object) -> None:
         """Every replica hears of it after the commit."""
         self.notices.append(Notice(topic, str(subject)))
 
     async def revision(self) -> int | None:
-        """What :meth:`commit` will answer, if nothing more is written."""
-        return await feed.current_transaction(self.session)
+        """The transaction's revision; None if it has written nothing yet."""
+        if self._revision is None:
+            self._revision = await feed.current_transaction(self.session)
+        return self._revision
 
     async def commit(self) -> int | None:
         """Everything is durable; its revision, None if nothing was written.

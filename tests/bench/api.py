@@ -1,0 +1,274 @@
+"""The tenant API against its limit: one hand-written statement that writes the same rows, in the same run.
+
+Two replicas over one Postgres, 32 clients. CPU is the server process's own, without Postgres's and the client's.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from lbaas.client.api import ApiClient
+from lbaas.persistence import extents
+from lbaas.persistence.database import Database
+from lbaas.persistence.extents import Span
+from tests.bench.figures import Figures
+from tests.bench.http import Connection
+from tests.integration.server.conftest import LiveServer, start_server
+
+CLIENTS = 32
+LOAD_S = 8.0
+ALONE = 300
+MANY = 100_000
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+# What POST /v1/vips of a listener, a pool and 4 members writes, and nothing that it reads.
+RAW = """
+WITH taken AS (
+  UPDATE free_extent SET lo = lo + 1 WHERE (space_id, hi) = (
+    SELECT space_id, hi FROM free_extent WHERE space_id = $1 AND hi >= $4 ORDER BY hi LIMIT 1
+    FOR UPDATE SKIP LOCKED) RETURNING lo - 1 AS number
+), marked AS (
+  UPDATE free_extent SET lo = lo + 1 WHERE (space_id, hi) = (
+    SELECT space_id, hi FROM free_extent WHERE space_id = $2 AND hi >= $5 ORDER BY hi LIMIT 1
+    FOR UPDATE SKIP LOCKED) RETURNING lo - 1 AS number
+), v AS (
+  INSERT INTO vip (id, tenant_id, cluster_id, address_pool_id, name, address, labels)
+  SELECT gen_random_uuid(), $3, $2, $1, $6, '0.0.0.0'::inet + number::bigint, '{}' FROM taken
+  RETURNING id
+), p AS (
+  INSERT INTO pool (id, tenant_id, name, scheduler, forwarding)
+  VALUES (gen_random_uuid(), $3, $6 || '-http', 'mh', 'tunnel') RETURNING id
+), m AS (
+  INSERT INTO member (id, tenant_id, pool_id, address, weight, admin_state)
+  SELECT gen_random_uuid(), $3, p.id, '10.0.20.1'::inet + n, 1, 'active'
+  FROM p, generate_series(0, 3) AS n RETURNING id
+), l AS (
+  INSERT INTO listener (id, tenant_id, vip_id, name, protocol, ports, pool_id)
+  SELECT gen_random_uuid(), $3, v.id, 'http', 'tcp', '[{"last": 80, "first": 80}]', p.id FROM v, p
+  RETURNING id
+), k AS (
+  INSERT INTO mark (cluster_id, mark, listener_id) SELECT $2, number, l.id FROM marked, l
+), c AS (
+  INSERT INTO change (cluster_id, kind, object_id) SELECT $2, 'vip', id FROM v
+), e AS (
+  INSERT INTO event (id, tenant_id, actor, actor_name, role, action, kind, object_id, object_name,
+                     after, request_id)
+  SELECT gen_random_uuid(), $3, 'token', 'bench', 'member', 'create', kind, id, $6,
+         '{"name": "some", "labels": {}, "weight": 1, "address": "10.0.20.1"}', 'request'
+  FROM (SELECT 'vip' AS kind, id FROM v UNION ALL SELECT 'pool', id FROM p
+        UNION ALL SELECT 'member', id FROM m UNION ALL SELECT 'listener', id FROM l) AS made
+), s AS (
+  INSERT INTO stored_answer (bearer, key_sha256, request_sha256, status, headers, body, sealed)
+  VALUES ('bench', decode(md5($6), 'hex'), ''::bytea, 201, '{}', repeat('x', 900)::bytea, false)
+)
+SELECT id FROM v
+"""
+
+
+class Site:
+    """Two replicas, and a tenant with an address pool that is large enough."""
+
+    def __init__(self, servers: list[LiveServer]) -> None:
+        self.servers = servers
+        with ApiClient(servers[0].url, servers[0].admin_token) as admin:
+            marks = {"first": 0x10000000, "last": 0x1FFFFFFF}
+            cluster = admin.post(
+                "/v1/clusters", {"name": "bench", "as_number": 65001, "marks": marks}
+            )
+            tenant = admin.post(
+                "/v1/tenants", {"name": "bench", "backend_prefixes": ["10.0.20.0/24"]}
+            )
+            pool = {"name": "bench", "cluster_id": cluster["id"], "prefix": "100.64.0.0/10"}
+            self.pool = UUID(admin.post("/v1/address-pools", pool)["id"])
+            body = {"name": "bench", "role": "member", "tenant_id": tenant["id"]}
+            self.token = str(admin.post("/v1/tokens", body)["token"])
+            self.cluster, self.tenant = UUID(cluster["id"]), UUID(tenant["id"])
+
+    def connection(self, number: int = 0) -> Connection:
+        """To the replicas by turns."""
+        url = self.servers[number % len(self.servers)].url
+        return Connection(urlsplit(url).port or 0, self.token)
+
+
+def full_vip() -> bytes:
+    members = [{"address": f"10.0.20.{n}"} for n in range(1, 5)]
+    ports = [{"first": 80}]
+    entry = {"name": "http", "protocol": "tcp", "ports": ports, "pool": {"members": members}}
+    return json.dumps({"name": f"v-{uuid4().hex}", "listeners": [entry]}).encode()
+
+
+async def post_full(connection: Connection) -> dict[str, str]:
+    answer = await connection.ask("POST", "/v1/vips", full_vip(), {"Idempotency-Key": uuid4().hex})
+    made: dict[str, str] = json.loads(answer)
+    return made
+
+
+async def throughput(client: Callable[[int, Callable[[], bool]], Awaitable[int]]) -> float:
+    """Operations a second of all clients, each of which goes on while it is told so."""
+    begun = time.monotonic()
+    counts = await asyncio.gather(
+        *(client(number, lambda: time.monotonic() < begun + LOAD_S) for number in range(CLIENTS))
+    )
+    return sum(counts) / (time.monotonic() - begun)
+
+
+async def raw_statements(site: Site) -> float:
+    pool = await asyncpg.create_pool(site.servers[0].dsn, min_size=CLIENTS, max_size=CLIENTS)
+    first, marks = int.from_bytes(bytes([100, 64, 0, 0])), 0x10000000
+
+    async def client(_number: int, going_on: Callable[[], bool]) -> int:
+        count = 0
+        async with pool.acquire() as connection:
+            statement = await connection.prepare(RAW)
+            while going_on():
+                dice = uuid4().int
+                start, mark = first + dice % 2**21, marks + dice % 2**27
+                await statement.fetch(
+                    site.pool, site.cluster, site.tenant, start, mark, f"r-{dice:x}"
+                )
+                count += 1
+        return count
+
+    try:
+        return await throughput(client)
+    finally:
+        await pool.close()
+
+
+async def full_posts(site: Site) -> float:
+    async def client(number: int, going_on: Callable[[], bool]) -> int:
+        count = 0
+        async with site.connection(number) as connection:
+            while going_on():
+                await post_full(connection)
+                count += 1
+        return count
+
+    return await throughput(client)
+
+
+async def alone_p50_ms(site: Site) -> float:
+    times = []
+    async with site.connection() as connection:
+        for _ in range(ALONE):
+            begun = time.perf_counter()
+            await post_full(connection)
+            times.append(time.perf_counter() - begun)
+    return statistics.median(times) * 1000
+
+
+async def cpu_ms(site: Site, path: str, count: int = ALONE) -> float:
+    """The first replica's CPU for one GET of *path*."""
+    process = site.servers[0].process.pid
+    async with site.connection() as connection:
+        await connection.ask("GET", path)
+        before = cpu_s(process)
+        for _ in range(count):
+            await connection.ask("GET", path)
+    return (cpu_s(process) - before) / count * 1000
+
+
+def cpu_s(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def rss_mib(process: int) -> float:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+async def fill(site: Site, count: int) -> None:
+    """*count* VIPs more, with labels: written past the API."""
+    connection = await asyncpg.connect(site.servers[0].dsn)
+    await connection.execute(
+        "INSERT INTO vip (id, tenant_id, cluster_id, address_pool_id, name, address, labels) "
+        "SELECT gen_random_uuid(), $1, $2, $3, 'filled-' || n, '10.0.0.0'::inet + n, "
+        "jsonb_build_object('n', (n % 1000)::text) FROM generate_series($4::int, $4 + $5) AS n",
+        site.tenant,
+        site.cluster,
+        site.pool,
+        count,
+        count - 1,
+    )
+    await connection.execute("ANALYZE vip")
+    await connection.close()
+
+
+async def allocations(site: Site) -> float:
+    """Taken and given back, a transaction each, in a /12 that is 99.9 % full."""
+    database = Database(site.servers[0].dsn, pool_size=CLIENTS)
+    space, size = uuid4(), 2**20
+    async with database.session() as session:
+        await extents.open_space(session, space, [Span(0, size // 1000)])
+        await session.commit()
+
+    async def client(_number: int, going_on: Callable[[], bool]) -> int:
+        count = 0
+        while going_on():
+            async with database.session() as session:
+                number = await extents.take_any(session, space, uuid4().int % (size // 1000))
+                await session.commit()
+            if number is not None:
+                async with database.session() as session:
+                    await extents.give_back(session, space, number)
+                    await session.commit()
+            count += 1
+        return count
+
+    try:
+        return await throughput(client)
+    finally:
+        await database.close()
+
+
+async def measure(site: Site, figures: Figures) -> None:
+    async with site.connection() as connection:
+        vip = await post_full(connection)
+    one = await cpu_ms(site, f"/v1/vips/{vip['id']}")
+    figures.at_most("api.get_one", one, "ms_cpu", 1)
+    await fill(site, 1000)
+    few = await cpu_ms(site, "/v1/vips?limit=100")
+    figures.at_most("api.page_of_100", few, "ms_cpu", 2)
+    figures.at_most("api.post_full_alone_p50", await alone_p50_ms(site), "ms", 3)
+    raw = await raw_statements(site)
+    figures.shown("api.raw_statement", raw, "per_s")
+    full = await full_posts(site)
+    figures.shown("api.post_full", full, "per_s")
+    figures.at_least("api.post_full_per_raw", full / raw, "ratio", 0.33)
+    figures.at_least("api.allocate_and_release", await allocations(site), "per_s", 2500)
+    await fill(site, MANY)
+    for name, query in (("", ""), ("_by_label", "&labels=n=7"), ("_by_name", "&sort=name")):
+        many = await cpu_ms(site, f"/v1/vips?limit=100{query}", ALONE // 3)
+        figures.at_most(f"api.page_of_100{name}_among_100k_per_1k", many / few, "ratio", 1.5)
+    figures.at_most("api.rss", rss_mib(site.servers[0].process.pid), "MiB", 150)
+
+
+def main() -> None:
+    figures = Figures()
+    with tempfile.TemporaryDirectory(prefix="lbaas-bench-", dir="/tmp") as first_dir:
+        Path(first_dir).chmod(0o755)
+        first = start_server(Path(first_dir), LBAAS_RATE_LIMIT="none")
+        with tempfile.TemporaryDirectory() as second_dir:
+            second = start_server(
+                Path(second_dir), LBAAS_DATABASE_URL=first.dsn, LBAAS_RATE_LIMIT="none"
+            )
+            try:
+                asyncio.run(measure(Site([first, second]), figures))
+            finally:
+                second.stop()
+                first.stop()
+    figures.finish()
+
+
+if __name__ == "__main__":
+    main()
