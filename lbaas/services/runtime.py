@@ -47,16 +47,16 @@ class Runtime:
             self.tokens.forget(notice.subject)
         elif notice.topic == CHANGE:
             self.states.changed(key, notice.revision)
-        else:
-            self.bells.ring(key)
+        self.bells.ring(key)
 
     def _doubt(self) -> None:
         self.tokens.forget(ALL)
         self._look_again()
 
     def _look_again(self) -> None:
+        # Who waits for a state is woken by the directory, and only if there is a newer one.
         self.states.doubt()
-        self.bells.ring_all()
+        self.bells.ring_all(tuple)
 
     async def _look_now_and_then(self) -> None:
         while True:
