@@ -3,8 +3,7 @@
 import ctypes
 import json
 from ctypes.util import find_library
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from lbaas.errors import LbaasError, ToolMissing
 
@@ -32,17 +31,6 @@ class Nft:
         self._context = ctypes.c_void_p(self._library.nft_ctx_new(0))
         self._library.nft_ctx_buffer_output(self._context)
         self._library.nft_ctx_buffer_error(self._context)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """The context is given back."""

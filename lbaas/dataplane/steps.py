@@ -4,6 +4,7 @@ An agent establishes in one order (addresses, IPVS, marks, announcement) and wit
 so each subsystem's plan keeps the two apart.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -37,3 +38,23 @@ class Outcome(Generic[S]):
 
     applied: tuple[S, ...] = ()
     failed: tuple[tuple[S, StepFailed], ...] = ()
+
+
+def try_each(
+    subsystem: str,
+    steps: Sequence[S],
+    apply: Callable[[S], None],
+    errors: type[Exception] | tuple[type[Exception], ...],
+) -> Outcome[S]:
+    """*apply* was called for every step, in order; one that raised one of *errors* stopped no other."""
+    applied: list[S] = []
+    failed: list[tuple[S, StepFailed]] = []
+    for step in steps:
+        try:
+            apply(step)
+        except errors as error:
+            cause = str(error.args[-1])  # the words, where an errno stands before them
+            failed.append((step, StepFailed(subsystem, type(step).__name__, step.key, cause)))
+        else:
+            applied.append(step)
+    return Outcome(tuple(applied), tuple(failed))

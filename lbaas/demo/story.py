@@ -17,6 +17,7 @@ TICK_MS = 50
 ATTEMPT_TIMEOUT_S = 2
 PROGRAMMED_TIMEOUT_S = 25
 
+AFTER_PROGRAMMED_S = 0.3  # so that some attempt begins when all is ready
 COUNTERS_LAG_S = 2.2  # IPVS adds up its counters every 2 s
 BEFORE_LOSS_S = 1.5
 AFTER_LOSS_S = 4.5
@@ -86,6 +87,7 @@ def _await_programmed(site: Site, order: Order, asked_at_s: float) -> Programmed
     path = f"/v1/vips/{order.answer['id']}/status"
     status = site.tenant.get(path, wait_for="programmed", timeout_s=PROGRAMMED_TIMEOUT_S)
     programmed_s = lab.clock() - asked_at_s
+    time.sleep(AFTER_PROGRAMMED_S)
     first_answer_s, unanswered = count.first_answer(load.stop(), asked_at_s)
     return Programmed(
         vip=order.vip,

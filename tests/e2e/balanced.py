@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count, pairwise
 
-from lbaas.client.api import ApiProblem, Json
+from lbaas.client.api import Json
 from lbaas.lab.messages import Fetched
 from lbaas.lab.site import Site
 from lbaas.lab.topology import Role
@@ -31,7 +31,7 @@ class Balanced:
     site: Site
     family: int
     vip: Json
-    pools: tuple[str, ...]
+    pool: str
 
     @classmethod
     def create(cls, site: Site, family: int) -> "Balanced":
@@ -55,7 +55,7 @@ class Balanced:
                 for protocol in ("tcp", "udp")
             ],
         }
-        self = cls(site, family, site.tenant.post("/v1/vips", body), (pool["id"],))
+        self = cls(site, family, site.tenant.post("/v1/vips", body), pool["id"])
         self.wait_programmed()
         return self
 
@@ -89,15 +89,6 @@ class Balanced:
         )
 
     def delete(self) -> None:
-        """VIP, listeners and pools are gone from the API. One that a test deleted is fine."""
-        _delete(self.site, f"/v1/vips/{self.vip['id']}", cascade="true")
-        for pool in self.pools:
-            _delete(self.site, f"/v1/pools/{pool}")
-
-
-def _delete(site: Site, path: str, **params: str) -> None:
-    try:
-        site.tenant.delete(path, **params)
-    except ApiProblem as problem:
-        if problem.status != 404:
-            raise
+        """VIP, listeners and pool are gone from the API."""
+        self.site.tenant.delete(f"/v1/vips/{self.vip['id']}", cascade="true")
+        self.site.tenant.delete(f"/v1/pools/{self.pool}")

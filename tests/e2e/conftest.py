@@ -1,4 +1,4 @@
-"""One datacentre for all end-to-end tests: each makes VIPs of its own and leaves everything running."""
+"""One datacentre, with a VIP of each family, for all end-to-end tests."""
 
 from collections.abc import Iterator
 
@@ -17,17 +17,25 @@ def site() -> Iterator[Site]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def vips(site: Site) -> dict[int, Balanced]:
+    """A programmed VIP of each family that lives as long as the datacentre."""
+    return {family: Balanced.create(site, family) for family in (4, 6)}
+
+
 @pytest.fixture(params=[4, 6], ids=["v4", "v6"])
-def balanced(site: Site, request: pytest.FixtureRequest) -> Iterator[Balanced]:
-    """A programmed VIP of one family, with every backend as member."""
-    vip = Balanced.create(site, request.param)
-    yield vip
-    vip.delete()
+def balanced(vips: dict[int, Balanced], request: pytest.FixtureRequest) -> Balanced:
+    """The VIP of one family, programmed and announced. Whoever changes it changes it back."""
+    return _settled(vips[request.param])
 
 
 @pytest.fixture
-def balanced4(site: Site) -> Iterator[Balanced]:
-    """As ``balanced``, for what does not depend on the family."""
-    vip = Balanced.create(site, 4)
-    yield vip
-    vip.delete()
+def balanced4(vips: dict[int, Balanced]) -> Balanced:
+    """The IPv4 one, for what does not depend on the family."""
+    return _settled(vips[4])
+
+
+def _settled(vip: Balanced) -> Balanced:
+    """A node that an earlier test killed may still be on its way back."""
+    vip.wait_programmed()
+    return vip

@@ -1,7 +1,7 @@
-"""The README's commands print what it says they print.
+"""The README's commands print what it says they print, and the operators' page can be followed.
 
-Its blocks marked ``sh run`` are run one after the other in one shell, on the site of these tests; what one
-prints is compared with the block marked ``json answer`` behind it.
+Blocks marked ``sh run`` are run one after the other in one shell, on the site of these tests; what one
+prints is compared with the block marked ``json answer`` behind it, if there is one.
 """
 
 import json
@@ -17,7 +17,9 @@ import pytest
 from lbaas.lab.relay import Relay
 from lbaas.lab.site import Site
 
-README = Path(__file__).parents[2] / "README.md"
+TOP = Path(__file__).parents[2]
+README = TOP / "README.md"
+OPERATORS = TOP / "docs/operators.md"
 EXAMPLE = re.compile(
     r"^```sh run\n(.*?)^```\n(?:\n```json answer\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL
 )
@@ -36,7 +38,7 @@ VARYING = (
 def environment(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, str]]:
-    """What a reader has who follows the README: API, TOKEN, and ``lbaas`` that finds the lab."""
+    """What a reader has: API, TOKEN, ADMIN, and ``lbaas`` that finds the lab."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     relay = Relay(site.lab.remote, site.describe())
     programs = Path(sys.executable).parent
@@ -44,6 +46,7 @@ def environment(
         **os.environ,
         "API": site.server.url,
         "TOKEN": site.inventory.tenant_token,
+        "ADMIN": site.server.admin_token_file.read_text().strip(),
         "PATH": f"{programs}:{os.environ['PATH']}",
     }
     relay.close()
@@ -53,19 +56,33 @@ def test_the_readmes_examples_print_what_it_says(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     examples = EXAMPLE.findall(README.read_text())
+    assert len(examples) == 5
+    printed = _run([commands for commands, _ in examples], environment, tmp_path)
+    assert [_comparable(text) for text in printed] == [_comparable(text) for _, text in examples]
+
+
+def test_the_operators_page_can_be_followed(environment: dict[str, str], tmp_path: Path) -> None:
+    examples = EXAMPLE.findall(OPERATORS.read_text())
+    assert len(examples) == 2
+    *_, last = _run([commands for commands, _ in examples], environment, tmp_path)
+    assert '"name":"lb-1"' in last
+    for token in ("lb-1.token", "rack-7.token", "shop.token"):
+        assert (tmp_path / token).read_text().startswith("lbaas_")
+
+
+def _run(examples: list[str], environment: dict[str, str], directory: Path) -> list[str]:
+    """What each printed. The test fails at the first command that does."""
     script = "".join(
-        f"{{\n{commands}}} >answer.{number}\n" for number, (commands, _) in enumerate(examples)
+        f"{{\n{commands}}} >answer.{number}\n" for number, commands in enumerate(examples)
     )
     subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         env=environment,
-        cwd=tmp_path,
+        cwd=directory,
         check=True,
         timeout=60,
     )
-    printed = [(tmp_path / f"answer.{number}").read_text() for number in range(len(examples))]
-    assert len(examples) == 5
-    assert [_comparable(text) for text in printed] == [_comparable(text) for _, text in examples]
+    return [(directory / f"answer.{number}").read_text() for number in range(len(examples))]
 
 
 def _comparable(text: str) -> str:

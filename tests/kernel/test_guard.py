@@ -1,6 +1,7 @@
 """The host's table on the real nftables."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -16,7 +17,7 @@ WANTED = declaration(guard(STATE, {4: 1500, 6: 1500}))
 
 @pytest.fixture
 def nft() -> Iterator[Nft]:
-    with Nft() as opened:
+    with closing(Nft()) as opened:
         yield opened
         opened.run(f"add table {FAMILY} {TABLE}")
         opened.run(f"delete table {FAMILY} {TABLE}")

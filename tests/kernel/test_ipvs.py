@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterator
+from contextlib import closing
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from lbaas.dataplane.ipvs.apply import apply
 from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey, ServiceTable
 from lbaas.dataplane.ipvs.netlink import Command, IpvsSocket, Message, encode_service
-from lbaas.dataplane.ipvs.observe import observe
+from lbaas.dataplane.ipvs.observe import _one_by_one, observe
 from lbaas.dataplane.ipvs.plan import ORDERED_SCHEDULERS, RemoveService, SetScheduler, plan
 from lbaas.domain.terms import Forwarding
 from lbaas.wire.state import MarkRange
@@ -22,7 +23,7 @@ KEY = ServiceKey(4, 0x10000000)
 
 @pytest.fixture
 def ipvs() -> Iterator[IpvsSocket]:
-    with IpvsSocket() as opened:
+    with closing(IpvsSocket()) as opened:
         yield opened
         apply(opened, [RemoveService(key) for key in observe(opened, MARKS)])
 
@@ -80,6 +81,18 @@ def test_one_plan_brings_the_kernel_to_any_table_and_the_next_is_empty(
     after = observe(ipvs, MARKS)
     assert canonical(after) == canonical(desired)
     assert len(plan(after, desired)) == 0
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(desired=tables())
+def test_both_ways_of_looking_see_the_same(ipvs: IpvsSocket, desired: ServiceTable) -> None:
+    steps = plan(observe(ipvs, MARKS), desired)
+    for half in (steps.establish, steps.withdraw):
+        apply(ipvs, half)
+    entries = [entry for entry in ipvs.services() if entry.mark is not None]
+    assert observe(ipvs, MARKS) == _one_by_one(ipvs, entries, MARKS)
 
 
 def test_a_service_that_is_not_ours_is_neither_seen_nor_touched(ipvs: IpvsSocket) -> None:

@@ -1,6 +1,7 @@
 """The marks' law on the real nftables."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +20,7 @@ RULES = declaration(MARKS)
 
 @pytest.fixture
 def nft() -> Iterator[Nft]:
-    with Nft() as opened:
+    with closing(Nft()) as opened:
         opened.run(f"add table {FAMILY} {TABLE}")
         opened.run(f"delete table {FAMILY} {TABLE}")
         yield opened

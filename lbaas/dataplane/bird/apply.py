@@ -1,27 +1,23 @@
 """The include file, written and loaded."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from lbaas.dataplane.bird.control import BirdControl, BirdRefused, BirdUnavailable
 from lbaas.dataplane.bird.plan import Configure
 from lbaas.dataplane.files import write_atomically
-from lbaas.dataplane.steps import Outcome
-from lbaas.errors import StepFailed
+from lbaas.dataplane.steps import Outcome, try_each
 
 
 def apply(control: Path, include: Path, steps: Sequence[Configure]) -> Outcome[Configure]:
     """Each step's text is in the file and in BIRD; a text that BIRD refuses is taken back out."""
-    applied: list[Configure] = []
-    failed: list[tuple[Configure, StepFailed]] = []
-    for step in steps:
-        try:
-            _configure(control, include, step.text)
-        except (BirdRefused, BirdUnavailable, OSError) as error:
-            failed.append((step, StepFailed("bird", "Configure", step.key, str(error))))
-        else:
-            applied.append(step)
-    return Outcome(tuple(applied), tuple(failed))
+    return try_each(
+        "bird",
+        steps,
+        lambda step: _configure(control, include, step.text),
+        (BirdRefused, BirdUnavailable, OSError),
+    )
 
 
 def _configure(control: Path, include: Path, text: str) -> None:
@@ -29,7 +25,7 @@ def _configure(control: Path, include: Path, text: str) -> None:
     before = include.read_text() if include.exists() else None
     # The file may hold passwords.
     write_atomically(include, text.encode(), mode=0o640)
-    with BirdControl(control) as bird:
+    with closing(BirdControl(control)) as bird:
         try:
             bird.command("configure check")
         except BirdRefused:

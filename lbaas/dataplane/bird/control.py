@@ -2,8 +2,6 @@
 
 import socket
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from lbaas.errors import LbaasError
 
@@ -40,15 +38,8 @@ class BirdControl:
             self._socket.close()
             raise BirdUnavailable(f"{path}: {error}", running=True) from error
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """The session is over."""
         self._socket.close()
 
     def command(self, line: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The include file, and what BIRD has made of it."""
 
+from contextlib import closing
 from ipaddress import ip_network
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ def observe(control: Path, include: Path) -> Observed:
     """File and tables, as they are now."""
     text = include.read_text() if include.exists() else None
     try:
-        with BirdControl(control) as bird:
+        with closing(BirdControl(control)) as bird:
             routes = chain.from_iterable(_routes(bird, *each) for each in STATIC_PROTOCOLS.items())
             return Observed(text, frozenset(routes), established=_established(bird))
     except BirdUnavailable as error:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from lbaas.dataplane.guard.desired import FAMILY, TABLE
 from lbaas.dataplane.guard.plan import ReplaceTable
 from lbaas.dataplane.nftables import Nft, NftRefused
-from lbaas.dataplane.steps import Outcome
-from lbaas.errors import StepFailed
+from lbaas.dataplane.steps import Outcome, try_each
 
 
 def transaction(declaration: str) -> str:
@@ -17,13 +16,4 @@ def transaction(declaration: str) -> str:
 
 def apply(nft: Nft, steps: Sequence[ReplaceTable]) -> Outcome[ReplaceTable]:
     """All were tried."""
-    applied: list[ReplaceTable] = []
-    failed: list[tuple[ReplaceTable, StepFailed]] = []
-    for step in steps:
-        try:
-            nft.run(transaction(step.declaration))
-        except NftRefused as error:
-            failed.append((step, StepFailed("guard", "ReplaceTable", step.key, str(error))))
-        else:
-            applied.append(step)
-    return Outcome(tuple(applied), tuple(failed))
+    return try_each("guard", steps, lambda step: nft.run(transaction(step.declaration)), NftRefused)

@@ -11,9 +11,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
-from types import TracebackType
-from typing import Self
 
 from lbaas.domain.addresses import Address
 from lbaas.errors import ToolMissing
@@ -112,6 +111,8 @@ def _af(family: int) -> int:
     return socket.AF_INET6 if family == 6 else socket.AF_INET
 
 
+# Both are asked for the same names again and again: once for each destination, once for each service.
+@lru_cache(maxsize=4096)
 def encode_service(
     family: int, mark: int, scheduler: str | None = None, flags: int = 0, timeout_s: int = 0
 ) -> bytes:
@@ -126,6 +127,7 @@ def encode_service(
     return _attribute(1 | _NESTED, body)
 
 
+@lru_cache(maxsize=4096)
 def encode_destination(
     address: Address, method: Method | None = None, weight: int | None = None
 ) -> bytes:
@@ -203,17 +205,6 @@ class IpvsSocket:
         except BaseException:
             self._socket.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """The socket is given back."""

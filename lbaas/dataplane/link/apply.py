@@ -14,8 +14,7 @@ from lbaas.dataplane.link.plan import (
     RemoveAddress,
     RemoveDevice,
 )
-from lbaas.dataplane.steps import Outcome
-from lbaas.errors import StepFailed
+from lbaas.dataplane.steps import Outcome, try_each
 
 # A tunnel in "collect metadata" mode takes packets for any local address from any sender, so one device
 # serves all the nodes; which senders are let in is the guard's job (lbaas.dataplane.guard).
@@ -30,16 +29,7 @@ _IFA_F_NODAD = 0x02  # a VIP is on many hosts by design: duplicate detection wou
 
 def apply(netlink: IPRoute, steps: Sequence[LinkStep]) -> Outcome[LinkStep]:
     """All were tried, in order; one that failed stops no other."""
-    applied: list[LinkStep] = []
-    failed: list[tuple[LinkStep, StepFailed]] = []
-    for step in steps:
-        try:
-            _apply(netlink, step)
-        except NetlinkError as error:
-            failed.append((step, _failure(step, str(error.args[-1]))))
-        else:
-            applied.append(step)
-    return Outcome(tuple(applied), tuple(failed))
+    return try_each("link", steps, lambda step: _apply(netlink, step), NetlinkError)
 
 
 def _apply(netlink: IPRoute, step: LinkStep) -> None:
@@ -74,7 +64,3 @@ def _index(netlink: IPRoute, name: str) -> int:
     if index is None:
         raise NetlinkError(errno.ENODEV, f"no device {name}")
     return index
-
-
-def _failure(step: LinkStep, cause: str) -> StepFailed:
-    return StepFailed("link", type(step).__name__, step.key, cause)

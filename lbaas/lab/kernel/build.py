@@ -20,6 +20,7 @@ from lbaas.lab.kernel.cache import (
     cached,
     stock_version,
 )
+from lbaas.lab.machine import find_program
 
 STOCK_CONFIG = Path("/usr/share/doc/user-mode-linux/config.gz")
 TAIL = 2000
@@ -60,7 +61,7 @@ def ensure(progress: Progress) -> Kernel:
 
 def check_tools() -> None:
     """All that the build needs is here. Raises ToolMissing, with the command that gets it."""
-    missing = sorted({TOOLS[tool] for tool in TOOLS if not shutil.which(tool)})
+    missing = sorted({TOOLS[tool] for tool in TOOLS if not find_program(tool)})
     if missing:
         raise ToolMissing(
             f"building the lab's kernel needs more programs: apt-get install {' '.join(missing)}"
@@ -151,7 +152,8 @@ def _rebuild_modules(
 
 def _check_version_magic(site: _Site, module: Path, version: str) -> None:
     stock = STOCK_MODULES / version / "kernel/net/netfilter/nf_tables.ko"
-    ours, theirs = (site.run("modinfo", "-F", "vermagic", str(m)).strip() for m in (module, stock))
+    modinfo = find_program("modinfo") or "modinfo"
+    ours, theirs = (site.run(modinfo, "-F", "vermagic", str(m)).strip() for m in (module, stock))
     if ours != theirs:
         raise LabError(f"the rebuilt module is for {ours!r}, the kernel wants {theirs!r}")
 

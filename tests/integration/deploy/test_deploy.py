@@ -41,8 +41,16 @@ def test_a_role_runs_with_its_own_packages_and_without_the_others(
 ) -> None:
     python = tmp_path / "bin/python"
     assert run(sys.executable, "-m", "venv", tmp_path).returncode == 0
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for what in (["--require-hashes", "-r", TOP / "deploy" / lock], ["--no-deps", wheel]):
+    install: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
+    pinned = ("--require-hashes", "-r", str(TOP / "deploy" / lock))
+    for what in (pinned, ("--no-deps", str(wheel))):
         installed = run(*install, *what)
         assert installed.returncode == 0, installed.stderr
     for role in roles:

@@ -45,7 +45,8 @@ def test_a_missing_program_is_named_with_the_package_that_has_it(
 def test_a_missing_compiler_is_named_before_anything_is_fetched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("shutil.which", lambda name: None if name in ("gcc", "bc") else "/bin/x")
+    lacking = ("gcc", "bc")
+    monkeypatch.setattr(build, "find_program", lambda name: None if name in lacking else "/bin/x")
 
     with pytest.raises(ToolMissing, match="apt-get install bc gcc libc6-dev"):
         build.check_tools()

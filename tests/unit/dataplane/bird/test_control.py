@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ def bird_that_says(path: Path, answer: bytes, greeting: bytes = GREETING) -> Ite
 def test_an_answer_ends_at_the_line_with_a_blank_behind_its_number(tmp_path: Path) -> None:
     path = tmp_path / "ctl"
     answer = b"1007-Table master4:\n 198.51.100.1/32 blackhole\n+0000 log line\n0000 \n"
-    with bird_that_says(path, answer), BirdControl(path) as bird:
+    with bird_that_says(path, answer), closing(BirdControl(path)) as bird:
         assert bird.command("show route") == ["Table master4:", "198.51.100.1/32 blackhole", ""]
 
 
@@ -47,7 +47,7 @@ def test_a_parse_error_is_refused_with_birds_words(tmp_path: Path) -> None:
     path = tmp_path / "ctl"
     with (
         bird_that_says(path, b"8002 bird.conf:3:1 syntax error\n"),
-        BirdControl(path) as bird,
+        closing(BirdControl(path)) as bird,
         pytest.raises(BirdRefused, match=r"bird\.conf:3:1 syntax error"),
     ):
         bird.command("configure")
@@ -57,7 +57,7 @@ def test_a_session_that_breaks_off_is_unavailable_but_running(tmp_path: Path) ->
     path = tmp_path / "ctl"
     with (
         bird_that_says(path, b"1007-half a tab"),
-        BirdControl(path) as bird,
+        closing(BirdControl(path)) as bird,
         pytest.raises(BirdUnavailable) as caught,
     ):
         bird.command("show route")

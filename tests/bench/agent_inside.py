@@ -1,0 +1,104 @@
+"""Runs on a machine of the lab: prints what it measured as one JSON document."""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from ipaddress import IPv4Address
+
+from lbaas.dataplane.ipvs.apply import apply
+from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey, ServiceTable
+from lbaas.dataplane.ipvs.netlink import (
+    Command,
+    IpvsSocket,
+    Message,
+    Method,
+    encode_destination,
+    encode_service,
+)
+from lbaas.dataplane.ipvs.observe import observe
+from lbaas.dataplane.ipvs.plan import EditDestination, plan
+from lbaas.domain.terms import Forwarding
+from lbaas.wire.state import MarkRange
+
+MARKS = MarkRange(first=0x10000000, last=0x1000FFFF)
+BACKENDS = [IPv4Address(f"10.0.20.{number}") for number in (11, 12, 13, 14)]
+
+
+def timed(work: Callable[[], object]) -> float:
+    begun = time.monotonic()
+    work()
+    return time.monotonic() - begun
+
+
+def table(services: int) -> ServiceTable:
+    destinations = tuple(Destination(address, Forwarding.TUNNEL, 1) for address in BACKENDS)
+    return {
+        ServiceKey(4, MARKS.first + number): Service("mh", 0x18, destinations)
+        for number in range(services)
+    }
+
+
+def raw_messages(services: int) -> list[Message]:
+    messages = []
+    for mark in range(MARKS.first, MARKS.first + services):
+        name = encode_service(4, mark)
+        messages.append(Message(Command.NEW_SERVICE, encode_service(4, mark, "rr")))
+        messages += [
+            Message(Command.NEW_DEST, name + encode_destination(address, Method.TUNNEL, 1))
+            for address in BACKENDS
+        ]
+        messages.append(Message(Command.SET_SERVICE, encode_service(4, mark, "mh", 0x18)))
+    return messages
+
+
+def converge(ipvs: IpvsSocket, desired: ServiceTable) -> int:
+    steps = plan(observe(ipvs, MARKS), desired)
+    applied = [apply(ipvs, half) for half in (steps.establish, steps.withdraw)]
+    assert not any(outcome.failed for outcome in applied)
+    return len(steps)
+
+
+def raw(services: int) -> dict[str, float | str]:
+    messages = raw_messages(services)
+    with closing(IpvsSocket()) as ipvs:
+        seconds = timed(lambda: ipvs.send(messages))
+        converge(ipvs, {})  # the guest has memory for one of these tables
+        return {"raw": seconds}
+
+
+def measure_converging(services: int) -> dict[str, float | str]:
+    wanted = table(services)
+    with closing(IpvsSocket()) as ipvs:
+        full = timed(lambda: converge(ipvs, wanted))
+        nothing = timed(lambda: converge(ipvs, wanted))
+        writes = converge(ipvs, wanted)
+        drained = Destination(BACKENDS[0], Forwarding.TUNNEL, 0)
+        step = EditDestination(ServiceKey(4, MARKS.first), drained)
+        one = timed(lambda: apply(ipvs, [step]))
+        show = ["ipvsadm", "-Sn"]
+        saved = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+        converge(ipvs, {})
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "full": full,
+        "nothing": nothing,
+        "writes": writes,
+        "one": one,
+        "rss": rss,
+        "saved": saved,
+    }
+
+
+def restore(_: int) -> dict[str, float | str]:
+    saved = sys.stdin.read()
+    run = ["ipvsadm", "-R"]
+    return {"restore": timed(lambda: subprocess.run(run, input=saved, text=True, check=True))}
+
+
+if __name__ == "__main__":
+    measurements = {"raw": raw, "converge": measure_converging, "restore": restore}
+    print(json.dumps(measurements[sys.argv[1]](int(sys.argv[2]))))
