@@ -22,7 +22,7 @@ from lbaas.agent.last_good import LastGood
 from lbaas.agent.newest import Newest
 from lbaas.agent.rounds import Failed, Round
 from lbaas.client.agent import AgentClient, Fetched
-from lbaas.errors import BadState, LbaasError, ServerUnavailable, StepFailed
+from lbaas.errors import BadState, Decommissioned, LbaasError, ServerUnavailable, StepFailed
 from lbaas.wire.reading import Reader
 from lbaas.wire.report import Failure, Report
 from lbaas.wire.state import ClusterState, HostState
@@ -34,6 +34,9 @@ S = TypeVar("S", ClusterState, HostState)
 # The first and the longest pause after a failed call; each is spread by half, so that agents that lost
 # their server together do not come back together.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
+
+# Nobody waits for an agent whose node was deleted, and it may come back only by hand.
+_DECOMMISSIONED_PAUSE_S = 60.0
 
 # A report that says nothing new is still a sign of life.
 _HEARTBEAT_S = 30.0
@@ -153,6 +156,10 @@ class Agent(Generic[S]):
                 if held is None:
                     _sleep(pauses)
                 held = None  # ask for the whole
+            except Decommissioned as error:
+                # Somebody took this machine out of service; whether it may stop forwarding is theirs to say.
+                log.warning("decommissioned", error=str(error), note="keeping what it has")
+                time.sleep(_DECOMMISSIONED_PAUSE_S)
             except ServerUnavailable as error:
                 log.warning("no state from the server", error=str(error))
                 _sleep(pauses)

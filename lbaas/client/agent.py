@@ -5,7 +5,7 @@ from uuid import UUID
 
 import httpx
 
-from lbaas.errors import BadState, ServerUnavailable
+from lbaas.errors import BadState, Decommissioned, ServerUnavailable
 from lbaas.wire.body import Kind, Update, decode, encode
 from lbaas.wire.entries import Entries
 from lbaas.wire.report import Report
@@ -56,7 +56,8 @@ class AgentClient:
         """The state, as soon as it is newer than *held*; None if it did not become so.
 
         Without *held* it is fetched whole and at once. Raises ServerUnavailable for no answer or an error,
-        BadState where what came does not lead to the state that the server proves: then ask without *held*.
+        Decommissioned if the server has no such agent any more, BadState where what came does not lead to
+        the state that the server proves: then ask without *held*.
         """
         params = {"timeout_s": POLL_S} if held is None else _since(held)
         answer = self._send("GET", "/v1/agent/state", params=params)
@@ -76,6 +77,8 @@ class AgentClient:
             answer = self._http.request(method, path, **options)  # type: ignore[arg-type]  # httpx spells out every option
         except httpx.HTTPError as error:
             raise ServerUnavailable(f"{method} {path}: {error!r}") from error
+        if answer.status_code == httpx.codes.GONE:
+            raise Decommissioned(f"{method} {path}: {answer.text[:500]}")
         if answer.is_error:
             raise ServerUnavailable(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer

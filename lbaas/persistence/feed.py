@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, insert, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from lbaas.persistence.models import HORIZON, Change, Listener, Vip
+from lbaas.persistence.models import HORIZON, Change, Listener, Pruned, Vip
 
 HORIZON_COLUMN = literal_column(HORIZON.text, Change.revision.type)
 
@@ -76,6 +76,11 @@ async def _noted(session: AsyncSession, query: Select[int, str, UUID]) -> Sequen
 def _changes_of(cluster: UUID) -> Select[int, str, UUID]:
     query = select(Change.revision, Change.kind, Change.object_id)
     return query.where(Change.cluster_id == cluster)
+
+
+async def pruned_upto(session: AsyncSession) -> int:
+    """The revision above which no row of the feed has been removed."""
+    return await session.scalar(select(Pruned.upto)) or 0
 
 
 async def newest_revision(session: AsyncSession) -> int:

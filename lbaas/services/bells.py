@@ -55,6 +55,10 @@ class Bells:
         """True if anybody waits for *key*."""
         return key in self._waiting
 
+    def count(self, kind: type) -> int:
+        """How many wait for a key of *kind*."""
+        return sum(len(bells) for key, bells in self._waiting.items() if isinstance(key, kind))
+
     def ring(self, key: Hashable) -> None:
         """Whoever waits for *key* looks again."""
         for bell in tuple(self._waiting.get(key, ())):

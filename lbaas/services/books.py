@@ -85,7 +85,7 @@ async def _past(session: AsyncSession, cluster: UUID, revision: int) -> History:
     history begins after the last change of the cluster itself.
     """
     latest = await feed.latest_changes(session, cluster, LATEST_CHANGES)
-    floor, rows = _known_rows(latest)
+    floor, rows = _known_rows(latest, await feed.pruned_upto(session))
     users = await snapshot.vips_of_pools(
         session, cluster, {row.object_id for row in rows if row.kind == "pool"}
     )
@@ -99,10 +99,10 @@ async def _past(session: AsyncSession, cluster: UUID, revision: int) -> History:
     )
 
 
-def _known_rows(latest: Sequence[feed.Noted]) -> tuple[int, list[feed.Noted]]:
+def _known_rows(latest: Sequence[feed.Noted], pruned_upto: int) -> tuple[int, list[feed.Noted]]:
     """The floor, and the rows above it, newest first."""
-    floor = latest[-1].revision if len(latest) == LATEST_CHANGES else 0
-    floor = max([floor, *(row.revision for row in latest if row.kind == "cluster")])
+    oldest = latest[-1].revision if len(latest) == LATEST_CHANGES else 0
+    floor = max([oldest, pruned_upto, *(row.revision for row in latest if row.kind == "cluster")])
     return floor, [row for row in latest if row.revision > floor]
 
 

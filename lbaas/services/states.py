@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from lbaas.domain.terms import Role
-from lbaas.errors import Forbidden, NotFound
+from lbaas.errors import Forbidden, Gone, NotFound
 from lbaas.persistence.database import Database
 from lbaas.services import books
 from lbaas.services.answers import Answer, Published
@@ -144,7 +144,17 @@ def subject_of(caller: Caller) -> Subject:
         return Subject("host", caller.host_id)
     if caller.role is Role.NODE and caller.cluster_id is not None:
         return Subject("cluster", caller.cluster_id)
+    refuse_gone(caller)
     raise Forbidden("only agents have a state: use a token of role node or host")
+
+
+def refuse_gone(caller: Caller) -> None:
+    """The agent's node or host exists. Raises Gone."""
+    if caller.role in (Role.HOST, Role.NODE) and caller.node_id is caller.host_id is None:
+        raise Gone(
+            f"the {caller.role} that this token was for was deleted: stop the agent, which leaves the "
+            "kernel as it is, or give it the token of a new one"
+        )
 
 
 def _note_failure(loading: asyncio.Task[Published]) -> None:

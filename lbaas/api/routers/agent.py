@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
-from lbaas.api.dependencies import AgentCaller, AgentWrites, Shared, Timeout, deadline
+from lbaas.api.dependencies import AgentCaller, Shared, Timeout, deadline
+from lbaas.api.problems import responses
 from lbaas.api.routers import READS, WRITES
-from lbaas.services import reports, states
+from lbaas.services import states
 from lbaas.services.answers import IDENTITY, choose_coding
 from lbaas.wire.report import Report
 from lbaas.wire.state import StateBody
@@ -18,7 +19,7 @@ router = APIRouter(prefix="/agent", tags=["agent"])
     "/state",
     summary="Show the state to hold, when there is a newer one",
     response_model=StateBody,
-    responses={**READS, 304: {"description": "Nothing newer until the timeout."}},
+    responses={**READS, **responses(410), 304: {"description": "Nothing newer until the timeout."}},
 )
 async def get_state(
     shared: Shared,
@@ -50,6 +51,11 @@ async def get_state(
     return Response(await answer.encoded(coding), media_type="application/json", headers=headers)
 
 
-@router.post("/report", status_code=204, summary="Say what is applied", responses=WRITES)
-async def create_report(work: AgentWrites, body: Report) -> None:
-    await reports.store(work, body)
+@router.post(
+    "/report",
+    status_code=204,
+    summary="Say what is applied",
+    responses={**WRITES, **responses(410)},
+)
+async def create_report(shared: Shared, caller: AgentCaller, body: Report) -> None:
+    await shared.reports.store(caller, body)

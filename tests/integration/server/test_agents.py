@@ -9,6 +9,7 @@ import pytest
 
 from lbaas.client.agent import Fetched
 from lbaas.client.api import ApiClient, ApiProblem
+from lbaas.errors import Decommissioned
 from lbaas.wire.body import decode
 from lbaas.wire.reading import Reader
 from lbaas.wire.state import ClusterState, HostState
@@ -289,16 +290,54 @@ def test_an_older_report_of_the_same_boot_is_ignored(site: Site) -> None:
     assert applied() == 30
 
 
-def test_a_token_dies_with_its_node_and_the_others_forget_it(site: Site) -> None:
-    node = site.node()
-    assert state(node).status_code == 200
+def test_a_deleted_nodes_agent_is_told_so_by_every_server(site: Site, replica: LiveServer) -> None:
+    agents = [site.node(), site.node(at=replica)]
+    assert [state(node).status_code for node in agents] == [200, 200]
 
     site.admin.delete(f"/v1/nodes/{site.nodes[0]['id']}")
 
     deadline = time.monotonic() + 1
-    while (status := state(node).status_code) != 401 and time.monotonic() < deadline:
+    for node in agents:
+        while (answer := state(node)).status_code != 410 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert answer.status_code == 410
+        assert answer.json()["type"] == "/errors/gone"
+        with pytest.raises(ApiProblem) as caught:
+            node.post("/v1/agent/report", report(revision=1))
+        assert caught.value.status == 410
+
+
+def test_a_deleted_hosts_agent_is_told_so(site: Site) -> None:
+    host, agent = make_host(site, "10.0.20.203")
+    site.admin.delete(f"/v1/backend-hosts/{host['id']}")
+
+    deadline = time.monotonic() + 1
+    while (status := state(agent).status_code) != 410 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert status == 401
+    assert status == 410
+
+
+def test_a_poll_that_waits_learns_that_its_node_was_deleted(site: Site) -> None:
+    held = fetch(node := site.node())
+    last: list[Fetched] = []
+    poll = threading.Thread(target=lambda: last.append(fetch(node, held)))
+    poll.start()
+    time.sleep(0.3)
+    site.admin.delete(f"/v1/nodes/{site.nodes[0]['id']}")
+    poll.join(20)
+
+    assert f"node/{site.nodes[0]['id']}" not in last[0].entries.values
+    with pytest.raises(Decommissioned):
+        fetch(node, last[0])
+
+
+def test_a_drained_nodes_agent_goes_on_being_served(site: Site) -> None:
+    held = fetch(node := site.node())
+    site.admin.patch(f"/v1/nodes/{site.nodes[0]['id']}", {"admin_state": "drained"})
+    held = fetch(node, held)
+    vip = make_vip(site)
+
+    assert f"vip/{vip['id']}" in fetch(node, held).entries.values
 
 
 def test_tenants_have_no_state_and_agents_no_objects(site: Site) -> None:

@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from lbaas.client.agent import AgentClient, Fetched
-from lbaas.errors import BadState, ServerUnavailable
+from lbaas.errors import BadState, Decommissioned, ServerUnavailable
 from lbaas.wire.body import Update, encode
 from lbaas.wire.entries import Delta, Entries
 from lbaas.wire.report import Report
@@ -102,6 +102,12 @@ def test_a_state_that_was_fetched_can_be_kept_as_a_whole() -> None:
 def test_an_error_is_no_state(status: int) -> None:
     with pytest.raises(ServerUnavailable, match=str(status)):
         client(lambda _: httpx.Response(status, text="why")).fetch(None)
+
+
+def test_an_agent_whose_node_was_deleted_is_told_apart() -> None:
+    gone = client(lambda _: httpx.Response(410, text="the node was deleted"))
+    with pytest.raises(Decommissioned, match="was deleted"):
+        gone.fetch(HELD)
 
 
 def test_no_answer_is_no_state() -> None:
