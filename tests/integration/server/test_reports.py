@@ -56,7 +56,7 @@ def report(revision: int, boot: UUID, sequence: int = 1) -> Report:
 async def applied(database: Database) -> dict[UUID, int | None]:
     async with database.session() as session:
         rows = await session.execute(select(Node.id, Node.applied_revision))
-        return dict(rows.tuples().all())
+        return {node: revision for node, revision in rows}  # noqa: C416 - rows type as tuples only so
 
 
 async def test_reports_that_come_together_are_written_together(
