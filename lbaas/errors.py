@@ -8,6 +8,7 @@
     │   ├── Unauthenticated   no token, or one that does not hold
     │   ├── Forbidden         the token's role may not do this
     │   ├── NotFound          no such object, or another tenant's
+    │   ├── Gone              the node or host that the token was for was deleted
     │   └── Conflict          the object's present state forbids it
     │       ├── InUse         … because others use it: says who
     │       ├── NameTaken     … because its name is another's
@@ -19,6 +20,7 @@
     ├── ForeignMark           a desired state holds an fwmark outside the cluster's range
     ├── BadState              a desired state that an agent can't trust: garbled, wrong digest, unknown version
     ├── ServerUnavailable     an agent or client got no usable answer from the API
+    │   └── Decommissioned    … because this agent's node or host is no longer the server's
     ├── DatabaseUnusable      Postgres can't be reached, started, or is too old: says what to do
     ├── ToolMissing           a program or kernel feature is missing: says how to get it
     └── LabError              the lab could not do what it was told
@@ -66,6 +68,10 @@ class Forbidden(Refused):
 
 class NotFound(Refused):
     """No such object for this caller."""
+
+
+class Gone(Refused):
+    """The node or backend host that the token was made for was deleted."""
 
 
 class Conflict(Refused):
@@ -119,6 +125,10 @@ class BadState(LbaasError):
 
 class ServerUnavailable(LbaasError):
     """The API gave no usable answer."""
+
+
+class Decommissioned(ServerUnavailable):
+    """The server has no such node or host any more, and says so."""
 
 
 class DatabaseUnusable(LbaasError):

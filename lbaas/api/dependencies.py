@@ -87,7 +87,7 @@ OperatorReads = Annotated[Work, Depends(_reading(*OPERATORS), scope="function")]
 OperatorWrites = Annotated[Work, Depends(_writing(*OPERATORS), scope="function")]
 TenantReads = Annotated[Work, Depends(_reading(*READERS), scope="function")]
 TenantWrites = Annotated[Work, Depends(_writing(*TENANTS), scope="function")]
-AgentWrites = Annotated[Work, Depends(_writing(*AGENTS), scope="function")]
+OperatorCaller = Annotated[Caller, Depends(role(*OPERATORS))]
 TenantCaller = Annotated[Caller, Depends(role(*READERS))]
 AgentCaller = Annotated[Caller, Depends(role(*AGENTS))]
 

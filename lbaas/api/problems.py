@@ -42,6 +42,7 @@ KINDS: Mapping[type[errors.Refused], Kind] = {
     errors.Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "No token, or one that does not hold"),
     errors.Forbidden: Kind(HTTPStatus.FORBIDDEN, "The token's role may not do this"),
     errors.NotFound: Kind(HTTPStatus.NOT_FOUND, "No such object"),
+    errors.Gone: Kind(HTTPStatus.GONE, "The node or host was deleted"),
     errors.Conflict: Kind(HTTPStatus.CONFLICT, "The present state forbids it"),
     errors.InUse: Kind(HTTPStatus.CONFLICT, "Others use the object"),
     errors.NameTaken: Kind(HTTPStatus.CONFLICT, "The name is taken"),

@@ -1,19 +1,34 @@
 """What one server process holds besides requests. All of it can be lost: Postgres has the truth."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from lbaas.persistence.database import Database
 from lbaas.persistence.notices import Listener, Notice, Sender
+from lbaas.persistence.pruning import prune
 from lbaas.services.bells import Bells
+from lbaas.services.books import Subject
+from lbaas.services.metrics import Metrics
+from lbaas.services.reports import ReportWriter
 from lbaas.services.states import StateDirectory
 from lbaas.services.tokens import TokenDirectory
 from lbaas.services.work import ALL, CHANGE, TOKEN
 
 # A notice can be lost with the replica that owed it: whoever waits looks again this often.
 SAFETY_LOOK_S = 5.0
+
+# An agent that was away for longer gets the whole state.
+CHANGE_RETENTION = timedelta(hours=1)
+PRUNE_EVERY_S = 600.0
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -27,12 +42,20 @@ class Runtime:
         self.sender = Sender(self.database)
         self.listener = Listener(self.database, self._hear, self._doubt)
         self.states = StateDirectory(self.database, self.bells, lambda: self.listener.connected)
+        self.reports = ReportWriter(self.database, self.sender)
+        self.metrics = Metrics(self.database)
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Notices are sent and heard."""
-        works = (self.sender.run(), self.listener.run(), self._look_now_and_then())
+        works = (
+            self.sender.run(),
+            self.listener.run(),
+            self.reports.run(),
+            self._look_now_and_then(),
+            self._prune_now_and_then(),
+        )
         tasks = [asyncio.create_task(work) for work in works]
         try:
             yield
@@ -41,22 +64,42 @@ class Runtime:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def scrape(self) -> bytes:
+        """The metrics, as Prometheus reads them."""
+        self.metrics.set_process(
+            waiting=self.bells.count(Subject),
+            listening=self.listener.connected,
+            sent=self.sender.sent,
+            heard=self.listener.heard,
+        )
+        return await self.metrics.scrape()
+
     def _hear(self, notice: Notice) -> None:
         key = notice.topic, notice.subject
         if notice.topic == TOKEN:
             self.tokens.forget(notice.subject)
         elif notice.topic == CHANGE:
             self.states.changed(key, notice.revision)
-        else:
-            self.bells.ring(key)
+        self.bells.ring(key)
 
     def _doubt(self) -> None:
         self.tokens.forget(ALL)
         self._look_again()
 
     def _look_again(self) -> None:
+        # Who waits for a state is woken by the directory, and only if there is a newer one.
         self.states.doubt()
-        self.bells.ring_all()
+        self.bells.ring_all(tuple)
+
+    async def _prune_now_and_then(self) -> None:
+        while True:
+            # Spread, so that replicas that start together don't all come at once.
+            await asyncio.sleep(PRUNE_EVERY_S * (0.5 + random.random()))  # noqa: S311
+            try:
+                removed = await prune(self.database, CHANGE_RETENTION)
+                log.info("pruned the feed", rows=removed)
+            except (OSError, SQLAlchemyError) as error:
+                log.warning("feed not pruned", error=str(error))
 
     async def _look_now_and_then(self) -> None:
         while True:
