@@ -30,7 +30,7 @@ def node_agent(
         typer.Option(
             envvar="LBAAS_BIRD_INCLUDE", help="The file that bird.conf includes; ours alone."
         ),
-    ] = Path("/etc/bird/lbaas.conf"),
+    ] = Path("/run/lbaas/bird.conf"),
     cycle_s: Cycle = 5.0,
     check: Annotated[bool, check_option(node_trials)] = False,  # noqa: ARG001, FBT002  # ends the command by itself
 ) -> None:
