@@ -143,19 +143,20 @@ class Agent(Generic[S]):
     def _fetch_forever(self, client: AgentClient) -> None:
         # The first fetch asks for the whole, whatever is on disk: a newer server may compile it anew.
         held: Fetched | None = None
+        whole = False
         pauses = Pauses()
         while True:
             try:
-                fetched = client.fetch(held)
+                fetched = client.fetch(held, whole=whole)
                 if fetched is not None:
                     self._accept(fetched)
-                    held = fetched
+                    held, whole = fetched, False
                 pauses.reset()
             except BadState as error:
-                log.warning("not a state to hold", error=str(error), whole=held is None)
-                if held is None:
+                log.warning("not a state to hold", error=str(error))
+                if held is None or whole:
                     _sleep(pauses)
-                held = None  # ask for the whole
+                whole = True
             except Decommissioned as error:
                 # Somebody took this machine out of service; whether it may stop forwarding is theirs to say.
                 log.warning("decommissioned", error=str(error), note="keeping what it has")

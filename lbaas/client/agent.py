@@ -52,14 +52,15 @@ class AgentClient:
         """Connections are given back."""
         self._http.close()
 
-    def fetch(self, held: Fetched | None) -> Fetched | None:
+    def fetch(self, held: Fetched | None, *, whole: bool = False) -> Fetched | None:
         """The state, as soon as it is newer than *held*; None if it did not become so.
 
-        Without *held* it is fetched whole and at once. Raises ServerUnavailable for no answer or an error,
-        Decommissioned if the server has no such agent any more, BadState where what came does not lead to
-        the state that the server proves: then ask without *held*.
+        Without *held* it is fetched whole and at once; if *whole*, whole and not older than *held*.
+        Raises ServerUnavailable for no answer or an error, Decommissioned if the server has no such agent
+        any more, BadState where what came does not lead to the state that the server proves: then ask
+        for the whole.
         """
-        params = {"timeout_s": POLL_S} if held is None else _since(held)
+        params = {"timeout_s": POLL_S} if held is None else _since(held, whole=whole)
         answer = self._send("GET", "/v1/agent/state", params=params)
         return None if answer.status_code == httpx.codes.NOT_MODIFIED else _fetched(answer, held)
 
@@ -84,8 +85,9 @@ class AgentClient:
         return answer
 
 
-def _since(held: Fetched) -> dict[str, int]:
-    return {"timeout_s": POLL_S, "since": held.revision}
+def _since(held: Fetched, *, whole: bool) -> dict[str, str | int]:
+    since: dict[str, str | int] = {"timeout_s": POLL_S, "since": held.revision}
+    return since | {"whole": "true"} if whole else since
 
 
 def _fetched(answer: httpx.Response, held: Fetched | None) -> Fetched:

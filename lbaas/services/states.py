@@ -55,14 +55,17 @@ class StateDirectory:
         self._hearing = hearing
         self._slots: dict[Subject, _Slot] = {}
 
-    async def newer(self, subject: Subject, since: int | None, until: float) -> Answer | None:
+    async def newer(
+        self, subject: Subject, since: int | None, until: float, *, whole: bool = False
+    ) -> Answer | None:
         """What leads from *since* to the subject's state, as soon as that is newer; None if it is not at
-        time *until*. Raises NotFound."""
+        time *until*. If *whole*, what leads there from nothing, as soon as it is not older. Raises NotFound."""
+        wanted = 0 if since is None else since if whole else since + 1
         with self._bells.listen(subject) as bell:
             while True:
                 published = await self._current(subject)
-                if since is None or published.book.revision > since:
-                    return published.answer(since)
+                if published.book.revision >= wanted:
+                    return published.answer(None if whole else since)
                 if not await bell.wait(until):
                     return None
 

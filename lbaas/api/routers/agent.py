@@ -34,9 +34,18 @@ async def get_state(
         ),
     ] = None,
     timeout_s: Timeout = 25,
+    *,
+    whole: Annotated[
+        bool,
+        Query(
+            description="Your digest differs: from nothing to a revision not older than *since*."
+        ),
+    ] = False,
     accept_encoding: Annotated[str, Header(description="Best first: zstd, gzip.")] = "",
 ) -> Response:
-    answer = await shared.states.newer(states.subject_of(caller), since, deadline(timeout_s))
+    answer = await shared.states.newer(
+        states.subject_of(caller), since, deadline(timeout_s), whole=whole
+    )
     if answer is None:
         return Response(status_code=304)
     coding = choose_coding(accept_encoding)

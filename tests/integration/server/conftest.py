@@ -57,9 +57,9 @@ def dsn(data_dir: Path, database: str = "postgres") -> str:
     return f"postgresql://lbaas@/{database}?host={quote(str(data_dir / 'run'), safe='')}"
 
 
-def start_server(data_dir: Path, **settings: str) -> LiveServer:
-    """A server that is ready, on an inherited socket of a free port."""
-    listening = socket.create_server(("127.0.0.1", 0))
+def start_server(data_dir: Path, kept: socket.socket | None = None, **settings: str) -> LiveServer:
+    """A server that is ready, on an inherited socket: *kept*, or a new one of a free port."""
+    listening = kept or socket.create_server(("127.0.0.1", 0))
     environment = {
         **os.environ,
         "LBAAS_DATA_DIR": str(data_dir),
@@ -76,7 +76,8 @@ def start_server(data_dir: Path, **settings: str) -> LiveServer:
             stderr=log,
         )
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    listening.close()
+    if kept is None:
+        listening.close()
     server = LiveServer(process, url, data_dir)
     _await_ready(server)
     return server

@@ -43,6 +43,14 @@ def test_a_state_is_fetched_whole_or_by_what_changed(body: bytes) -> None:
     assert dict(request.url.params) == {"since": "41", "timeout_s": "25"}
 
 
+def test_the_whole_is_asked_for_not_older_than_what_is_held() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert dict(request.url.params) == {"since": "41", "timeout_s": "25", "whole": "true"}
+        return httpx.Response(200, content=WHOLE, headers=HEADERS)
+
+    assert client(answer).fetch(HELD, whole=True) == Fetched(AGENT, "host", 42, NEW)
+
+
 @pytest.mark.parametrize(
     ("coding", "encoded"),
     [("gzip", gzip.compress(WHOLE)), ("zstd", zstandard.compress(WHOLE))],
