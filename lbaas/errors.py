@@ -13,6 +13,7 @@
     │   ├── RateLimited       the token asks more often than it may
     │   ├── ChangedMeanwhile  the object is not as the client last saw it
     │   ├── BlindWrite        the client must say what it last saw
+    │   ├── Gone              the node or host that the token was for was deleted
     │   └── Conflict          the object's present state forbids it
     │       ├── InFlight      … because a request with the same idempotency key is not answered yet
     │       ├── QuotaExceeded … because the tenant would have more than it may
@@ -26,6 +27,7 @@
     ├── ForeignMark           a desired state holds an fwmark outside the cluster's range
     ├── BadState              a desired state that an agent can't trust: garbled, wrong digest, unknown version
     ├── ServerUnavailable     an agent or client got no usable answer from the API
+    │   └── Decommissioned    … because this agent's node or host is no longer the server's
     ├── DatabaseUnusable      Postgres can't be reached, started, or is too old: says what to do
     ├── ToolMissing           a program or kernel feature is missing: says how to get it
     └── LabError              the lab could not do what it was told
@@ -97,6 +99,10 @@ class NotFound(Refused):
     """No such object for this caller."""
 
 
+class Gone(Refused):
+    """The node or backend host that the token was made for was deleted."""
+
+
 class Conflict(Refused):
     """The present state of things forbids it."""
 
@@ -156,6 +162,10 @@ class BadState(LbaasError):
 
 class ServerUnavailable(LbaasError):
     """The API gave no usable answer."""
+
+
+class Decommissioned(ServerUnavailable):
+    """The server has no such node or host any more, and says so."""
 
 
 class DatabaseUnusable(LbaasError):

@@ -3,21 +3,21 @@
 from pathlib import Path
 from uuid import UUID
 
-from lbaas.client.agent import Fetched
+from lbaas.client.agent import Fetched, follow
 from lbaas.dataplane.files import write_atomically
 from lbaas.errors import BadState
-from lbaas.wire.canonical import digest
+from lbaas.wire.body import decode
 
 
 class LastGood:
-    """One file: a line of agent, revision and digest, then the body as it came."""
+    """One file: a line of agent and digest, then the whole state as the server would send it."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "last-good-state"
 
     def save(self, state: Fetched) -> None:
         """*state* is on disk, whole. Raises OSError; then the one before still is."""
-        head = f"{state.agent} {state.revision} {state.digest}\n"
+        head = f"{state.agent} {state.digest}\n"
         # A cluster's state holds its peers' passwords.
         write_atomically(self._path, head.encode() + state.body, mode=0o600)
 
@@ -28,10 +28,11 @@ class LastGood:
         except FileNotFoundError:
             return None
         try:
-            agent, revision, saved = head.decode().split()
-            state = Fetched(UUID(agent), int(revision), saved, body)
-        except ValueError as error:
+            agent, saved = head.decode().split()
+            update = decode(body)
+            state = Fetched(UUID(agent), update.kind, update.revision, follow(None, update))
+        except (BadState, ValueError) as error:
             raise BadState(f"{self._path}: can't be read: {error}") from error
-        if digest(body) != saved:
+        if state.digest != saved:
             raise BadState(f"{self._path}: content and digest differ")
         return state

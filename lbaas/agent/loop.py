@@ -22,9 +22,10 @@ from lbaas.agent.last_good import LastGood
 from lbaas.agent.newest import Newest
 from lbaas.agent.rounds import Failed, Round
 from lbaas.client.agent import AgentClient, Fetched
-from lbaas.errors import BadState, LbaasError, ServerUnavailable, StepFailed
+from lbaas.errors import BadState, Decommissioned, LbaasError, ServerUnavailable, StepFailed
+from lbaas.wire.reading import Reader
 from lbaas.wire.report import Failure, Report
-from lbaas.wire.state import ClusterState, HostState, parse_state
+from lbaas.wire.state import ClusterState, HostState
 
 log = structlog.get_logger()
 
@@ -33,6 +34,9 @@ S = TypeVar("S", ClusterState, HostState)
 # The first and the longest pause after a failed call; each is spread by half, so that agents that lost
 # their server together do not come back together.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
+
+# Nobody waits for an agent whose node was deleted, and it may come back only by hand.
+_DECOMMISSIONED_PAUSE_S = 60.0
 
 # A report that says nothing new is still a sign of life.
 _HEARTBEAT_S = 30.0
@@ -73,7 +77,7 @@ class Agent(Generic[S]):
         self, settings: AgentSettings, model: type[S], reconcile: Callable[[S, UUID], Round]
     ) -> None:
         self._settings = settings
-        self._model: type[S] = model
+        self._reader: Reader[S] = Reader(model)
         self._reconcile: Callable[[S, UUID], Round] = reconcile
         self._last_good = LastGood(settings.state_dir)
         self._inbox: Newest[_Desired[S] | _Stop] = Newest()
@@ -131,32 +135,42 @@ class Agent(Generic[S]):
             if fetched is None:
                 return None
             log.info("starting from disk", revision=fetched.revision)
-            return _Desired(fetched, parse_state(self._model, fetched.body))
+            return _Desired(fetched, self._reader.read(fetched.entries, fetched.revision))
         except BadState as error:
             log.warning("state on disk not used", error=str(error))
             return None
 
     def _fetch_forever(self, client: AgentClient) -> None:
         # The first fetch asks for the whole, whatever is on disk: a newer server may compile it anew.
-        since: int | None = None
+        held: Fetched | None = None
+        whole = False
         pauses = Pauses()
         while True:
             try:
-                fetched = client.fetch(since)
+                fetched = client.fetch(held, whole=whole)
                 if fetched is not None:
                     self._accept(fetched)
-                    since = fetched.revision
+                    held, whole = fetched, False
                 pauses.reset()
-            except (ServerUnavailable, BadState) as error:
+            except BadState as error:
+                log.warning("not a state to hold", error=str(error))
+                if held is None or whole:
+                    _sleep(pauses)
+                whole = True
+            except Decommissioned as error:
+                # Somebody took this machine out of service; whether it may stop forwarding is theirs to say.
+                log.warning("decommissioned", error=str(error), note="keeping what it has")
+                time.sleep(_DECOMMISSIONED_PAUSE_S)
+            except ServerUnavailable as error:
                 log.warning("no state from the server", error=str(error))
-                time.sleep(pauses.next(random.random()))  # noqa: S311  # spreading, not secrecy
+                _sleep(pauses)
             except Exception:
                 log.exception("fetching broke off")
                 time.sleep(_LONGEST_PAUSE_S)
 
     def _accept(self, fetched: Fetched) -> None:
         """The state is proven, on disk if the disk takes it, and on its way to the main thread."""
-        desired = _Desired(fetched, parse_state(self._model, fetched.body))
+        desired = _Desired(fetched, self._reader.read(fetched.entries, fetched.revision))
         try:
             self._last_good.save(fetched)
         except OSError as error:
@@ -180,6 +194,10 @@ class Agent(Generic[S]):
                 pauses.reset()
             except ServerUnavailable as error:
                 log.warning("report not taken", error=str(error))
+
+
+def _sleep(pauses: "Pauses") -> None:
+    time.sleep(pauses.next(random.random()))  # noqa: S311  # spreading, not secrecy
 
 
 class Pauses:
@@ -222,7 +240,7 @@ class Ledger:
             Failure(subsystem=e.subsystem, operation=e.operation, key=e.key, cause=e.cause)
             for e in (failed.error for failed in done.failures)
         )
-        news = (fetched.digest, self._changes, failures)
+        news = (fetched.revision, fetched.digest, self._changes, failures)
         if news == self._told and now_s - self._told_at < _HEARTBEAT_S:
             return None
         self._told, self._told_at = news, now_s

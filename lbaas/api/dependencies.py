@@ -137,11 +137,6 @@ async def asked_to_change(*, if_match: IfMatch = None, dry_run: DryRun = False) 
     return Asked(tags=if_match, dry_run=dry_run)
 
 
-async def asked_nothing() -> Asked:
-    """Of an agent's report, which is idempotent by its sequence."""
-    return Asked()
-
-
 def _reading(*allowed: Role) -> Callable[..., AsyncIterator[Work]]:
     async def read(
         request: Request, caller: Annotated[Caller, Depends(role(*allowed))]
@@ -229,7 +224,7 @@ OperatorChanges = Annotated[Work, _changes(*OPERATORS)]
 TenantReads = Annotated[Work, Depends(_reading(*READERS), scope="function")]
 TenantCreates = Annotated[Work, _creates(*TENANTS)]
 TenantChanges = Annotated[Work, _changes(*TENANTS)]
-AgentWrites = Annotated[Work, Depends(_writing(asked_nothing, *AGENTS), scope="function")]
+OperatorCaller = Annotated[Caller, Depends(role(*OPERATORS))]
 TenantCaller = Annotated[Caller, Depends(role(*READERS))]
 AgentCaller = Annotated[Caller, Depends(role(*AGENTS))]
 

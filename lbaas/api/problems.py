@@ -51,6 +51,7 @@ KINDS: Mapping[type[errors.Refused], Kind] = {
     errors.InFlight: Kind(HTTPStatus.CONFLICT, "The same request is being worked on"),
     errors.QuotaExceeded: Kind(HTTPStatus.CONFLICT, "The quota is used up"),
     errors.NotFound: Kind(HTTPStatus.NOT_FOUND, "No such object"),
+    errors.Gone: Kind(HTTPStatus.GONE, "The node or host was deleted"),
     errors.Conflict: Kind(HTTPStatus.CONFLICT, "The present state forbids it"),
     errors.InUse: Kind(HTTPStatus.CONFLICT, "Others use the object"),
     errors.NameTaken: Kind(HTTPStatus.CONFLICT, "The name is taken"),

@@ -1,110 +1,115 @@
-"""Snapshot to wire document, in canonical order whatever order the rows came in."""
+"""Rows to the entries of a state, the same bytes whatever order the rows came in.
 
-from collections.abc import Iterable, Iterator
+The smallest thing that is compiled is an entry: the cluster, a node, a peer, or a VIP with all that hangs on
+it. So a change compiles anew what it touches and nothing else.
+"""
 
-from lbaas.compiler.snapshot import (
-    ClusterSnapshot,
-    HostSnapshot,
-    ListenerRow,
-    MemberRow,
-    PeerRow,
-    PoolRow,
-)
-from lbaas.domain.addresses import Address, address_key, host_prefix
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from lbaas.compiler.snapshot import ClusterRow, HostRow, ListenerRow, MemberRow, Touched, VipRow
+from lbaas.domain.addresses import address_key
 from lbaas.domain.terms import MemberAdminState
+from lbaas.wire.canonical import canonical_json
 from lbaas.wire.state import (
-    Backend,
-    ClusterState,
-    Flow,
-    HostState,
+    ClusterSettings,
+    Document,
+    HostSettings,
+    Located,
     MarkRange,
     NodeSettings,
     Peer,
-    PortRange,
-    VirtualService,
 )
 
-
-def compile_cluster(rows: ClusterSnapshot, revision: int) -> ClusterState:
-    """What every node of the cluster holds at *revision*.
-
-    A VIP is announced once it has a listener. A listener without members still has its service, so that
-    its packets are refused by IPVS and not taken by the node itself.
-    """
-    return ClusterState(
-        cluster=rows.id,
-        revision=revision,
-        as_number=rows.as_number,
-        marks=MarkRange(first=rows.mark_first, last=rows.mark_last),
-        nodes={
-            node.id: NodeSettings(name=node.name, admin_state=node.admin_state)
-            for node in sorted(rows.nodes, key=lambda node: node.id)
-        },
-        peers=tuple(_peer(peer) for peer in sorted(rows.peers, key=_peer_order)),
-        vips=_ordered(rows.vips),
-        announced=tuple(host_prefix(vip) for vip in _ordered(row.vip for row in rows.listeners)),
-        services=tuple(
-            _service(row, rows.pools[row.pool_id])
-            for row in sorted(rows.listeners, key=lambda row: (row.vip.version, row.mark))
-        ),
-        flows=tuple(sorted(_flows(rows.listeners), key=_flow_order)),
-    )
+# What a change of the cluster itself compiles anew.
+_OF_THE_CLUSTER = ("cluster", "node/", "peer/")
 
 
-def compile_host(rows: HostSnapshot, revision: int) -> HostState:
-    """What the backend host holds at *revision*: packets for its VIPs, from their nodes and nobody else."""
-    return HostState(
-        host=rows.id,
-        revision=revision,
-        endpoints=_ordered(rows.addresses),
-        vips=_ordered(rows.vips),
-        nodes=_ordered(rows.nodes),
-    )
+def vip_key(vip: UUID) -> str:
+    """The key of a VIP's entry."""
+    return f"vip/{vip}"
 
 
-def _ordered(addresses: Iterable[Address]) -> tuple[Address, ...]:
-    return tuple(sorted(set(addresses), key=address_key))
+def compile_cluster(cluster: ClusterRow, vips: Iterable[VipRow]) -> dict[str, bytes]:
+    """The entries that every node of the cluster holds."""
+    return _cluster(cluster) | _vips(vips)
 
 
-def _peer_order(peer: PeerRow) -> tuple[int, int, str]:
-    return (*address_key(peer.address), peer.name)
+def touched_keys(held: Iterable[str], touched: Touched) -> frozenset[str]:
+    """The keys at which a state that holds the keys *held* may change."""
+    keys = set(map(vip_key, touched.vip_ids))
+    if touched.cluster is not None:
+        keys |= {key for key in held if key.startswith(_OF_THE_CLUSTER)}
+        keys |= _cluster(touched.cluster).keys()
+    return frozenset(keys)
 
 
-def _peer(row: PeerRow) -> Peer:
-    return Peer(
-        name=row.name,
-        address=row.address,
-        as_number=row.as_number,
-        password=row.password,
-        bfd=row.bfd,
-        multihop=row.multihop,
-    )
+def recompile(touched: Touched) -> dict[str, bytes]:
+    """The entries at :func:`touched_keys`; a key without one is gone."""
+    cluster = {} if touched.cluster is None else _cluster(touched.cluster)
+    return cluster | _vips(touched.vips)
 
 
-def _service(listener: ListenerRow, pool: PoolRow) -> VirtualService:
+def compile_host(host: HostRow) -> dict[str, bytes]:
+    """What the backend host holds: packets for its VIPs, from their nodes and nobody else."""
+    endpoints = tuple(sorted(set(host.addresses), key=address_key))
+    entries: dict[str, Document] = {"host": HostSettings(host=host.id, endpoints=endpoints)}
+    entries |= {f"vip/{address}": Located(address=address) for address in host.vips}
+    entries |= {f"node/{address}": Located(address=address) for address in host.nodes}
+    return _encoded(entries)
+
+
+def _cluster(row: ClusterRow) -> dict[str, bytes]:
+    marks = MarkRange(first=row.mark_first, last=row.mark_last)
+    entries: dict[str, Document] = {
+        "cluster": ClusterSettings(cluster=row.id, as_number=row.as_number, marks=marks)
+    }
+    for node in row.nodes:
+        entries[f"node/{node.id}"] = NodeSettings(name=node.name, admin_state=node.admin_state)
+    for peer in row.peers:
+        entries[f"peer/{peer.name}"] = Peer(
+            name=peer.name,
+            address=peer.address,
+            as_number=peer.as_number,
+            password=peer.password,
+            bfd=peer.bfd,
+            multihop=peer.multihop,
+        )
+    return _encoded(entries)
+
+
+def _encoded(entries: Mapping[str, Document]) -> dict[str, bytes]:
+    return {key: canonical_json(each.model_dump(mode="json")) for key, each in entries.items()}
+
+
+# The shapes below are those of VipSettings. Plain, because models would take most of a compilation's time.
+
+
+def _vips(rows: Iterable[VipRow]) -> dict[str, bytes]:
+    return {vip_key(row.id): canonical_json(_vip(row)) for row in rows}
+
+
+def _vip(row: VipRow) -> dict[str, Any]:
+    listeners = sorted(row.listeners, key=lambda listener: listener.mark)
+    return {"address": row.address, "listeners": [_listener(listener) for listener in listeners]}
+
+
+def _listener(row: ListenerRow) -> dict[str, Any]:
+    """One without members still has its service: its packets are refused by IPVS, not taken by the node."""
     # By age: the kernel can only append, so a new member must come last, or nodes would have to take out
     # and put back the ones behind it to agree on the order that ``mh`` depends on.
-    members = sorted(pool.members, key=lambda member: member.id)
-    return VirtualService(
-        mark=listener.mark,
-        family=listener.vip.version,
-        scheduler=pool.scheduler,
-        forwarding=pool.forwarding,
-        backends=tuple(_backend(member) for member in members),
-    )
+    members = sorted(row.pool.members, key=lambda member: member.id)
+    return {
+        "mark": row.mark,
+        "protocol": row.protocol,
+        "ports": [{"first": first, "last": last} for first, last in sorted(row.ports)],
+        "scheduler": row.pool.scheduler,
+        "forwarding": row.pool.forwarding,
+        "backends": [_backend(member) for member in members],
+    }
 
 
-def _backend(member: MemberRow) -> Backend:
+def _backend(member: MemberRow) -> dict[str, Any]:
     drained = member.admin_state is MemberAdminState.DRAINED
-    return Backend(address=member.address, weight=0 if drained else member.weight)
-
-
-def _flows(listeners: Iterable[ListenerRow]) -> Iterator[Flow]:
-    for row in listeners:
-        for first, last in row.ports:
-            ports = PortRange(first=first, last=last)
-            yield Flow(vip=row.vip, protocol=row.protocol, ports=ports, mark=row.mark)
-
-
-def _flow_order(flow: Flow) -> tuple[int, int, str, int]:
-    return (*address_key(flow.vip), flow.protocol, flow.ports.first)
+    return {"address": member.address, "weight": 0 if drained else member.weight}

@@ -1,4 +1,8 @@
-"""What the compiler reads: rows of one instant, as frozen records, in no particular order."""
+"""What the compiler reads: rows of one instant, as frozen records, in no particular order.
+
+VIPs and their members come by the ten thousand and go straight to the wire: their addresses are text as
+Postgres writes it. What is few is parsed.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -31,36 +35,8 @@ class PeerRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemberRow:
-    """*id* is a UUIDv7: ordered by age."""
-
-    id: UUID
-    address: Address
-    weight: int
-    admin_state: MemberAdminState
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolRow:
-    scheduler: Scheduler
-    forwarding: Forwarding
-    members: tuple[MemberRow, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListenerRow:
-    """*ports* are pairs (first, last), both included."""
-
-    vip: Address
-    protocol: Protocol
-    ports: tuple[tuple[int, int], ...]
-    mark: int
-    pool_id: UUID
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterSnapshot:
-    """All rows that concern one cluster."""
+class ClusterRow:
+    """A cluster with its nodes and peers."""
 
     id: UUID
     as_number: int
@@ -68,13 +44,58 @@ class ClusterSnapshot:
     mark_last: int
     nodes: tuple[NodeRow, ...]
     peers: tuple[PeerRow, ...]
-    vips: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """*id* is a UUIDv7: ordered by age."""
+
+    id: UUID
+    address: str
+    weight: int
+    admin_state: MemberAdminState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoolRow:
+    scheduler: Scheduler
+    forwarding: Forwarding
+    members: tuple[MemberRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListenerRow:
+    """*ports* are pairs (first, last), both included."""
+
+    protocol: Protocol
+    ports: tuple[tuple[int, int], ...]
+    mark: int
+    pool: PoolRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VipRow:
+    """A VIP with all that hangs on it."""
+
+    id: UUID
+    address: str
     listeners: tuple[ListenerRow, ...]
-    pools: dict[UUID, PoolRow]
 
 
 @dataclass(frozen=True, kw_only=True)
-class HostSnapshot:
+class Touched:
+    """What changes touched, as it is now.
+
+    *cluster* is None where nothing of it was touched. Those of *vip_ids* that are not among *vips* are gone.
+    """
+
+    cluster: ClusterRow | None
+    vip_ids: frozenset[UUID]
+    vips: tuple[VipRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostRow:
     """All rows that concern one backend host.
 
     *vips* are those that some listener sends to a member at one of *addresses*; *nodes* the addresses of

@@ -6,15 +6,25 @@ has an id at or above it. So a state built in one snapshot holds every change up
 change can appear later below a revision that was already served. Decision record: feed order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, insert, literal, literal_column, select, union_all
+from sqlalchemy import Select, func, insert, literal, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from lbaas.persistence.models import HORIZON, Change, Listener, Vip
+from lbaas.persistence.models import HORIZON, Change, Listener, Pruned, Vip
 
 HORIZON_COLUMN = literal_column(HORIZON.text, Change.revision.type)
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A row of the feed: which object changed at which revision."""
+
+    revision: int
+    kind: str
+    object_id: UUID
 
 
 async def note_change(
@@ -50,6 +60,35 @@ async def cluster_revision(session: AsyncSession, cluster: UUID) -> int:
         Change.cluster_id == cluster, Change.revision < HORIZON_COLUMN
     )
     return await session.scalar(query) or 0
+
+
+async def changes_since(session: AsyncSession, cluster: UUID, revision: int) -> Sequence[Noted]:
+    """What changed in the cluster after *revision*, as far as it is visible: above the horizon too.
+
+    So a state that follows these rows is what the snapshot shows, and not something between.
+    """
+    query = _changes_of(cluster).where(Change.revision > revision)
+    return await _noted(session, query)
+
+
+async def latest_changes(session: AsyncSession, cluster: UUID, limit: int) -> Sequence[Noted]:
+    """The newest visible changes of the cluster, newest first."""
+    query = _changes_of(cluster).order_by(Change.revision.desc(), Change.seq.desc()).limit(limit)
+    return await _noted(session, query)
+
+
+async def _noted(session: AsyncSession, query: Select[int, str, UUID]) -> Sequence[Noted]:
+    return [Noted(revision, kind, of) for revision, kind, of in await session.execute(query)]
+
+
+def _changes_of(cluster: UUID) -> Select[int, str, UUID]:
+    query = select(Change.revision, Change.kind, Change.object_id)
+    return query.where(Change.cluster_id == cluster)
+
+
+async def pruned_upto(session: AsyncSession) -> int:
+    """The revision above which no row of the feed has been removed."""
+    return await session.scalar(select(Pruned.upto)) or 0
 
 
 async def newest_revision(session: AsyncSession) -> int:

@@ -27,6 +27,7 @@ from sqlalchemy import (
     Uuid,
     func,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
@@ -236,7 +237,10 @@ class BackendHost(Reporting, Resource):
 
 
 class Token(Resource):
-    """A bearer's secret is kept as its SHA-256 only; *prefix* finds it. It dies with its bearer."""
+    """A bearer's secret is kept as its SHA-256 only; *prefix* finds it.
+
+    It dies with its tenant. That of a deleted node or host stays, opens nothing, and lets its agent be told so.
+    """
 
     __tablename__ = "token"
 
@@ -245,8 +249,8 @@ class Token(Resource):
     prefix: Mapped[str] = mapped_column(unique=True)
     secret_sha256: Mapped[bytes] = mapped_column(LargeBinary, info=SECRET)
     tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenant.id", ondelete="CASCADE"))
-    node_id: Mapped[UUID | None] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"))
-    host_id: Mapped[UUID | None] = mapped_column(ForeignKey("backend_host.id", ondelete="CASCADE"))
+    node_id: Mapped[UUID | None] = mapped_column(ForeignKey("node.id", ondelete="SET NULL"))
+    host_id: Mapped[UUID | None] = mapped_column(ForeignKey("backend_host.id", ondelete="SET NULL"))
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
 
@@ -414,3 +418,14 @@ class Change(Base):
     cluster_id: Mapped[UUID | None]
     kind: Mapped[str]
     object_id: Mapped[UUID]
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Pruned(Base):
+    """The one row: changes up to revision *upto* may be missing from the feed."""
+
+    __tablename__ = "pruned"
+    __table_args__ = (CheckConstraint("one", name="one_row"),)
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=true())
+    upto: Mapped[int]

@@ -48,6 +48,7 @@ class Sender:
         self._database = database
         self._owed: dict[tuple[str, str], Notice] = {}
         self._wake = asyncio.Event()
+        self.sent = 0
 
     def send(self, notices: Iterable[Notice]) -> None:
         """The notices go out with the next batch; of several on one subject the newest."""
@@ -65,6 +66,7 @@ class Sender:
             owed, self._owed = self._owed, {}
             try:
                 await self._notify([notice.encode() for notice in owed.values()])
+                self.sent += len(owed)
             except (OSError, SQLAlchemyError) as error:
                 log.warning("notices not sent yet", count=len(owed), error=str(error))
                 await asyncio.sleep(RETRY_S)
@@ -100,6 +102,7 @@ class Listener:
         self._on_notice = on_notice
         self._on_gap = on_gap
         self.connected = False
+        self.heard = 0
 
     async def run(self) -> None:
         """Listens for ever."""
@@ -128,4 +131,5 @@ class Listener:
             connection.terminate()
 
     def _hear(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        self.heard += 1
         self._on_notice(Notice.decode(str(payload)))

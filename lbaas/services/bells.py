@@ -51,15 +51,24 @@ class Bells:
                 if not self._waiting[key]:
                     del self._waiting[key]
 
+    def awaited(self, key: Hashable) -> bool:
+        """True if anybody waits for *key*."""
+        return key in self._waiting
+
+    def count(self, kind: type) -> int:
+        """How many wait for a key of *kind*."""
+        return sum(len(bells) for key, bells in self._waiting.items() if isinstance(key, kind))
+
     def ring(self, key: Hashable) -> None:
         """Whoever waits for *key* looks again."""
         for bell in tuple(self._waiting.get(key, ())):
             bell.ring()
 
-    def ring_all(self) -> None:
-        """Everybody looks again."""
+    def ring_all(self, kind: type = object) -> None:
+        """Whoever waits for any key of *kind* looks again."""
         for key in tuple(self._waiting):
-            self.ring(key)
+            if isinstance(key, kind):
+                self.ring(key)
 
     def close(self) -> None:
         """Everybody gives up: requests that wait answer now with what there is."""

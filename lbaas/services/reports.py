@@ -1,54 +1,163 @@
-"""What agents say they have applied."""
+"""What agents say they have applied, written for many at once.
 
-from typing import Any, TypeVar
+A report waits while the batch before it is written, and goes with all that came meanwhile: a thousand agents that
+answer one change make a few transactions and not a thousand.
+"""
 
-from sqlalchemy import Update, func, or_, update
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Update, bindparam, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.domain.terms import Role
-from lbaas.errors import Forbidden
-from lbaas.persistence.models import BackendHost, Node
-from lbaas.services.work import HOSTS, REPORT, Work
+from lbaas.errors import Forbidden, LbaasError
+from lbaas.persistence.database import Database
+from lbaas.persistence.models import BackendHost, Node, Reporting
+from lbaas.persistence.notices import Notice, Sender
+from lbaas.services.states import refuse_gone
+from lbaas.services.work import HOSTS, REPORT, Caller
 from lbaas.wire.report import Report
 
+# Agents report every 30 s at least: whoever missed three is stale.
+STALE_AFTER = timedelta(seconds=90)
 
-async def store(work: Work, report: Report) -> None:
-    """The agent's row says what *report* says, unless a newer report of the same boot came first."""
-    caller = work.caller
-    if caller.role is Role.NODE:
-        query = update(Node).where(Node.id == caller.node_id).returning(Node.cluster_id)
-        clusters = await work.session.scalars(_newer(query, Node, report))
-        for cluster in clusters:
-            work.tell(REPORT, cluster)
-    elif caller.role is Role.HOST:
-        hosts = update(BackendHost).where(BackendHost.id == caller.host_id)
-        await work.session.execute(_newer(hosts, BackendHost, report))
-        work.tell(REPORT, HOSTS)
-    else:
-        raise Forbidden("only agents report: use a token of role node or host")
+Agents = type[Node] | type[BackendHost]
 
 
-U = TypeVar("U", bound=Update)
+def stale(agent: Reporting, now: datetime) -> bool:
+    """True if nothing was heard of the agent for long, or ever."""
+    return agent.reported_at is None or now - agent.reported_at > STALE_AFTER
 
 
-def _newer(query: U, agent: type[Node] | type[BackendHost], report: Report) -> U:
-    """*query* sets what *report* says, if it is newer than what is known."""
-    same_boot_later = func.coalesce(agent.sequence, -1) < report.sequence
-    return query.where(or_(agent.boot.is_distinct_from(report.boot), same_boot_later)).values(
-        **_values(report), updated_at=agent.updated_at
+def is_newer(report: Report, boot: UUID | None, sequence: int | None) -> bool:
+    """True if *report* comes after the one with *boot* and *sequence*: of another boot, or later in the same."""
+    return report.boot != boot or sequence is None or report.sequence > sequence
+
+
+@dataclass
+class _Batch:
+    """The newest report of each agent, and who waits until they are written."""
+
+    reports: dict[tuple[Agents, UUID], Report] = field(default_factory=dict)
+    written: asyncio.Future[None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
+    def add(self, agents: Agents, agent: UUID, report: Report) -> None:
+        before = self.reports.get((agents, agent))
+        if before is None or is_newer(report, before.boot, before.sequence):
+            self.reports[agents, agent] = report
 
-def _values(report: Report) -> dict[str, Any]:
-    values = {
+
+class ReportWriter:
+    """Writes reports in batches. Run :meth:`run` as a task."""
+
+    def __init__(self, database: Database, sender: Sender) -> None:
+        self._database = database
+        self._sender = sender
+        self._batch: _Batch | None = None
+        self._wake = asyncio.Event()
+
+    async def store(self, caller: Caller, report: Report) -> None:
+        """The agent's row says what *report* says, unless a newer report of the same boot came first."""
+        refuse_gone(caller)
+        agents: Agents
+        if caller.role is Role.NODE and caller.node_id is not None:
+            agents, agent = Node, caller.node_id
+        elif caller.role is Role.HOST and caller.host_id is not None:
+            agents, agent = BackendHost, caller.host_id
+        else:
+            raise Forbidden("only agents report: use a token of role node or host")
+        batch = self._batch = self._batch or _Batch()
+        batch.add(agents, agent, report)
+        self._wake.set()
+        # Shielded: one agent that hangs up must not take the others' answer away.
+        await asyncio.shield(batch.written)
+
+    async def run(self) -> None:
+        """Writes for ever. What can't be written is refused: its agents say it again."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._batch = self._batch, None
+            if batch is None:
+                continue
+            try:
+                await self._write(batch.reports)
+            except (OSError, SQLAlchemyError, LbaasError) as error:
+                batch.written.set_exception(error)
+                batch.written.exception()  # seen, even if every agent has hung up
+            except BaseException:
+                batch.written.cancel()
+                raise
+            else:
+                batch.written.set_result(None)
+
+    async def _write(self, reports: Mapping[tuple[Agents, UUID], Report]) -> None:
+        news: set[str] = set()
+        async with self._database.session() as session, session.begin():
+            for agents in (Node, BackendHost):
+                mine = {agent: said for (of, agent), said in reports.items() if of is agents}
+                news |= await _update(session, agents, mine)
+        self._sender.send(Notice(REPORT, subject) for subject in news)
+
+
+async def _update(
+    session: AsyncSession, agents: Agents, reports: Mapping[UUID, Report]
+) -> set[str]:
+    """The rows say what *reports* say; the subjects of which others must hear."""
+    if not reports:
+        return set()
+    known = await _hold(session, agents, reports)
+    newer = [row for row in known if is_newer(reports[row.id], row.boot, row.sequence)]
+    if newer:
+        connection = await session.connection()
+        values = [_values(row, reports[row.id]) for row in newer]
+        await connection.execute(_statement(agents, values[0]), values)
+    return {_subject(row) for row in newer if _tells(row, reports[row.id])}
+
+
+async def _hold(
+    session: AsyncSession, agents: Agents, ids: Mapping[UUID, Report]
+) -> list[Node | BackendHost]:
+    """The agents' rows, ours to change. In one order for all writers."""
+    query = select(agents).where(agents.id.in_(list(ids))).order_by(agents.id)
+    return [*await session.scalars(query.with_for_update(key_share=True))]
+
+
+def _statement(agents: Agents, columns: Mapping[str, Any]) -> Update:
+    """Sets the *columns* of the agent ``of``; a report is no change of the object that the API shows."""
+    given: dict[str, Any] = {name: bindparam(name) for name in columns if name != "of"}
+    query = update(agents).where(agents.id == bindparam("of"))
+    return query.values(**given, reported_at=func.now(), updated_at=agents.updated_at)
+
+
+def _subject(agent: Node | BackendHost) -> str:
+    return str(agent.cluster_id) if isinstance(agent, Node) else HOSTS
+
+
+def _tells(agent: Node | BackendHost, report: Report) -> bool:
+    """False for a sign of life only: nobody waits for that."""
+    failures = [failure.model_dump() for failure in report.failures]
+    return (agent.applied_revision, agent.failures) != (report.revision, failures)
+
+
+def _values(agent: Node | BackendHost, report: Report) -> dict[str, Any]:
+    confirmed = agent.confirmed_revision if report.failures else report.revision
+    return {
+        "of": agent.id,
         "boot": report.boot,
         "sequence": report.sequence,
         "applied_revision": report.revision,
+        "confirmed_revision": confirmed,
         "applied_digest": report.digest,
         "changes": report.changes,
         "repaired": report.repaired,
         "failures": [failure.model_dump() for failure in report.failures],
-        "reported_at": func.now(),
     }
-    if not report.failures:
-        values["confirmed_revision"] = report.revision
-    return values

@@ -1,22 +1,37 @@
 """What one server process holds besides requests. All of it can be lost: Postgres has the truth."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from lbaas.persistence.database import Database
 from lbaas.persistence.notices import Listener, Notice, Sender
+from lbaas.persistence.pruning import prune
 from lbaas.services import upkeep
 from lbaas.services.bells import Bells
+from lbaas.services.books import Subject
+from lbaas.services.metrics import Metrics
 from lbaas.services.oidc import Provider, Trust
 from lbaas.services.rates import Rates
+from lbaas.services.reports import ReportWriter
 from lbaas.services.states import StateDirectory
 from lbaas.services.tokens import TOKEN_START, TokenDirectory
 from lbaas.services.work import ALL, CHANGE, TOKEN, Caller
 
 # A notice can be lost with the replica that owed it: whoever waits looks again this often.
 SAFETY_LOOK_S = 5.0
+
+# An agent that was away for longer gets the whole state.
+CHANGE_RETENTION = timedelta(hours=1)
+PRUNE_EVERY_S = 600.0
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -32,6 +47,8 @@ class Runtime:
         self.sender = Sender(self.database)
         self.listener = Listener(self.database, self._hear, self._doubt)
         self.states = StateDirectory(self.database, self.bells, lambda: self.listener.connected)
+        self.reports = ReportWriter(self.database, self.sender)
+        self.metrics = Metrics(self.database)
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
         self.provider = None if self.trust is None else Provider(self.trust, self.database)
         self.rates = Rates(self.rate_limit)
@@ -51,7 +68,9 @@ class Runtime:
         works = (
             self.sender.run(),
             self.listener.run(),
+            self.reports.run(),
             self._look_now_and_then(),
+            self._prune_now_and_then(),
             upkeep.run(self.database, self.tokens),
         )
         tasks = [asyncio.create_task(work) for work in works]
@@ -62,14 +81,23 @@ class Runtime:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def scrape(self) -> bytes:
+        """The metrics, as Prometheus reads them."""
+        self.metrics.set_process(
+            waiting=self.bells.count(Subject),
+            listening=self.listener.connected,
+            sent=self.sender.sent,
+            heard=self.listener.heard,
+        )
+        return await self.metrics.scrape()
+
     def _hear(self, notice: Notice) -> None:
         key = notice.topic, notice.subject
         if notice.topic == TOKEN:
             self._forget(notice.subject)
         elif notice.topic == CHANGE:
             self.states.changed(key, notice.revision)
-        else:
-            self.bells.ring(key)
+        self.bells.ring(key)
 
     def _doubt(self) -> None:
         self._forget(ALL)
@@ -81,8 +109,19 @@ class Runtime:
             self.provider.forget_tenants()
 
     def _look_again(self) -> None:
+        # Who waits for a state is woken by the directory, and only if there is a newer one.
         self.states.doubt()
-        self.bells.ring_all()
+        self.bells.ring_all(tuple)
+
+    async def _prune_now_and_then(self) -> None:
+        while True:
+            # Spread, so that replicas that start together don't all come at once.
+            await asyncio.sleep(PRUNE_EVERY_S * (0.5 + random.random()))  # noqa: S311
+            try:
+                removed = await prune(self.database, CHANGE_RETENTION)
+                log.info("pruned the feed", rows=removed)
+            except (OSError, SQLAlchemyError) as error:
+                log.warning("feed not pruned", error=str(error))
 
     async def _look_now_and_then(self) -> None:
         while True:

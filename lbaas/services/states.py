@@ -1,60 +1,49 @@
-"""The agents' states: built once per revision, shared by all who wait.
+"""The agents' states: kept up to date once per process, shared by all who wait.
 
-A notice makes a state stale; the first to ask after that looks at Postgres, and the others join him. The body is
-built anew only if the revision has moved. If the horizon still hides the change that a notice told of,
-somebody's write is still open: we look again shortly.
+A notice makes a subject's book stale. If anybody waits for it, it is looked at once, and they are woken only
+if its revision has moved. If the horizon still hides the change that a notice told of, somebody's write is
+still open: we look again shortly.
 """
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from uuid import UUID
+from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
+import structlog
 
-from lbaas.compiler.compile import compile_cluster, compile_host
 from lbaas.domain.terms import Role
-from lbaas.errors import Forbidden, NotFound
-from lbaas.persistence import feed, snapshot
+from lbaas.errors import Forbidden, Gone, NotFound
 from lbaas.persistence.database import Database
+from lbaas.services import books
+from lbaas.services.answers import Answer, Published
 from lbaas.services.bells import Bells
+from lbaas.services.books import Book, Subject
 from lbaas.services.work import CHANGE, HOSTS, Caller
-from lbaas.wire.canonical import canonical_json, digest
-from lbaas.wire.state import ClusterState, HostState
 
 FIRST_RETRY_S = 0.005
 LONGEST_RETRY_S = 0.5
 
+log = structlog.get_logger()
 
-@dataclass(frozen=True)
-class Subject:
-    """Whose state: a cluster's (*kind* "cluster") or a backend host's ("host")."""
-
-    kind: str
-    id: UUID
-
-    @property
-    def topic(self) -> tuple[str, str]:
-        """The key of the notices that make its state stale."""
-        return (CHANGE, str(self.id)) if self.kind == "cluster" else (CHANGE, HOSTS)
+Topic = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class Served:
-    """A state as it goes over the wire."""
-
-    revision: int
-    body: bytes
-    digest: str
+def topic_of(subject: Subject) -> Topic:
+    """The key of the notices that make the subject's state stale."""
+    return (CHANGE, str(subject.id)) if subject.kind == "cluster" else (CHANGE, HOSTS)
 
 
 @dataclass
 class _Slot:
-    served: Served | None = None
+    published: Published | None = None
     fresh: bool = False
     wanted: int = 0
-    loading: asyncio.Task[Served] | None = None
-    retry_s: float = field(default=FIRST_RETRY_S)
+    loading: asyncio.Task[Published] | None = None
+    retry_s: float = FIRST_RETRY_S
+
+    @property
+    def revision(self) -> int:
+        return -1 if self.published is None else self.published.book.revision
 
 
 class StateDirectory:
@@ -66,51 +55,71 @@ class StateDirectory:
         self._hearing = hearing
         self._slots: dict[Subject, _Slot] = {}
 
-    async def newer(self, subject: Subject, since: int | None, until: float) -> Served | None:
-        """The subject's state, as soon as it is newer than *since*; None if it is not at time *until*."""
-        with self._bells.listen(subject.topic) as bell:
+    async def newer(
+        self, subject: Subject, since: int | None, until: float, *, whole: bool = False
+    ) -> Answer | None:
+        """What leads from *since* to the subject's state, as soon as that is newer; None if it is not at
+        time *until*. If *whole*, what leads there from nothing, as soon as it is not older. Raises NotFound."""
+        wanted = 0 if since is None else since if whole else since + 1
+        with self._bells.listen(subject) as bell:
             while True:
-                served = await self._current(subject)
-                if since is None or served.revision > since:
-                    return served
+                published = await self._current(subject)
+                if published.book.revision >= wanted:
+                    return published.answer(None if whole else since)
                 if not await bell.wait(until):
                     return None
 
-    def changed(self, topic: tuple[str, str], revision: int) -> None:
+    def changed(self, topic: Topic, revision: int) -> None:
         """Subjects of *topic* have a change of *revision*, visible now or soon."""
         for subject, slot in self._slots.items():
-            if subject.topic == topic:
-                slot.fresh = False
+            if topic_of(subject) == topic and slot.revision < revision:
                 slot.wanted = max(slot.wanted, revision)
-        self._bells.ring(topic)
+                self._stale(subject, slot)
 
     def doubt(self) -> None:
         """Notices may have been missed: everything is looked at again."""
-        for slot in self._slots.values():
-            slot.fresh = False
+        for subject, slot in self._slots.items():
+            self._stale(subject, slot)
 
-    async def _current(self, subject: Subject) -> Served:
+    def _stale(self, subject: Subject, slot: _Slot) -> None:
+        slot.fresh = False
+        if slot.loading is None and self._bells.awaited(subject):
+            self._start(subject, slot)
+
+    async def _current(self, subject: Subject) -> Published:
         slot = self._slots.setdefault(subject, _Slot())
-        if slot.loading is None:
-            if slot.served is not None and slot.fresh and self._hearing():
-                return slot.served
-            slot.fresh = True  # a notice that comes while we load makes it stale again
-            slot.loading = asyncio.create_task(self._refresh(subject, slot))
+        if slot.loading is None and slot.published is not None and slot.fresh and self._hearing():
+            return slot.published
+        loading = slot.loading or self._start(subject, slot)
         # Shielded: one waiter that gives up must not take the state away from the others.
-        return await asyncio.shield(slot.loading)
+        return await asyncio.shield(loading)
 
-    async def _refresh(self, subject: Subject, slot: _Slot) -> Served:
+    def _start(self, subject: Subject, slot: _Slot) -> asyncio.Task[Published]:
+        slot.fresh = True  # a notice that comes while we load makes it stale again
+        slot.loading = asyncio.create_task(self._refresh(subject, slot))
+        slot.loading.add_done_callback(_note_failure)
+        return slot.loading
+
+    async def _refresh(self, subject: Subject, slot: _Slot) -> Published:
+        known = slot.published
         try:
-            slot.served = await self._load(subject, slot.served)
+            book = await self._load(subject, None if known is None else known.book)
+        except NotFound:
+            self._slots.pop(subject, None)
+            self._bells.ring(subject)
+            raise
         except BaseException:
             slot.fresh = False
             raise
         finally:
             slot.loading = None
-        self._look_again_if_hidden(subject, slot, slot.served)
-        return slot.served
+        if known is None or book is not known.book:
+            known = slot.published = Published(subject.kind, book)
+            self._bells.ring(subject)
+        self._look_again_if_needed(subject, slot)
+        return known
 
-    async def _load(self, subject: Subject, known: Served | None) -> Served:
+    async def _load(self, subject: Subject, known: Book | None) -> Book:
         async with self._database.session() as session:
             # One snapshot for the horizon, the revision and the rows.
             await session.connection(
@@ -119,20 +128,17 @@ class StateDirectory:
                     "postgresql_readonly": True,
                 }
             )
-            revision = await _revision(session, subject)
-            if known is not None and known.revision == revision:
-                return known
-            state = await _compile(session, subject, revision)
-        body = canonical_json(state)
-        return Served(revision, body, digest(body))
+            return await books.load(session, subject, known)
 
-    def _look_again_if_hidden(self, subject: Subject, slot: _Slot, served: Served) -> None:
-        if served.revision >= slot.wanted:
-            slot.retry_s = FIRST_RETRY_S
+    def _look_again_if_needed(self, subject: Subject, slot: _Slot) -> None:
+        if slot.revision < slot.wanted:
+            loop = asyncio.get_running_loop()
+            loop.call_later(slot.retry_s, self._stale, subject, slot)
+            slot.retry_s = min(2 * slot.retry_s, LONGEST_RETRY_S)
             return
-        loop = asyncio.get_running_loop()
-        loop.call_later(slot.retry_s, self.changed, subject.topic, slot.wanted)
-        slot.retry_s = min(2 * slot.retry_s, LONGEST_RETRY_S)
+        slot.retry_s = FIRST_RETRY_S
+        if not slot.fresh:
+            self._stale(subject, slot)
 
 
 def subject_of(caller: Caller) -> Subject:
@@ -141,24 +147,21 @@ def subject_of(caller: Caller) -> Subject:
         return Subject("host", caller.host_id)
     if caller.role is Role.NODE and caller.cluster_id is not None:
         return Subject("cluster", caller.cluster_id)
+    refuse_gone(caller)
     raise Forbidden("only agents have a state: use a token of role node or host")
 
 
-async def _revision(session: AsyncSession, subject: Subject) -> int:
-    if subject.kind == "cluster":
-        return await feed.cluster_revision(session, subject.id)
-    return await feed.newest_revision(session)
+def refuse_gone(caller: Caller) -> None:
+    """The agent's node or host exists. Raises Gone."""
+    if caller.role in (Role.HOST, Role.NODE) and caller.node_id is caller.host_id is None:
+        raise Gone(
+            f"the {caller.role} that this token was for was deleted: stop the agent, which leaves the "
+            "kernel as it is, or give it the token of a new one"
+        )
 
 
-async def _compile(
-    session: AsyncSession, subject: Subject, revision: int
-) -> ClusterState | HostState:
-    if subject.kind == "cluster":
-        cluster = await snapshot.load_cluster(session, subject.id)
-        if cluster is not None:
-            return compile_cluster(cluster, revision)
-    else:
-        host = await snapshot.load_host(session, subject.id)
-        if host is not None:
-            return compile_host(host, revision)
-    raise NotFound(f"the {subject.kind} was deleted")
+def _note_failure(loading: asyncio.Task[Published]) -> None:
+    """A look that nobody waits for may fail as well; the safety look repeats it."""
+    error = None if loading.cancelled() else loading.exception()
+    if error is not None and not isinstance(error, NotFound):
+        log.warning("state not looked at", error=repr(error))

@@ -1,5 +1,6 @@
 """How far a VIP's newest change has come: on each node of its cluster, on each host of its members."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -10,6 +11,7 @@ from lbaas.persistence import feed
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import BackendHost, Listener, Member, Node, Reporting, Vip
 from lbaas.services.bells import Bells
+from lbaas.services.reports import stale
 from lbaas.services.scope import fetch
 from lbaas.services.work import CHANGE, HOSTS, REPORT, Caller, Work
 from lbaas.wire import tenants as wire
@@ -85,6 +87,7 @@ def _node(node: Node, revision: int) -> wire.NodeStatus:
         admin_state=node.admin_state,
         applied_revision=node.applied_revision,
         programmed=programmed(node, revision),
+        stale=stale(node, datetime.now(UTC)),
         reported_at=node.reported_at,
         failures=[Failure.model_validate(failure) for failure in node.failures],
     )
@@ -96,4 +99,5 @@ def _host(host: BackendHost, revision: int) -> wire.HostStatus:
         name=host.name,
         applied_revision=host.applied_revision,
         programmed=programmed(host, revision),
+        stale=stale(host, datetime.now(UTC)),
     )

@@ -1,21 +1,13 @@
-"""One byte sequence for one document, and its digest."""
+"""One byte sequence for one JSON value."""
 
-import hashlib
 import json
 
-from pydantic import BaseModel
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
-def canonical_json(document: BaseModel) -> bytes:
-    """The document's only encoding: sorted keys, no white space, UTF-8.
+def canonical_json(value: object) -> bytes:
+    """The only encoding of *value*, which is made of JSON's own types: sorted keys, no white space, UTF-8.
 
-    Equal documents give equal bytes on every machine, so a digest of the bytes proves equality.
+    Equal values give equal bytes on every machine, so a digest of the bytes proves equality.
     """
-    return json.dumps(
-        document.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    ).encode()
-
-
-def digest(body: bytes) -> str:
-    """``sha-256=<hex>`` of *body*: the value of the ``LBaaS-Digest`` header."""
-    return "sha-256=" + hashlib.sha256(body).hexdigest()
+    return _encode(value).encode()

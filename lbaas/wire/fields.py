@@ -33,18 +33,23 @@ T = TypeVar("T")
 
 def _address(value: Any) -> IPv4Address | IPv6Address:
     """One error at the field itself, where a union of both families would give one for each of them."""
-    address = _parsed(ip_address, value, "an address, like 192.0.2.1 or 2001:db8::1")
+    if isinstance(value, IPv4Address | IPv6Address):  # as rows have it: parsed before
+        address = value
+    else:
+        address = _parsed(ip_address, value, "an address, like 192.0.2.1 or 2001:db8::1")
     if isinstance(address, IPv6Address) and address.scope_id:
         raise PydanticCustomError("address_zone", "an address with a zone means nothing elsewhere")
     return address
 
 
 def _prefix(value: Any) -> IPv4Network | IPv6Network:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
     return _parsed(ip_network, value, "a prefix, like 192.0.2.0/24 or 2001:db8::/64")
 
 
 def _parsed(parse: Callable[[str], T], value: Any, wanted: str) -> T:
-    """*value*, which is text or was parsed before; numbers are not: 5 is not 0.0.0.5 here."""
+    """*value*, which is text; numbers are not: 5 is not 0.0.0.5 here."""
     if isinstance(value, int | bytes):
         raise PydanticCustomError("address_text", "not text: write {wanted}", {"wanted": wanted})
     try:

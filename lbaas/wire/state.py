@@ -1,25 +1,23 @@
-"""The desired state: what the server compiles and the agents apply.
+"""The desired state: what the server compiles, what goes over the wire, and what the agents apply.
 
-One :class:`ClusterState` serves all nodes of a cluster, so its body is built once; a node finds what
-is its own under ``nodes``. One :class:`HostState` serves one backend host.
+Over the wire goes a :class:`StateBody`: values by key, all of them or those that changed. An agent keeps
+them and reads them as one :class:`ClusterState`, which serves all nodes of a cluster, or one
+:class:`HostState`, which serves one backend host (see :mod:`lbaas.wire.reading`).
 
 Sequences are in canonical order: by address, then mark; the backends of a service by age. The kernel's
 ``mh`` table depends on the order in which backends were added, and two nodes that differ would send one
 flow to two backends.
 """
 
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lbaas.domain.addresses import Address, Prefix
 from lbaas.domain.terms import Forwarding, NodeAdminState, Protocol, Scheduler
-from lbaas.errors import BadState
 
-WIRE_VERSION = 1
-
-S = TypeVar("S", "ClusterState", "HostState")
+WIRE_VERSION = 2
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Mark = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
@@ -98,11 +96,62 @@ class NodeSettings(Document):
     admin_state: NodeAdminState
 
 
+class ClusterSettings(Document):
+    """Entry ``cluster``: what concerns all nodes."""
+
+    cluster: UUID
+    as_number: int
+    marks: MarkRange
+
+
+class ListenerSettings(Document):
+    """A listener of a VIP, with the pool that it sends to."""
+
+    mark: Mark
+    protocol: Protocol
+    ports: tuple[PortRange, ...]
+    scheduler: Scheduler
+    forwarding: Forwarding
+    backends: tuple[Backend, ...]
+
+
+class VipSettings(Document):
+    """Entry ``vip/ID`` of a cluster: a VIP with all that hangs on it, so that it changes as a whole."""
+
+    address: Address
+    listeners: tuple[ListenerSettings, ...]
+
+
+class HostSettings(Document):
+    """Entry ``host``: the backend host and the addresses at which tunnelled packets arrive."""
+
+    host: UUID
+    endpoints: tuple[Address, ...]
+
+
+class Located(Document):
+    """Entries ``vip/ADDRESS`` and ``node/ADDRESS`` of a backend host."""
+
+    address: Address
+
+
+class StateBody(Document):
+    """What leads from revision *base* to *revision*; from nothing if *base* is null: the whole state.
+
+    *changed* holds entries by key, *deleted* the keys that are gone. ``LBaaS-Digest`` proves the result.
+    """
+
+    kind: Literal["cluster", "host"]
+    version: int
+    base: Annotated[int, Field(ge=0)] | None
+    revision: Annotated[int, Field(ge=0)]
+    changed: dict[str, Any]
+    deleted: tuple[str, ...]
+
+
 class ClusterState(Document):
     """All that the nodes of one cluster must hold."""
 
-    kind: Literal["cluster"] = "cluster"
-    version: int = WIRE_VERSION
     cluster: UUID
     revision: int
     as_number: int
@@ -122,23 +171,8 @@ class HostState(Document):
     addresses it accepts and answers as, *nodes* the only senders it accepts them from.
     """
 
-    kind: Literal["host"] = "host"
-    version: int = WIRE_VERSION
     host: UUID
     revision: int
     endpoints: tuple[Address, ...]
     vips: tuple[Address, ...]
     nodes: tuple[Address, ...]
-
-
-def parse_state(model: type[S], body: bytes) -> S:
-    """The document in *body*. Raises BadState if it is not one, or of a version we don't speak."""
-    try:
-        state = model.model_validate_json(body)
-    except ValidationError as error:
-        raise BadState(f"not a {model.__name__}: {error}") from error
-    if state.version != WIRE_VERSION:
-        raise BadState(
-            f"the server speaks wire version {state.version}, this agent {WIRE_VERSION}: upgrade the agent"
-        )
-    return state

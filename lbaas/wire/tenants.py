@@ -236,6 +236,7 @@ class NodeStatus(BaseModel):
     admin_state: NodeAdminState
     applied_revision: int | None
     programmed: bool
+    stale: bool = Field(description="No report for 90 seconds, or never.")
     reported_at: datetime | None
     failures: list[Failure]
 
@@ -247,6 +248,7 @@ class HostStatus(BaseModel):
     name: str
     applied_revision: int | None
     programmed: bool
+    stale: bool = Field(description="No report for 90 seconds, or never.")
 
 
 class VipStatus(BaseModel):

@@ -2,14 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 
-from lbaas.api.dependencies import AgentCaller, AgentWrites, Shared, Timeout, deadline
+from lbaas.api.dependencies import AgentCaller, Shared, Timeout, deadline
+from lbaas.api.problems import responses
 from lbaas.api.route import Route
 from lbaas.api.routers import CREATES, READS
-from lbaas.services import reports, states
+from lbaas.services import states
+from lbaas.services.answers import IDENTITY, choose_coding
 from lbaas.wire.report import Report
-from lbaas.wire.state import ClusterState, HostState
+from lbaas.wire.state import StateBody
 
 router = APIRouter(prefix="/agent", tags=["agent"], route_class=Route)
 
@@ -17,29 +19,53 @@ router = APIRouter(prefix="/agent", tags=["agent"], route_class=Route)
 @router.get(
     "/state",
     summary="Show the state to hold, when there is a newer one",
-    response_model=ClusterState | HostState,
-    responses={**READS, 304: {"description": "Nothing newer until the timeout."}},
+    response_model=StateBody,
+    responses={**READS, **responses(410), 304: {"description": "Nothing newer until the timeout."}},
 )
 async def get_state(
     shared: Shared,
     caller: AgentCaller,
     since: Annotated[
         int | None,
-        Query(ge=0, le=2**63 - 1, description="The revision you hold; none: answer at once."),
+        Query(
+            ge=0,
+            le=2**63 - 1,
+            description="The revision you hold: the answer leads from there, or from nothing if that is too "
+            "long ago. None: the whole, at once.",
+        ),
     ] = None,
     timeout_s: Timeout = 25,
+    *,
+    whole: Annotated[
+        bool,
+        Query(
+            description="Your digest differs: from nothing to a revision not older than *since*."
+        ),
+    ] = False,
+    accept_encoding: Annotated[str, Header(description="Best first: zstd, gzip.")] = "",
 ) -> Response:
-    served = await shared.states.newer(states.subject_of(caller), since, deadline(timeout_s))
-    if served is None:
+    answer = await shared.states.newer(
+        states.subject_of(caller), since, deadline(timeout_s), whole=whole
+    )
+    if answer is None:
         return Response(status_code=304)
+    coding = choose_coding(accept_encoding)
     headers = {
         "LBaaS-Agent": str(caller.node_id or caller.host_id),
-        "LBaaS-Revision": str(served.revision),
-        "LBaaS-Digest": served.digest,
+        "LBaaS-Revision": str(answer.revision),
+        "LBaaS-Digest": answer.digest,
+        "Vary": "Accept-Encoding",
     }
-    return Response(served.body, media_type="application/json", headers=headers)
+    if coding != IDENTITY:
+        headers["Content-Encoding"] = coding
+    return Response(await answer.encoded(coding), media_type="application/json", headers=headers)
 
 
-@router.post("/report", status_code=204, summary="Say what is applied", responses=CREATES)
-async def create_report(work: AgentWrites, body: Report) -> None:
-    await reports.store(work, body)
+@router.post(
+    "/report",
+    status_code=204,
+    summary="Say what is applied",
+    responses={**CREATES, **responses(410)},
+)
+async def create_report(shared: Shared, caller: AgentCaller, body: Report) -> None:
+    await shared.reports.store(caller, body)

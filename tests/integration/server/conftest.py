@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -19,9 +19,12 @@ import asyncpg
 import httpx
 import pytest
 
+from lbaas.client.agent import AgentClient, Fetched
 from lbaas.client.api import ApiClient
 from lbaas.persistence import migrate
 from lbaas.persistence.database import Database
+from lbaas.wire.reading import Reader
+from lbaas.wire.state import ClusterState
 
 START_TIMEOUT_S = 60
 
@@ -54,9 +57,9 @@ def dsn(data_dir: Path, database: str = "postgres") -> str:
     return f"postgresql://lbaas@/{database}?host={quote(str(data_dir / 'run'), safe='')}"
 
 
-def start_server(data_dir: Path, **settings: str) -> LiveServer:
-    """A server that is ready, on an inherited socket of a free port."""
-    listening = socket.create_server(("127.0.0.1", 0))
+def start_server(data_dir: Path, kept: socket.socket | None = None, **settings: str) -> LiveServer:
+    """A server that is ready, on an inherited socket: *kept*, or a new one of a free port."""
+    listening = kept or socket.create_server(("127.0.0.1", 0))
     environment = {
         **os.environ,
         "LBAAS_DATA_DIR": str(data_dir),
@@ -73,7 +76,8 @@ def start_server(data_dir: Path, **settings: str) -> LiveServer:
             stderr=log,
         )
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    listening.close()
+    if kept is None:
+        listening.close()
     server = LiveServer(process, url, data_dir)
     _await_ready(server)
     return server
@@ -158,6 +162,19 @@ class Site:
 
     def node(self, index: int = 0, at: LiveServer | None = None) -> ApiClient:
         return self.client("node", at, node_id=self.nodes[index]["id"])
+
+
+def fetch(agent: ApiClient, held: Fetched | None = None) -> Fetched:
+    """What an agent with *agent*'s token fetches when it holds *held*."""
+    token = agent._http.headers["Authorization"].removeprefix("Bearer ")
+    with closing(AgentClient(str(agent._http.base_url), token)) as client:
+        fetched = client.fetch(held)
+    assert fetched is not None
+    return fetched
+
+
+def cluster_state(fetched: Fetched) -> ClusterState:
+    return Reader(ClusterState).read(fetched.entries, fetched.revision)
 
 
 def unique(prefix: str) -> str:

@@ -7,11 +7,14 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from lbaas.client.agent import Fetched
 from lbaas.client.api import ApiClient, ApiProblem
-from lbaas.wire.canonical import digest
-from lbaas.wire.state import ClusterState, HostState, parse_state
+from lbaas.errors import Decommissioned
+from lbaas.wire.body import decode
+from lbaas.wire.reading import Reader
+from lbaas.wire.state import ClusterState, HostState
 
-from .conftest import Json, LiveServer, Site, listener, unique
+from .conftest import Json, LiveServer, Site, cluster_state, fetch, listener, unique
 
 
 def report(sequence: int = 1, *, revision: int, boot: str = "", **other: object) -> Json:
@@ -47,11 +50,11 @@ def make_host(site: Site, *addresses: str) -> tuple[Json, ApiClient]:
 
 def test_a_node_gets_its_clusters_state_with_revision_and_digest(site: Site) -> None:
     vip = make_vip(site, "10.0.20.1")
-    answer = state(site.node())
+    fetched = fetch(site.node())
 
-    document = parse_state(ClusterState, answer.content)
-    assert answer.headers["LBaaS-Digest"] == digest(answer.content)
-    assert int(answer.headers["LBaaS-Revision"]) == document.revision
+    document = cluster_state(fetched)
+    assert str(fetched.agent) == site.nodes[0]["id"]
+    assert document.revision == fetched.revision > 0
     assert [str(address) for address in document.vips] == [vip["address"]]
     [service] = document.services
     assert service.mark in document.marks
@@ -70,7 +73,8 @@ def test_a_host_gets_the_vips_of_members_at_its_addresses_and_their_nodes(site: 
     mine = make_vip(site, "10.0.20.202", "10.0.20.99")
     make_vip(site, "10.0.20.99")
 
-    document = parse_state(HostState, state(agent).content)
+    fetched = fetch(agent)
+    document = Reader(HostState).read(fetched.entries, fetched.revision)
 
     assert [str(address) for address in document.vips] == [mine["address"]]
     assert [str(address) for address in document.endpoints] == ["10.0.20.201", "10.0.20.202"]
@@ -109,19 +113,81 @@ def test_a_poll_that_nothing_ends_is_answered_with_304(site: Site) -> None:
     assert (answer.status_code, answer.content) == (304, b"")
 
 
+def test_a_change_is_answered_with_what_changed_and_nothing_else(site: Site) -> None:
+    node = site.node()
+    first, second = make_vip(site, "10.0.20.1"), make_vip(site, "10.0.20.2")
+    since = fetch(node).revision
+    site.admin.delete(f"/v1/vips/{first['id']}", cascade="true")
+    other = make_vip(site, "10.0.20.2")
+    until_revision(node, site.admin.get(f"/v1/vips/{other['id']}/status")["revision"])
+
+    update = decode(state(node, since=since, timeout_s=20).content)
+
+    assert update.base == since
+    assert update.delta.changed.keys() == {f"vip/{other['id']}"}
+    assert update.delta.deleted == {f"vip/{first['id']}"}
+    assert f"vip/{second['id']}" in fetch(node).entries.values
+
+
+def until_revision(node: ApiClient, revision: int) -> Fetched:
+    held = fetch(node)
+    while held.revision < revision:
+        held = fetch(node, held)
+    return held
+
+
+@pytest.mark.parametrize("coding", ["zstd", "gzip", "identity"])
+def test_a_state_is_compressed_as_the_agent_accepts(site: Site, coding: str) -> None:
+    node = site.node()
+    answer = node._http.get("/v1/agent/state", headers={"Accept-Encoding": coding})
+
+    assert answer.headers.get("Content-Encoding", "identity") == coding
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    assert decode(answer.content) == decode(state(node).content)
+
+
+def test_another_server_answers_an_agent_with_a_delta_too(site: Site, replica: LiveServer) -> None:
+    """What it needs for that is in the feed's rows: an agent may come from any server, also after a restart."""
+    member = site.member()
+    vip = make_vip(site, "10.0.20.1")
+    held = fetch(site.node())
+    pool = vip["listeners"][0]["pool_id"]
+    member.post(f"/v1/pools/{pool}/members", {"address": "10.0.20.2"})
+    make_vip(site)
+    elsewhere = site.node(at=replica)
+    until_revision(elsewhere, held.revision + 1)
+
+    update = decode(state(elsewhere, since=held.revision, timeout_s=20).content)
+    caught_up = fetch(elsewhere, held)
+
+    assert update.base == held.revision
+    assert f"vip/{vip['id']}" in update.delta.changed
+    assert caught_up.entries == fetch(elsewhere).entries
+
+
+def test_a_gap_over_a_change_of_the_cluster_is_answered_whole_by_a_server_that_was_not_there(
+    site: Site, replica: LiveServer
+) -> None:
+    held = fetch(site.node())
+    site.admin.delete(f"/v1/nodes/{site.nodes[1]['id']}")
+    elsewhere = site.node(at=replica)
+    until_revision(elsewhere, held.revision + 1)
+
+    assert decode(state(elsewhere, since=held.revision).content).base is None
+
+
 def test_what_an_operator_changes_reaches_the_nodes(site: Site) -> None:
     node = site.node()
 
-    def now() -> ClusterState:
-        return parse_state(ClusterState, state(node).content)
+    held = fetch(node)
 
-    def newer(before: ClusterState) -> ClusterState:
-        answer = state(node, since=before.revision, timeout_s=20)
-        return parse_state(ClusterState, answer.content)
+    def newer() -> ClusterState:
+        nonlocal held
+        held = fetch(node, held)
+        return cluster_state(held)
 
-    seen = now()
     site.admin.patch(f"/v1/nodes/{site.nodes[1]['id']}", {"admin_state": "drained"})
-    drained = newer(seen)
+    drained = newer()
     assert {n.name: n.admin_state for n in drained.nodes.values()} == {
         "lb0": "active",
         "lb1": "drained",
@@ -135,7 +201,7 @@ def test_what_an_operator_changes_reaches_the_nodes(site: Site) -> None:
         "password": "secret",
     }
     site.admin.post("/v1/peers", peer)
-    assert newer(drained).peers[0].password == "secret"
+    assert newer().peers[0].password == "secret"
 
 
 def test_a_members_change_reaches_the_nodes_and_a_drained_one_has_weight_zero(site: Site) -> None:
@@ -144,13 +210,12 @@ def test_a_members_change_reaches_the_nodes_and_a_drained_one_has_weight_zero(si
     pool = f"/v1/pools/{vip['listeners'][0]['pool_id']}/members"
     [one] = member.get(pool)["items"]
 
-    since = int(state(node).headers["LBaaS-Revision"])
+    held = fetch(node)
 
     def next_backends() -> list[tuple[str, int]]:
-        nonlocal since
-        answer = state(node, since=since, timeout_s=20)
-        since = int(answer.headers["LBaaS-Revision"])
-        [service] = parse_state(ClusterState, answer.content).services
+        nonlocal held
+        held = fetch(node, held)
+        [service] = cluster_state(held).services
         return [(str(backend.address), backend.weight) for backend in service.backends]
 
     other = member.post(pool, {"address": "10.0.20.2", "weight": 5})
@@ -225,16 +290,54 @@ def test_an_older_report_of_the_same_boot_is_ignored(site: Site) -> None:
     assert applied() == 30
 
 
-def test_a_token_dies_with_its_node_and_the_others_forget_it(site: Site) -> None:
-    node = site.node()
-    assert state(node).status_code == 200
+def test_a_deleted_nodes_agent_is_told_so_by_every_server(site: Site, replica: LiveServer) -> None:
+    agents = [site.node(), site.node(at=replica)]
+    assert [state(node).status_code for node in agents] == [200, 200]
 
     site.admin.delete(f"/v1/nodes/{site.nodes[0]['id']}")
 
     deadline = time.monotonic() + 1
-    while (status := state(node).status_code) != 401 and time.monotonic() < deadline:
+    for node in agents:
+        while (answer := state(node)).status_code != 410 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert answer.status_code == 410
+        assert answer.json()["type"] == "/errors/gone"
+        with pytest.raises(ApiProblem) as caught:
+            node.post("/v1/agent/report", report(revision=1))
+        assert caught.value.status == 410
+
+
+def test_a_deleted_hosts_agent_is_told_so(site: Site) -> None:
+    host, agent = make_host(site, "10.0.20.203")
+    site.admin.delete(f"/v1/backend-hosts/{host['id']}")
+
+    deadline = time.monotonic() + 1
+    while (status := state(agent).status_code) != 410 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert status == 401
+    assert status == 410
+
+
+def test_a_poll_that_waits_learns_that_its_node_was_deleted(site: Site) -> None:
+    held = fetch(node := site.node())
+    last: list[Fetched] = []
+    poll = threading.Thread(target=lambda: last.append(fetch(node, held)))
+    poll.start()
+    time.sleep(0.3)
+    site.admin.delete(f"/v1/nodes/{site.nodes[0]['id']}")
+    poll.join(20)
+
+    assert f"node/{site.nodes[0]['id']}" not in last[0].entries.values
+    with pytest.raises(Decommissioned):
+        fetch(node, last[0])
+
+
+def test_a_drained_nodes_agent_goes_on_being_served(site: Site) -> None:
+    held = fetch(node := site.node())
+    site.admin.patch(f"/v1/nodes/{site.nodes[0]['id']}", {"admin_state": "drained"})
+    held = fetch(node, held)
+    vip = make_vip(site)
+
+    assert f"vip/{vip['id']}" in fetch(node, held).entries.values
 
 
 def test_tenants_have_no_state_and_agents_no_objects(site: Site) -> None:

@@ -13,8 +13,9 @@ from lbaas.persistence import feed
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import Change
 from lbaas.services.bells import Bells
+from lbaas.services.books import Subject
 from lbaas.services.runtime import Runtime
-from lbaas.services.states import Subject
+from lbaas.services.states import topic_of
 
 pytestmark = pytest.mark.anyio
 
@@ -151,7 +152,7 @@ async def test_a_change_hidden_by_an_open_writer_is_served_once_that_ends(
         revision = await change(database, cluster)
         waiter = asyncio.create_task(runtime.states.newer(subject, first.revision, soon(10)))
         await asyncio.sleep(0.1)
-        runtime.states.changed(subject.topic, revision)
+        runtime.states.changed(topic_of(subject), revision)
         await asyncio.sleep(0.2)
         assert not waiter.done()
         await slow.commit()
@@ -172,7 +173,7 @@ async def test_a_hundred_waiters_share_one_body(database: Database, runtime: Run
     ]
     await asyncio.sleep(0.1)
     revision = await change(database, cluster)
-    runtime.states.changed(subject.topic, revision)
+    runtime.states.changed(topic_of(subject), revision)
     served = [state for state in await asyncio.gather(*waiters) if state is not None]
 
     assert len(served) == 100

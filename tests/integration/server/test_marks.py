@@ -6,9 +6,8 @@ from uuid import uuid4
 import pytest
 
 from lbaas.client.api import ApiClient, ApiProblem
-from lbaas.wire.state import ClusterState, parse_state
 
-from .conftest import LiveServer, Site, listener, make_site, unique
+from .conftest import LiveServer, Site, cluster_state, fetch, listener, make_site, unique
 
 
 @pytest.fixture
@@ -26,12 +25,6 @@ def make_vip(site: Site, ports: int) -> str:
         "listeners": [listener(f"l{port}", port) for port in range(1, ports + 1)],
     }
     return str(site.admin.post("/v1/vips", body)["id"])
-
-
-def now(node: ApiClient, since: int = -1) -> ClusterState:
-    """The cluster's state, newer than *since*: a replica hears of a write a moment after its answer."""
-    params = {"timeout_s": 20, "since": since} if since >= 0 else {}
-    return parse_state(ClusterState, node._http.get("/v1/agent/state", params=params).content)
 
 
 def confirm(node: ApiClient, revision: int, *, failed: bool = False) -> None:
@@ -52,15 +45,20 @@ def test_every_listener_has_a_mark_of_its_own_in_the_clusters_range(narrow: Site
     make_vip(narrow, 2)
     make_vip(narrow, 1)
 
-    assert sorted(service.mark for service in now(narrow.node()).services) == [100, 101, 102]
+    assert sorted(service.mark for service in cluster_state(fetch(narrow.node())).services) == [
+        100,
+        101,
+        102,
+    ]
 
 
 def test_a_freed_mark_waits_for_every_forwarding_node(narrow: Site) -> None:
     nodes = [narrow.node(0), narrow.node(1)]
     vip = make_vip(narrow, 3)
-    held = now(nodes[0]).revision
+    held = fetch(nodes[0])
     narrow.admin.delete(f"/v1/vips/{vip}", cascade="true")
-    freed = now(nodes[0], since=held).revision
+    # A replica hears of a write a moment after its answer.
+    freed = fetch(nodes[0], held).revision
 
     def refused() -> bool:
         with pytest.raises(ApiProblem) as caught:
@@ -69,7 +67,7 @@ def test_a_freed_mark_waits_for_every_forwarding_node(narrow: Site) -> None:
 
     assert refused()
     confirm(nodes[0], freed)
-    confirm(nodes[1], held)
+    confirm(nodes[1], held.revision)
     assert refused()
     confirm(nodes[1], freed, failed=True)
     assert refused()
@@ -80,8 +78,9 @@ def test_a_freed_mark_waits_for_every_forwarding_node(narrow: Site) -> None:
 def test_nobody_waits_for_a_node_in_maintenance(narrow: Site) -> None:
     node = narrow.node(0)
     vip = make_vip(narrow, 3)
+    held = fetch(node)
     narrow.admin.delete(f"/v1/vips/{vip}", cascade="true")
-    confirm(node, now(node).revision)
+    confirm(node, fetch(node, held).revision)
 
     narrow.admin.patch(f"/v1/nodes/{narrow.nodes[1]['id']}", {"admin_state": "maintenance"})
 

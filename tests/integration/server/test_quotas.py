@@ -6,7 +6,7 @@ import pytest
 
 from lbaas.client.api import ApiProblem
 
-from .conftest import Json, Site, listener, unique
+from .conftest import Json, Site, cluster_state, fetch, listener, unique
 
 
 def limit(site: Site, **quotas: int) -> None:
@@ -84,13 +84,15 @@ def test_a_suspended_tenants_vips_are_withdrawn_and_come_back_as_they_were(site:
     member, node = site.member(), site.node()
     vip = member.post("/v1/vips", vip_body(site, listener("a", 80, "10.0.20.1")))
     path = f"/v1/tenants/{site.tenant['id']}"
-    before = node.get("/v1/agent/state")
-    assert [service["backends"][0]["address"] for service in before["services"]] == ["10.0.20.1"]
+    held = fetch(node)
+    before = cluster_state(held)
+    assert [str(service.backends[0].address) for service in before.services] == ["10.0.20.1"]
 
     site.admin.patch(path, {"admin_state": "suspended"})
 
-    held = node.get("/v1/agent/state", since=before["revision"], timeout_s=10)
-    assert (held["vips"], held["announced"], held["services"], held["flows"]) == ([], [], [], [])
+    held = fetch(node, held)
+    for state in (cluster_state(held), cluster_state(fetch(node))):
+        assert (state.vips, state.announced, state.services, state.flows) == ((), (), (), ())
     assert member.get(f"/v1/vips/{vip['id']}") == vip
     renamed = member._http.patch(f"/v1/vips/{vip['id']}", json={"name": "other"})
     deleted = member._http.delete(f"/v1/vips/{vip['id']}?cascade=true")
@@ -99,7 +101,9 @@ def test_a_suspended_tenants_vips_are_withdrawn_and_come_back_as_they_were(site:
 
     site.admin.patch(path, {"admin_state": "active"})
 
-    after = node.get("/v1/agent/state", since=held["revision"], timeout_s=10)
-    for key in ("vips", "announced", "services", "flows"):
-        assert after[key] == before[key]
+    for state in (cluster_state(fetch(node, held)), cluster_state(fetch(node))):
+        assert state.vips == before.vips
+        assert state.announced == before.announced
+        assert state.services == before.services
+        assert state.flows == before.flows
     member.patch(f"/v1/vips/{vip['id']}", {"name": unique("v")})

@@ -8,10 +8,10 @@ import pytest
 from lbaas.agent.last_good import LastGood
 from lbaas.client.agent import Fetched
 from lbaas.errors import BadState
-from lbaas.wire.canonical import digest
+from lbaas.wire.entries import Entries
 
-BODY = b'{"kind":"cluster"}\nwith a second line'
-STATE = Fetched(UUID(int=5), 42, digest(BODY), BODY)
+ENTRIES = Entries.of({"cluster": b'{"as_number":65001}', "vip/1": b'{"address":"198.51.100.9"}'})
+STATE = Fetched(UUID(int=5), "cluster", 42, ENTRIES)
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     assert saved.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("length", [0, 10, 60, 130])
+@pytest.mark.parametrize("length", [0, 10, 60, 130, 200])
 def test_a_file_cut_short_is_not_used(tmp_path: Path, length: int) -> None:
     LastGood(tmp_path).save(STATE)
     (saved,) = tmp_path.iterdir()
@@ -41,7 +41,7 @@ def test_a_file_cut_short_is_not_used(tmp_path: Path, length: int) -> None:
 def test_a_flipped_byte_is_not_used(tmp_path: Path) -> None:
     LastGood(tmp_path).save(STATE)
     (saved,) = tmp_path.iterdir()
-    saved.write_bytes(saved.read_bytes().replace(b"cluster", b"clusteR"))
+    saved.write_bytes(saved.read_bytes().replace(b"100.9", b"100.8"))
     with pytest.raises(BadState, match="digest"):
         LastGood(tmp_path).load()
 

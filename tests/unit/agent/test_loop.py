@@ -1,5 +1,6 @@
 """What an agent counts, reports and waits for."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -8,9 +9,10 @@ from lbaas.agent.loop import Ledger, Pauses
 from lbaas.agent.rounds import Failed, Round
 from lbaas.client.agent import Fetched
 from lbaas.errors import StepFailed
+from lbaas.wire.entries import Entries
 
-FIRST = Fetched(UUID(int=1), 7, "sha-256=first", b"{}")
-SECOND = Fetched(UUID(int=1), 8, "sha-256=second", b"{}")
+FIRST = Fetched(UUID(int=1), "host", 7, Entries.of({"host": b"1"}))
+SECOND = Fetched(UUID(int=1), "host", 8, Entries.of({"host": b"2"}))
 BROKEN = Failed(None, StepFailed("ipvs", "observe", "*", "no IPVS"))
 
 
@@ -29,7 +31,7 @@ def test_a_pause_is_spread_by_half(spread: float, pause_s: float) -> None:
 def test_the_first_round_is_reported_with_its_changes() -> None:
     report = Ledger().enter(FIRST, Round(changes=3), now_s=0)
     assert report is not None
-    assert (report.sequence, report.revision, report.digest) == (1, 7, "sha-256=first")
+    assert (report.sequence, report.revision, report.digest) == (1, 7, FIRST.digest)
     assert (report.changes, report.repaired, report.failures) == (3, 0, ())
 
 
@@ -83,3 +85,12 @@ def test_failures_are_reported_with_their_cause_and_so_is_their_end() -> None:
     mended = ledger.enter(FIRST, Round(), now_s=2)
     assert mended is not None
     assert mended.failures == ()
+
+
+def test_a_new_revision_of_an_equal_state_is_reported_too() -> None:
+    """Somebody may wait for the revision, even if it changed nothing for this agent."""
+    ledger = Ledger()
+    ledger.enter(FIRST, Round(), now_s=0)
+    report = ledger.enter(replace(FIRST, revision=9), Round(), now_s=1)
+    assert report is not None
+    assert (report.revision, report.digest) == (9, FIRST.digest)

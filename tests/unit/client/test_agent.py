@@ -1,19 +1,26 @@
 """What the agents' client believes, and what it refuses."""
 
+import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 import httpx
 import pytest
+import zstandard
 
 from lbaas.client.agent import AgentClient, Fetched
-from lbaas.errors import BadState, ServerUnavailable
-from lbaas.wire.canonical import digest
+from lbaas.errors import BadState, Decommissioned, ServerUnavailable
+from lbaas.wire.body import Update, encode
+from lbaas.wire.entries import Delta, Entries
 from lbaas.wire.report import Report
 
-BODY = b'{"kind":"host"}'
 AGENT = UUID(int=7)
-HEADERS = {"LBaaS-Agent": str(AGENT), "LBaaS-Revision": "42", "LBaaS-Digest": digest(BODY)}
+OLD, NEW = Entries.of({"host": b"1", "vip/1": b"1"}), Entries.of({"host": b"2"})
+HELD = Fetched(AGENT, "host", 41, OLD)
+WHOLE = encode(Update("host", None, 42, NEW.at(NEW.values)))
+DELTA = encode(Update("host", 41, 42, Delta({"host": b"2"}, frozenset({"vip/1"}))))
+HEADERS = {"LBaaS-Agent": str(AGENT), "LBaaS-Revision": "42", "LBaaS-Digest": NEW.digest}
 REPORT = Report(boot=UUID(int=1), sequence=1, revision=42, digest="d", changes=0, repaired=0)
 
 
@@ -21,17 +28,40 @@ def client(answer: Callable[[httpx.Request], httpx.Response]) -> AgentClient:
     return AgentClient("http://server", "secret", httpx.MockTransport(answer))
 
 
-def test_a_state_is_fetched_with_its_proof() -> None:
+@pytest.mark.parametrize("body", [WHOLE, DELTA])
+def test_a_state_is_fetched_whole_or_by_what_changed(body: bytes) -> None:
     asked: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(request)
-        return httpx.Response(200, content=BODY, headers=HEADERS)
+        return httpx.Response(200, content=body, headers=HEADERS)
 
-    assert client(answer).fetch(since=41) == Fetched(AGENT, 42, digest(BODY), BODY)
+    assert client(answer).fetch(HELD) == Fetched(AGENT, "host", 42, NEW)
     (request,) = asked
     assert request.headers["Authorization"] == "Bearer secret"
+    assert "zstd" in request.headers["Accept-Encoding"]
     assert dict(request.url.params) == {"since": "41", "timeout_s": "25"}
+
+
+def test_the_whole_is_asked_for_not_older_than_what_is_held() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert dict(request.url.params) == {"since": "41", "timeout_s": "25", "whole": "true"}
+        return httpx.Response(200, content=WHOLE, headers=HEADERS)
+
+    assert client(answer).fetch(HELD, whole=True) == Fetched(AGENT, "host", 42, NEW)
+
+
+@pytest.mark.parametrize(
+    ("coding", "encoded"),
+    [("gzip", gzip.compress(WHOLE)), ("zstd", zstandard.compress(WHOLE))],
+)
+def test_a_compressed_state_is_the_same_state(coding: str, encoded: bytes) -> None:
+    headers = HEADERS | {"Content-Encoding": coding}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=encoded, headers=headers)
+
+    assert client(answer).fetch(None) == Fetched(AGENT, "host", 42, NEW)
 
 
 def test_the_first_fetch_asks_for_whatever_there_is() -> None:
@@ -39,28 +69,53 @@ def test_the_first_fetch_asks_for_whatever_there_is() -> None:
         assert "since" not in request.url.params
         return httpx.Response(304)
 
-    assert client(answer).fetch(since=None) is None
+    assert client(answer).fetch(None) is None
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        HEADERS | {"LBaaS-Digest": digest(b"other")},
+        HEADERS | {"LBaaS-Digest": OLD.digest},
         {name: value for name, value in HEADERS.items() if name != "LBaaS-Digest"},
         {name: value for name, value in HEADERS.items() if name != "LBaaS-Agent"},
-        HEADERS | {"LBaaS-Revision": "many"},
         HEADERS | {"LBaaS-Agent": "lb1"},
     ],
 )
 def test_a_state_without_its_proof_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(BadState):
-        client(lambda _: httpx.Response(200, content=BODY, headers=headers)).fetch(None)
+        client(lambda _: httpx.Response(200, content=WHOLE, headers=headers)).fetch(None)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        None,
+        replace(HELD, revision=40),
+        replace(HELD, kind="cluster"),
+        replace(HELD, entries=Entries.of({"vip/2": b"1"})),
+    ],
+)
+def test_a_delta_that_does_not_lead_from_what_we_hold_is_refused(held: Fetched | None) -> None:
+    with pytest.raises(BadState):
+        client(lambda _: httpx.Response(200, content=DELTA, headers=HEADERS)).fetch(held)
+
+
+def test_a_state_that_was_fetched_can_be_kept_as_a_whole() -> None:
+    fetched = client(lambda _: httpx.Response(200, content=DELTA, headers=HEADERS)).fetch(HELD)
+    assert fetched is not None
+    assert fetched.body == WHOLE
 
 
 @pytest.mark.parametrize("status", [401, 404, 500, 503])
 def test_an_error_is_no_state(status: int) -> None:
     with pytest.raises(ServerUnavailable, match=str(status)):
         client(lambda _: httpx.Response(status, text="why")).fetch(None)
+
+
+def test_an_agent_whose_node_was_deleted_is_told_apart() -> None:
+    gone = client(lambda _: httpx.Response(410, text="the node was deleted"))
+    with pytest.raises(Decommissioned, match="was deleted"):
+        gone.fetch(HELD)
 
 
 def test_no_answer_is_no_state() -> None:

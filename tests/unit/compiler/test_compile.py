@@ -1,3 +1,5 @@
+"""Rows to entries, read back as the agents read them."""
+
 from dataclasses import replace
 from ipaddress import ip_address
 from uuid import UUID
@@ -7,13 +9,14 @@ from hypothesis import strategies as st
 
 from lbaas.compiler.compile import compile_cluster, compile_host
 from lbaas.compiler.snapshot import (
-    ClusterSnapshot,
-    HostSnapshot,
+    ClusterRow,
+    HostRow,
     ListenerRow,
     MemberRow,
     NodeRow,
     PeerRow,
     PoolRow,
+    VipRow,
 )
 from lbaas.domain.addresses import address_key
 from lbaas.domain.terms import (
@@ -23,31 +26,27 @@ from lbaas.domain.terms import (
     Protocol,
     Scheduler,
 )
-from lbaas.wire.canonical import canonical_json
-
-CLUSTER, POOL, EMPTY_POOL = UUID(int=1), UUID(int=2), UUID(int=3)
-V4, V6, UNUSED = map(ip_address, ("198.51.100.9", "2001:db8::1", "198.51.100.10"))
+from lbaas.wire.entries import Entries
+from lbaas.wire.reading import Reader
+from lbaas.wire.state import ClusterState, HostState
 
 
 def member(age: int, address: str, weight: int = 1, *, drained: bool = False) -> MemberRow:
     state = MemberAdminState.DRAINED if drained else MemberAdminState.ACTIVE
-    return MemberRow(
-        id=UUID(int=age), address=ip_address(address), weight=weight, admin_state=state
-    )
+    return MemberRow(id=UUID(int=age), address=address, weight=weight, admin_state=state)
 
 
 def pool(*members: MemberRow) -> PoolRow:
     return PoolRow(scheduler=Scheduler.MH, forwarding=Forwarding.TUNNEL, members=members)
 
 
-def listener(vip: str, mark: int, pool_id: UUID, *ports: tuple[int, int]) -> ListenerRow:
-    return ListenerRow(
-        vip=ip_address(vip), protocol=Protocol.TCP, ports=ports, mark=mark, pool_id=pool_id
-    )
+def listener(mark: int, pool: PoolRow, *ports: tuple[int, int]) -> ListenerRow:
+    return ListenerRow(protocol=Protocol.TCP, ports=ports, mark=mark, pool=pool)
 
 
-SNAPSHOT = ClusterSnapshot(
-    id=CLUSTER,
+POOL = pool(member(2, "10.0.0.3", 3, drained=True), member(1, "10.0.0.12", 2))
+CLUSTER = ClusterRow(
+    id=UUID(int=1),
     as_number=65001,
     mark_first=0x10000000,
     mark_last=0x1000FFFF,
@@ -66,21 +65,31 @@ SNAPSHOT = ClusterSnapshot(
         )
         for name, address, password in (("r6", "fd00::1", None), ("r4", "10.0.0.1", "secret"))
     ),
-    vips=(V6, UNUSED, V4),
-    listeners=(
-        listener("2001:db8::1", 0x10000002, EMPTY_POOL, (443, 443)),
-        listener("198.51.100.9", 0x10000001, POOL, (8000, 8100), (80, 80)),
-        listener("198.51.100.9", 0x10000003, POOL, (443, 443)),
+)
+VIPS = (
+    VipRow(
+        id=UUID(int=20),
+        address="2001:db8::1",
+        listeners=(listener(0x10000002, pool(), (443, 443)),),
     ),
-    pools={
-        POOL: pool(member(2, "10.0.0.3", 3, drained=True), member(1, "10.0.0.12", 2)),
-        EMPTY_POOL: pool(),
-    },
+    VipRow(id=UUID(int=21), address="198.51.100.10", listeners=()),
+    VipRow(
+        id=UUID(int=22),
+        address="198.51.100.9",
+        listeners=(
+            listener(0x10000003, POOL, (443, 443)),
+            listener(0x10000001, POOL, (8000, 8100), (80, 80)),
+        ),
+    ),
 )
 
 
+def compiled() -> ClusterState:
+    return Reader(ClusterState).read(Entries.of(compile_cluster(CLUSTER, VIPS)), 5)
+
+
 def test_backends_stand_in_order_of_age_and_a_drained_one_has_weight_zero() -> None:
-    service = compile_cluster(SNAPSHOT, 5).services[0]
+    service = compiled().services[0]
 
     assert [(str(b.address), b.weight) for b in service.backends] == [
         ("10.0.0.12", 2),
@@ -89,9 +98,7 @@ def test_backends_stand_in_order_of_age_and_a_drained_one_has_weight_zero() -> N
 
 
 def test_a_listener_without_members_still_has_its_service() -> None:
-    state = compile_cluster(SNAPSHOT, 5)
-
-    assert [(s.mark, s.family, len(s.backends)) for s in state.services] == [
+    assert [(s.mark, s.family, len(s.backends)) for s in compiled().services] == [
         (0x10000001, 4, 2),
         (0x10000003, 4, 2),
         (0x10000002, 6, 0),
@@ -99,16 +106,14 @@ def test_a_listener_without_members_still_has_its_service() -> None:
 
 
 def test_only_vips_with_a_listener_are_announced() -> None:
-    state = compile_cluster(SNAPSHOT, 5)
+    state = compiled()
 
-    assert state.vips == (V4, UNUSED, V6)
+    assert list(map(str, state.vips)) == ["198.51.100.9", "198.51.100.10", "2001:db8::1"]
     assert [str(prefix) for prefix in state.announced] == ["198.51.100.9/32", "2001:db8::1/128"]
 
 
 def test_every_port_range_is_a_flow_with_its_listeners_mark() -> None:
-    flows = compile_cluster(SNAPSHOT, 5).flows
-
-    assert [(str(f.vip), f.ports.first, f.ports.last, f.mark) for f in flows] == [
+    assert [(str(f.vip), f.ports.first, f.ports.last, f.mark) for f in compiled().flows] == [
         ("198.51.100.9", 80, 80, 0x10000001),
         ("198.51.100.9", 443, 443, 0x10000003),
         ("198.51.100.9", 8000, 8100, 0x10000001),
@@ -116,9 +121,11 @@ def test_every_port_range_is_a_flow_with_its_listeners_mark() -> None:
     ]
 
 
-def test_nodes_carry_their_admin_state_and_peers_their_password() -> None:
-    state = compile_cluster(SNAPSHOT, 5)
+def test_the_cluster_carries_its_nodes_admin_states_and_its_peers_passwords() -> None:
+    state = compiled()
 
+    assert (state.cluster, state.revision, state.as_number) == (UUID(int=1), 5, 65001)
+    assert (state.marks.first, state.marks.last) == (0x10000000, 0x1000FFFF)
     assert {node.name: node.admin_state for node in state.nodes.values()} == {
         "lb1": NodeAdminState.ACTIVE,
         "lb2": NodeAdminState.DRAINED,
@@ -128,35 +135,44 @@ def test_nodes_carry_their_admin_state_and_peers_their_password() -> None:
 
 @given(st.data())
 def test_the_order_of_rows_never_shows(data: st.DataObject) -> None:
-    shuffled = replace(
-        SNAPSHOT,
-        nodes=tuple(data.draw(st.permutations(SNAPSHOT.nodes))),
-        peers=tuple(data.draw(st.permutations(SNAPSHOT.peers))),
-        vips=tuple(data.draw(st.permutations(SNAPSHOT.vips))),
-        listeners=tuple(data.draw(st.permutations(SNAPSHOT.listeners))),
-        pools={
-            key: replace(row, members=tuple(data.draw(st.permutations(row.members))))
-            for key, row in reversed(SNAPSHOT.pools.items())
-        },
-    )
+    def shuffled_pool(row: PoolRow) -> PoolRow:
+        return replace(row, members=tuple(data.draw(st.permutations(row.members))))
 
-    assert canonical_json(compile_cluster(shuffled, 5)) == canonical_json(
-        compile_cluster(SNAPSHOT, 5)
+    cluster = replace(
+        CLUSTER,
+        nodes=tuple(data.draw(st.permutations(CLUSTER.nodes))),
+        peers=tuple(data.draw(st.permutations(CLUSTER.peers))),
     )
+    vips = [
+        replace(
+            vip,
+            listeners=tuple(
+                replace(
+                    row,
+                    ports=tuple(data.draw(st.permutations(row.ports))),
+                    pool=shuffled_pool(row.pool),
+                )
+                for row in data.draw(st.permutations(vip.listeners))
+            ),
+        )
+        for vip in data.draw(st.permutations(VIPS))
+    ]
+
+    assert compile_cluster(cluster, vips) == compile_cluster(CLUSTER, VIPS)
 
 
 @given(st.lists(st.ip_addresses(), min_size=1))
 def test_a_host_state_is_sorted_and_names_nothing_twice(
     addresses: list[object],
 ) -> None:
-    rows = HostSnapshot(
+    rows = HostRow(
         id=UUID(int=1),
         addresses=tuple(addresses),  # type: ignore[arg-type] # hypothesis types them loosely
         vips=tuple(addresses) * 2,  # type: ignore[arg-type]
         nodes=(),
     )
 
-    state = compile_host(rows, 9)
+    state = Reader(HostState).read(Entries.of(compile_host(rows)), 9)
 
     assert list(state.vips) == sorted(set(state.vips), key=address_key)
     assert state.endpoints == state.vips

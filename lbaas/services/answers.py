@@ -1,0 +1,82 @@
+"""What agents are sent: one body for all who ask the same, compressed once per coding."""
+
+import asyncio
+import gzip
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import zstandard
+
+from lbaas.services.books import Book
+from lbaas.wire.body import Kind, encode
+
+# Lowest levels: on states they come within a third of the best, in a tenth of the time.
+_LEVEL = 1
+
+# Below this size a compressor is faster than the way to a thread.
+_INLINE_BYTES = 64 * 1024
+
+# So many different spans are kept per state; the agents of a cluster mostly share one or two.
+MAX_ANSWERS = 32
+
+IDENTITY = "identity"
+
+# Best first.
+CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
+    "zstd": lambda body: zstandard.ZstdCompressor(level=_LEVEL).compress(body),
+    "gzip": lambda body: gzip.compress(body, _LEVEL, mtime=0),
+    IDENTITY: lambda body: body,
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """*body* leads whoever asked to the state of *revision*, whose digest is *digest*."""
+
+    revision: int
+    digest: str
+    body: bytes
+    _encoded: dict[str, asyncio.Task[bytes]] = field(default_factory=dict, repr=False)
+
+    async def encoded(self, coding: str) -> bytes:
+        """The body in *coding*, one of CODINGS: made for the first who asks, and kept."""
+        if coding not in self._encoded:
+            self._encoded[coding] = asyncio.create_task(self._encode(coding))
+        return await asyncio.shield(self._encoded[coding])
+
+    async def _encode(self, coding: str) -> bytes:
+        if coding == IDENTITY or len(self.body) < _INLINE_BYTES:
+            return CODINGS[coding](self.body)
+        return await asyncio.to_thread(CODINGS[coding], self.body)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A book, and the answers that were made from it."""
+
+    kind: Kind
+    book: Book
+    _answers: dict[int | None, Answer] = field(default_factory=dict, repr=False)
+
+    def answer(self, since: int | None) -> Answer:
+        """What leads from the state of *since* to the book's: the same object for all who ask the same."""
+        if (known := self._answers.get(since)) is not None:
+            return known
+        update = self.book.update(self.kind, since)
+        if update.base not in self._answers:
+            if len(self._answers) >= MAX_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+            digest = self.book.entries.digest
+            self._answers[update.base] = Answer(self.book.revision, digest, encode(update))
+        return self._answers[update.base]
+
+
+def choose_coding(accepted: str) -> str:
+    """The best coding that the ``Accept-Encoding`` header *accepted* names (RFC 9110, 12.5.3)."""
+    offers = (offer.partition(";") for offer in accepted.lower().split(","))
+    wanted = {name.strip() for name, _, weight in offers if not _is_zero(weight)}
+    return next((coding for coding in CODINGS if coding in wanted), IDENTITY)
+
+
+def _is_zero(weight: str) -> bool:
+    return weight.replace(" ", "").removeprefix("q=") in ("0", "0.", "0.0", "0.00", "0.000")

@@ -1,0 +1,126 @@
+"""A subject's state as one process knows it, brought up to date from Postgres by what changed.
+
+Call within one REPEATABLE READ transaction: horizon, revision, changes and rows must be of one instant.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from lbaas.compiler.compile import compile_cluster, compile_host, recompile, touched_keys, vip_key
+from lbaas.compiler.history import History, Step
+from lbaas.errors import NotFound
+from lbaas.persistence import feed, snapshot
+from lbaas.wire.body import Kind, Update
+from lbaas.wire.entries import Entries
+
+# So many changes of the past are read when a process first serves a cluster: agents that another process
+# served before get deltas from this one.
+LATEST_CHANGES = 10_000
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose state: a cluster's or a backend host's."""
+
+    kind: Kind
+    id: UUID
+
+
+@dataclass(frozen=True)
+class Book:
+    """The state at *revision*, and what changed on the way there."""
+
+    revision: int
+    entries: Entries
+    history: History
+
+    def update(self, kind: Kind, since: int | None) -> Update:
+        """What leads from the state of *since* to this one: the whole if *since* is None or too long ago."""
+        keys = None if since is None else self.history.keys_since(since)
+        if keys is None:
+            return Update(kind, None, self.revision, self.entries.at(self.entries.values))
+        return Update(kind, since, self.revision, self.entries.at(keys))
+
+
+async def load(session: AsyncSession, subject: Subject, known: Book | None) -> Book:
+    """The subject's newest book; *known* itself if that is it. Raises NotFound."""
+    if subject.kind == "cluster":
+        return await _load_cluster(session, subject.id, known)
+    return await _load_host(session, subject.id, known)
+
+
+async def _load_cluster(session: AsyncSession, cluster: UUID, known: Book | None) -> Book:
+    revision = await feed.cluster_revision(session, cluster)
+    if known is None:
+        return await _first(session, cluster, revision)
+    if revision == known.revision:
+        return known
+    changes = await feed.changes_since(session, cluster, known.revision)
+    touched = await snapshot.load_touched(session, cluster, changes)
+    if touched is None:
+        raise NotFound("the cluster was deleted")
+    keys = touched_keys(known.entries.values, touched)
+    entries = known.entries.after(Entries.of(recompile(touched)).at(keys))
+    return Book(revision, entries, known.history.then(revision, keys))
+
+
+async def _first(session: AsyncSession, cluster: UUID, revision: int) -> Book:
+    row = await snapshot.load_cluster(session, cluster)
+    if row is None:
+        raise NotFound("the cluster was deleted")
+    entries = Entries.of(compile_cluster(row, await snapshot.load_vips(session, cluster)))
+    return Book(revision, entries, await _past(session, cluster, revision))
+
+
+async def _past(session: AsyncSession, cluster: UUID, revision: int) -> History:
+    """What the feed's rows still tell.
+
+    They name a changed pool, not the VIPs that used it then. Those that use it now will do: one that left
+    it has a change of its own. But which nodes and peers a cluster once had they do not tell, so the
+    history begins after the last change of the cluster itself.
+    """
+    latest = await feed.latest_changes(session, cluster, LATEST_CHANGES)
+    floor, rows = _known_rows(latest, await feed.pruned_upto(session))
+    users = await snapshot.vips_of_pools(
+        session, cluster, {row.object_id for row in rows if row.kind == "pool"}
+    )
+    return History.of(
+        floor,
+        [
+            # What lies above the horizon will be told again under its own revision.
+            Step(min(step, revision), frozenset(_keys(changes, users)))
+            for step, changes in groupby(reversed(rows), attrgetter("revision"))
+        ],
+    )
+
+
+def _known_rows(latest: Sequence[feed.Noted], pruned_upto: int) -> tuple[int, list[feed.Noted]]:
+    """The floor, and the rows above it, newest first."""
+    oldest = latest[-1].revision if len(latest) == LATEST_CHANGES else 0
+    floor = max([oldest, pruned_upto, *(row.revision for row in latest if row.kind == "cluster")])
+    return floor, [row for row in latest if row.revision > floor]
+
+
+def _keys(changes: Iterable[feed.Noted], users: dict[UUID, set[UUID]]) -> Iterator[str]:
+    for change in changes:
+        vips = users.get(change.object_id, ()) if change.kind == "pool" else (change.object_id,)
+        yield from map(vip_key, vips)
+
+
+async def _load_host(session: AsyncSession, host: UUID, known: Book | None) -> Book:
+    revision = await feed.newest_revision(session)
+    if known is not None and revision == known.revision:
+        return known
+    row = await snapshot.load_host(session, host)
+    if row is None:
+        raise NotFound("the host was deleted")
+    entries = Entries.of(compile_host(row))
+    if known is None:
+        return Book(revision, entries, History(revision))
+    keys = known.entries.differing(entries.values)
+    return Book(revision, entries, known.history.then(revision, keys))

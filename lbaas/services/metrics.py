@@ -1,0 +1,123 @@
+"""Figures for Prometheus: how far the feed and its readers are.
+
+Bounded: a label names a node or a kind of agent, never an address, a tenant or a VIP, and of the nodes that lag only
+the MAX_LAGGING furthest behind.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    generate_latest,
+)
+from sqlalchemy import Float, Select, and_, cast, func, literal_column, or_, select, text, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from lbaas.domain.terms import NodeAdminState
+from lbaas.persistence.database import Database
+from lbaas.persistence.models import BackendHost, Change, Cluster, Node
+from lbaas.services.reports import STALE_AFTER
+
+MEDIA_TYPE = CONTENT_TYPE_LATEST
+MAX_LAGGING = 100
+
+# Sessions of other roles show no xact_start to us, unless we may read all statistics.
+_HORIZON = text(
+    "SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0)::float8 "
+    "FROM pg_stat_activity WHERE backend_xid IS NOT NULL"
+)
+
+
+class Metrics:
+    """This process's registry; :meth:`scrape` asks Postgres for what all processes share."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._registry = CollectorRegistry()
+        self._horizon_age = self._gauge(
+            "lbaas_feed_horizon_age_seconds",
+            "Age of the oldest open write transaction: what is younger no agent has seen.",
+        )
+        self._changes = self._gauge("lbaas_feed_rows", "Rows of the feed, as Postgres estimates.")
+        self._unapplied = self._gauge(
+            "lbaas_node_unapplied_seconds",
+            "Age of the oldest change of its cluster that the node has not applied.",
+            "cluster",
+            "node",
+        )
+        self._stale = self._gauge(
+            "lbaas_agents_stale", "Agents that have not reported for 90 seconds, or never.", "kind"
+        )
+        self._waiting = self._gauge("lbaas_polls_waiting", "Agents' polls that wait here.")
+        self._listening = self._gauge("lbaas_notices_listening", "1 while notices are heard.")
+        self._notices = Counter(
+            "lbaas_notices", "Notices sent and heard.", ["direction"], registry=self._registry
+        )
+        self._counted = {"sent": 0, "heard": 0}
+
+    def set_process(self, *, waiting: int, listening: bool, sent: int, heard: int) -> None:
+        """What this process knows of itself."""
+        self._waiting.set(waiting)
+        self._listening.set(listening)
+        for direction, count in (("sent", sent), ("heard", heard)):
+            self._notices.labels(direction).inc(count - self._counted[direction])
+            self._counted[direction] = count
+
+    async def scrape(self) -> bytes:
+        """All figures as they are now, in Prometheus's text format."""
+        async with self._database.session() as session:
+            self._horizon_age.set(await session.scalar(_HORIZON) or 0)
+            self._changes.set(await session.scalar(_estimated_rows()) or 0)
+            self._stale.labels("node").set(await _count_stale(session, Node))
+            self._stale.labels("host").set(await _count_stale(session, BackendHost))
+            lagging = await _lagging(session)
+        self._unapplied.clear()
+        for cluster, node, seconds in lagging:
+            self._unapplied.labels(cluster, node).set(seconds)
+        return generate_latest(self._registry)
+
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(name, documentation, labels, registry=self._registry)
+
+
+def _estimated_rows() -> Select[float]:
+    query = select(literal_column("greatest(reltuples, 0)", Float)).select_from(text("pg_class"))
+    return query.where(text("oid = 'change'::regclass"))
+
+
+async def _count_stale(session: AsyncSession, agents: type[Node] | type[BackendHost]) -> int:
+    silent = or_(agents.reported_at.is_(None), agents.reported_at < datetime.now(UTC) - STALE_AFTER)
+    query = select(func.count()).select_from(agents).where(silent)
+    if agents is Node:
+        query = query.where(Node.admin_state != NodeAdminState.MAINTENANCE)
+    return await session.scalar(query) or 0
+
+
+async def _lagging(session: AsyncSession) -> Sequence[tuple[str, str, float]]:
+    """Cluster, node and age in seconds of the oldest change that the node has not applied; oldest first."""
+    oldest = (
+        select(Change.made_at)
+        .where(
+            and_(
+                Change.cluster_id == Node.cluster_id,
+                Change.revision > func.coalesce(Node.applied_revision, 0),
+            )
+        )
+        .order_by(Change.revision)
+        .limit(1)
+        .lateral()
+    )
+    age = cast(func.extract("epoch", func.now() - oldest.c.made_at), Float)
+    query = (
+        select(Cluster.name, Node.name, age)
+        .join(Cluster, Cluster.id == Node.cluster_id)
+        .join(oldest, true())
+        .where(Node.admin_state != NodeAdminState.MAINTENANCE)
+        .order_by(age.desc())
+        .limit(MAX_LAGGING)
+    )
+    return [(cluster, node, seconds) for cluster, node, seconds in await session.execute(query)]

@@ -1,0 +1,68 @@
+"""A state as values by key, what leads from one state to the next, and a digest that both ends keep up.
+
+The digest is the sum, modulo 2^256, of the SHA-256 of every entry. An entry that comes or goes adds or
+subtracts its own: a change costs what it changes, whatever the size of the state. It proves that two ends
+that mean well agree; who sent a state is proven by TLS. Decision record: deltas.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+_MODULUS = 1 << 256
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Entries to set, in canonical JSON by key, and keys to remove. Applying it twice changes nothing more."""
+
+    changed: Mapping[str, bytes]
+    deleted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A state. *total* is the sum of its entries' digests; make one with :meth:`of` or :meth:`after`."""
+
+    values: Mapping[str, bytes]
+    total: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, bytes]) -> Self:
+        """The state that holds just *values*."""
+        return cls({}, 0).after(Delta(values))
+
+    @property
+    def digest(self) -> str:
+        """The value of the ``LBaaS-Digest`` header: equal for equal states, whatever led to them."""
+        return f"sum-sha-256={self.total:064x}"
+
+    def after(self, delta: Delta) -> Self:
+        """This state as *delta* changes it."""
+        values, total = dict(self.values), self.total
+        for key in (*delta.changed, *delta.deleted):
+            if (old := values.pop(key, None)) is not None:
+                total -= _number(key, old)
+        for key, value in delta.changed.items():
+            values[key] = value
+            total += _number(key, value)
+        return type(self)(values, total % _MODULUS)
+
+    def at(self, keys: Iterable[str]) -> Delta:
+        """What brings any state that differs from this one in *keys* only to this one."""
+        wanted = frozenset(keys)
+        changed = {key: self.values[key] for key in wanted if key in self.values}
+        return Delta(changed, wanted - changed.keys())
+
+    def differing(self, other: Mapping[str, bytes]) -> frozenset[str]:
+        """The keys at which this state and *other* differ."""
+        return frozenset(
+            key
+            for key in self.values.keys() | other.keys()
+            if self.values.get(key) != other.get(key)
+        )
+
+
+def _number(key: str, value: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(b"%s\0%s" % (key.encode(), value)).digest())

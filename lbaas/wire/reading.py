@@ -1,0 +1,135 @@
+"""Entries read as the state that an agent applies."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, cast
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from lbaas.domain.addresses import Address, address_key, host_prefix
+from lbaas.errors import BadState
+from lbaas.wire.entries import Entries
+from lbaas.wire.state import (
+    ClusterSettings,
+    ClusterState,
+    Document,
+    Flow,
+    HostSettings,
+    HostState,
+    Located,
+    NodeSettings,
+    Peer,
+    VipSettings,
+    VirtualService,
+)
+
+S = TypeVar("S", ClusterState, HostState)
+
+_CLUSTER: Mapping[str, type[Document]] = {
+    "cluster": ClusterSettings,
+    "node": NodeSettings,
+    "peer": Peer,
+    "vip": VipSettings,
+}
+_HOST: Mapping[str, type[Document]] = {"host": HostSettings, "vip": Located, "node": Located}
+
+# By kind, the part of a key before the slash; then by the part after it.
+_Sorted = dict[str, dict[str, Any]]
+
+
+class Reader(Generic[S]):
+    """Reads states of *model*; parses an entry once, however many states hold it."""
+
+    def __init__(self, model: type[S]) -> None:
+        self._model: type[S] = model
+        self._parsed: dict[str, tuple[bytes, Document]] = {}
+
+    def read(self, entries: Entries, revision: int) -> S:
+        """The state of *revision*. Raises BadState if it can't be read. Kinds that we don't know are ignored."""
+        kinds = _CLUSTER if self._model is ClusterState else _HOST
+        found: _Sorted = {kind: {} for kind in kinds}
+        parsed: dict[str, tuple[bytes, Document]] = {}
+        try:
+            for key, value in entries.values.items():
+                kind, _, name = key.partition("/")
+                if kind in kinds:
+                    parsed[key] = self._parse(kinds[kind], key, value)
+                    found[kind][name] = parsed[key][1]
+            self._parsed = parsed
+            assemble = _cluster if self._model is ClusterState else _host
+            return cast("S", assemble(found, revision))
+        except (ValidationError, KeyError, ValueError) as error:
+            raise BadState(f"not a {self._model.__name__}: {error!r}") from error
+
+    def _parse(self, model: type[Document], key: str, value: bytes) -> tuple[bytes, Document]:
+        known = self._parsed.get(key)
+        if known is not None and known[0] == value:
+            return known
+        return value, model.model_validate_json(value)
+
+
+def _cluster(found: _Sorted, revision: int) -> ClusterState:
+    """A VIP is announced once it has a listener."""
+    settings: ClusterSettings = found["cluster"][""]
+    vips: list[VipSettings] = sorted(found["vip"].values(), key=_by_address)
+    return ClusterState(
+        cluster=settings.cluster,
+        revision=revision,
+        as_number=settings.as_number,
+        marks=settings.marks,
+        nodes={UUID(name): found["node"][name] for name in sorted(found["node"])},
+        peers=tuple(sorted(found["peer"].values(), key=_peer_order)),
+        vips=tuple(vip.address for vip in vips),
+        announced=tuple(host_prefix(vip.address) for vip in vips if vip.listeners),
+        services=tuple(sorted(_services(vips), key=attrgetter("family", "mark"))),
+        flows=tuple(sorted(_flows(vips), key=_flow_order)),
+    )
+
+
+def _host(found: _Sorted, revision: int) -> HostState:
+    settings: HostSettings = found["host"][""]
+    return HostState(
+        host=settings.host,
+        revision=revision,
+        endpoints=settings.endpoints,
+        vips=_addresses(found["vip"]),
+        nodes=_addresses(found["node"]),
+    )
+
+
+def _addresses(located: Mapping[str, Located]) -> tuple[Address, ...]:
+    return tuple(sorted((each.address for each in located.values()), key=address_key))
+
+
+def _by_address(vip: VipSettings) -> tuple[int, int]:
+    return address_key(vip.address)
+
+
+def _peer_order(peer: Peer) -> tuple[int, int, str]:
+    return (*address_key(peer.address), peer.name)
+
+
+def _services(vips: Iterable[VipSettings]) -> Iterator[VirtualService]:
+    for vip in vips:
+        for listener in vip.listeners:
+            yield VirtualService(
+                mark=listener.mark,
+                family=vip.address.version,
+                scheduler=listener.scheduler,
+                forwarding=listener.forwarding,
+                backends=listener.backends,
+            )
+
+
+def _flows(vips: Iterable[VipSettings]) -> Iterator[Flow]:
+    for vip in vips:
+        for listener in vip.listeners:
+            for ports in listener.ports:
+                yield Flow(
+                    vip=vip.address, protocol=listener.protocol, ports=ports, mark=listener.mark
+                )
+
+
+def _flow_order(flow: Flow) -> tuple[int, int, str, int]:
+    return (*address_key(flow.vip), flow.protocol, flow.ports.first)
