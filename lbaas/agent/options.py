@@ -1,9 +1,13 @@
 """Command-line options that both agents have."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from lbaas.agent.capabilities import Trial
+from lbaas.agent.check import check
 
 ServerUrl = Annotated[
     str, typer.Option(envvar="LBAAS_SERVER_URL", help="The API, as in https://lbaas.example:8080.")
@@ -15,3 +19,18 @@ Cycle = Annotated[
     float,
     typer.Option(envvar="LBAAS_CYCLE_S", min=0.1, help="Seconds between two looks for drift."),
 ]
+
+
+def check_option(trials: Callable[[], Iterable[Trial]]) -> Any:
+    """``--check``: tries *trials*, says what is missing, and ends; nothing else of the command runs."""
+
+    def check_and_end(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
+        if wanted:
+            check(tuple(trials()))
+
+    return typer.Option(
+        "--check",
+        is_eager=True,
+        callback=check_and_end,
+        help="Try what the kernel can, in a namespace apart, say what is missing, and end.",
+    )

@@ -8,7 +8,7 @@ import typer
 from lbaas.api import serve
 from lbaas.config import ServerSettings
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()

@@ -72,7 +72,18 @@ class ApiClient:
             raise ServerUnavailable(f"{method} {path}: {error}") from error
         if answer.is_error:
             raise ApiProblem(answer.status_code, _problem(answer))
-        return answer.json() if answer.content else {}
+        return _body(answer)
+
+
+def _body(answer: httpx.Response) -> Json:
+    """The answer's JSON object, empty if it has none."""
+    if not answer.content:
+        return {}
+    try:
+        return dict(answer.json())
+    except (ValueError, TypeError) as error:
+        asked = f"{answer.request.method} {answer.request.url.path}"
+        raise ServerUnavailable(f"{asked}: not a JSON object: {answer.text[:200]!r}") from error
 
 
 def _problem(answer: httpx.Response) -> Json:

@@ -40,6 +40,12 @@ class Outcome(Generic[S]):
     failed: tuple[tuple[S, StepFailed], ...] = ()
 
 
+def demand(outcome: Outcome[S]) -> None:
+    """Raises the first failure in *outcome*, if there is one."""
+    for _, error in outcome.failed:
+        raise error
+
+
 def try_each(
     subsystem: str,
     steps: Sequence[S],

@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from lbaas.agent.loop import Agent, AgentSettings
-from lbaas.agent.options import Cycle, ServerUrl, TokenFile
+from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
 from lbaas.host_agent.reconcile import Host
+from lbaas.host_agent.trials import host_trials
 from lbaas.wire.state import HostState
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
@@ -21,6 +22,7 @@ def host_agent(
         Path, typer.Option(envvar="LBAAS_STATE_DIR", help="Where the last good state is kept.")
     ] = Path("/var/lib/lbaas/host-agent"),
     cycle_s: Cycle = 5.0,
+    check: Annotated[bool, check_option(host_trials)] = False,  # noqa: ARG001, FBT002  # ends the command by itself
 ) -> None:
     """Prepare this backend host to answer as its VIPs, until stopped.
 

@@ -14,7 +14,7 @@ from lbaas.dataplane.guard.plan import plan as plan_guard
 from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link import observe as link_observe
 from lbaas.dataplane.link.desired import TUNNEL4_DEVICE, host_links, tunnel_devices
-from lbaas.dataplane.link.netlink import IPRoute
+from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.steps import Plan
@@ -37,8 +37,8 @@ class Host:
         self._lingering = Lingering()
 
     @cached_property
-    def _netlink(self) -> IPRoute:
-        return IPRoute()
+    def _link(self) -> LinkSocket:
+        return LinkSocket()
 
     @cached_property
     def _nft(self) -> Nft:
@@ -68,8 +68,8 @@ class Host:
             _sysctls(HOST),
             Subsystem(
                 "link",
-                lambda: plan_link(link_observe.observe(self._netlink), host_links(state)),
-                lambda steps: link_apply.apply(self._netlink, steps),
+                lambda: plan_link(link_observe.observe(self._link), host_links(state)),
+                lambda steps: link_apply.apply(self._link, steps),
             ),
             _sysctls(tunnels),
         )
@@ -84,7 +84,7 @@ class Host:
         """The smallest MTU of each family's endpoints."""
         mtus: dict[int, int] = {}
         for endpoint in state.endpoints:
-            mtu = link_observe.mtu_towards(self._netlink, endpoint) or _USUAL_MTU
+            mtu = link_observe.mtu_towards(self._link, endpoint) or _USUAL_MTU
             mtus[endpoint.version] = min(mtu, mtus.get(endpoint.version, mtu))
         return mtus
 

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from lbaas.agent.loop import Agent, AgentSettings
-from lbaas.agent.options import Cycle, ServerUrl, TokenFile
+from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
 from lbaas.node_agent.announce import BirdPaths
 from lbaas.node_agent.reconcile import Node
+from lbaas.node_agent.trials import node_trials
 from lbaas.wire.state import ClusterState
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
@@ -29,8 +30,9 @@ def node_agent(
         typer.Option(
             envvar="LBAAS_BIRD_INCLUDE", help="The file that bird.conf includes; ours alone."
         ),
-    ] = Path("/etc/bird/lbaas.conf"),
+    ] = Path("/run/lbaas/bird.conf"),
     cycle_s: Cycle = 5.0,
+    check: Annotated[bool, check_option(node_trials)] = False,  # noqa: ARG001, FBT002  # ends the command by itself
 ) -> None:
     """Program this load-balancer node with what the server says, until stopped.
 

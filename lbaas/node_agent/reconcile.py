@@ -14,7 +14,7 @@ from lbaas.dataplane.ipvs.plan import plan as plan_ipvs
 from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link import observe as link_observe
 from lbaas.dataplane.link.desired import node_links
-from lbaas.dataplane.link.netlink import IPRoute
+from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.marks import apply as marks_apply
 from lbaas.dataplane.marks import observe as marks_observe
@@ -40,8 +40,8 @@ class Node:
         self._retiring = Retiring()
 
     @cached_property
-    def _netlink(self) -> IPRoute:
-        return IPRoute()
+    def _link(self) -> LinkSocket:
+        return LinkSocket()
 
     @cached_property
     def _ipvs(self) -> IpvsSocket:
@@ -73,8 +73,8 @@ class Node:
         return (
             Subsystem(
                 "link",
-                lambda: plan_link(link_observe.observe(self._netlink), node_links(state)),
-                lambda steps: link_apply.apply(self._netlink, steps),
+                lambda: plan_link(link_observe.observe(self._link), node_links(state)),
+                lambda steps: link_apply.apply(self._link, steps),
             ),
             Subsystem(
                 "sysctl",

@@ -36,6 +36,13 @@ class Balanced:
     @classmethod
     def create(cls, site: Site, family: int) -> "Balanced":
         """It is programmed on every node and host."""
+        self = cls.order(site, family)
+        self.wait_programmed()
+        return self
+
+    @classmethod
+    def order(cls, site: Site, family: int) -> "Balanced":
+        """The API has it; nodes and hosts will."""
         backends = site.lab.topology.of(Role.BACKEND)
         members = [
             {"address": str(each.address4 if family == 4 else each.address6)} for each in backends
@@ -55,9 +62,7 @@ class Balanced:
                 for protocol in ("tcp", "udp")
             ],
         }
-        self = cls(site, family, site.tenant.post("/v1/vips", body), pool["id"])
-        self.wait_programmed()
-        return self
+        return cls(site, family, site.tenant.post("/v1/vips", body), pool["id"])
 
     @property
     def address(self) -> str:

@@ -1,5 +1,6 @@
 """What must hold when things break: docs/promises.md names each of these tests."""
 
+import random
 import signal
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -15,6 +16,7 @@ from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
 
 NODES = ("lb1", "lb2")
 FLOWS = 20
+KILLS = 6
 
 # BFD at 3 x 300 ms sees a silent death within 0.9 s; the router needs a moment to move the routes.
 TAKE_OVER_S = 1.2
@@ -106,6 +108,38 @@ def test_a_killed_and_restarted_agent_loses_no_packet_and_writes_nothing(
     held = flows.stop()
     assert all(flow.alive for flow in held)
     assert max(flow.longest_stall_s for flow in held) < 1
+
+
+@pytest.mark.usefixtures("running_agents")
+def test_agents_killed_at_random_moments_of_large_changes_lose_nothing(
+    balanced4: Balanced,
+) -> None:
+    """Each kill comes while a batch of new VIPs is on its way; some of the earlier ones go meanwhile."""
+    site, lab = balanced4.site, balanced4.site.lab
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    flows = lab.flows(CLIENT, balanced4.address, PORT, FLOWS)
+    load = lab.load(CLIENT, balanced4.address, PORT, every_ms=50)
+    made: list[Balanced] = []
+    for _ in range(KILLS):
+        made += [Balanced.order(site, 4) for _ in range(6)]
+        if len(made) > 12:
+            made.pop(0).delete()
+        lab.run("lb1", ["sleep", f"{chance.random() * 0.2:.3f}"])
+        name = chance.choice(NODES)
+        site.agents[name].kill(signal.SIGKILL)
+        site.agents[name].wait()
+        site.start_agent(name)
+        lab.run("lb1", ["sleep", f"{chance.uniform(0.5, 3):.3f}"])
+    for vip in made:
+        vip.wait_programmed()
+    assert failures(load.stop()) == []
+    assert all(flow.alive for flow in flows.stop())
+    for vip in made:
+        vip.delete()
+    eventually(lambda: all(_services(site, name).count("-A -f") == 4 for name in NODES))
+    assert _services(site, "lb1") == _services(site, "lb2")
 
 
 @pytest.mark.usefixtures("running_agents")

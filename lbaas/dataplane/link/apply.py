@@ -1,12 +1,14 @@
 """Devices and addresses, made and unmade."""
 
 import errno
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from pyroute2.netlink.exceptions import NetlinkError
 
-from lbaas.dataplane.link.desired import Alias, Kind
-from lbaas.dataplane.link.netlink import IPRoute, index_of
+from lbaas.dataplane.link.desired import Kind
+from lbaas.dataplane.link.netlink import Held, LinkSocket
 from lbaas.dataplane.link.plan import (
     AddAddress,
     AddDevice,
@@ -15,6 +17,9 @@ from lbaas.dataplane.link.plan import (
     RemoveDevice,
 )
 from lbaas.dataplane.steps import Outcome, try_each
+from lbaas.errors import StepFailed
+
+A = TypeVar("A", AddAddress, RemoveAddress)
 
 # A tunnel in "collect metadata" mode takes packets for any local address from any sender, so one device
 # serves all the nodes; which senders are let in is the guard's job (lbaas.dataplane.guard).
@@ -24,43 +29,59 @@ _DEVICE_OPTIONS: dict[Kind, dict[str, object]] = {
     Kind.IP6TNL: {"ip6tnl_collect_metadata": True},
 }
 
-_IFA_F_NODAD = 0x02  # a VIP is on many hosts by design: duplicate detection would refuse it
+
+def apply(link: LinkSocket, steps: Sequence[LinkStep]) -> Outcome[LinkStep]:
+    """All were tried, devices made first and unmade last; one that failed stops no other."""
+    outcomes = (
+        try_each(
+            "link",
+            [step for step in steps if isinstance(step, AddDevice)],
+            lambda step: _add_device(link, step),
+            NetlinkError,
+        ),
+        _change(link.add, link, [step for step in steps if isinstance(step, AddAddress)]),
+        _change(link.remove, link, [step for step in steps if isinstance(step, RemoveAddress)]),
+        try_each(
+            "link",
+            [step for step in steps if isinstance(step, RemoveDevice)],
+            lambda step: link.devices.link("del", index=_index(link, step.name)),
+            NetlinkError,
+        ),
+    )
+    applied: list[LinkStep] = []
+    failed: list[tuple[LinkStep, StepFailed]] = []
+    for outcome in outcomes:
+        applied += outcome.applied
+        failed += outcome.failed
+    return Outcome(tuple(applied), tuple(failed))
 
 
-def apply(netlink: IPRoute, steps: Sequence[LinkStep]) -> Outcome[LinkStep]:
-    """All were tried, in order; one that failed stops no other."""
-    return try_each("link", steps, lambda step: _apply(netlink, step), NetlinkError)
+def _add_device(link: LinkSocket, step: AddDevice) -> None:
+    if link.index_of(step.name) is None:
+        options = _DEVICE_OPTIONS[step.kind]
+        link.devices.link("add", ifname=step.name, kind=step.kind.value, **options)
+    link.devices.link("set", index=_index(link, step.name), state="up")
 
 
-def _apply(netlink: IPRoute, step: LinkStep) -> None:
-    match step:
-        case AddDevice(name=name):
-            _add_device(netlink, name, step.kind)
-        case RemoveDevice(name=name):
-            netlink.link("del", index=_index(netlink, name))
-        case AddAddress(alias=alias):
-            flags = _IFA_F_NODAD if alias.address.version == 6 else 0
-            netlink.addr("add", flags=flags, **_address(netlink, alias))
-        case RemoveAddress(alias=alias):
-            netlink.addr("delete", **_address(netlink, alias))
+def _change(
+    send: Callable[[Sequence[Held]], list[int]], link: LinkSocket, steps: Sequence[A]
+) -> Outcome[A]:
+    """All addresses in one go. A device that is not there makes its own addresses fail, and no others."""
+    index = {step.alias.device: link.index_of(step.alias.device) or 0 for step in steps}
+    codes = send([Held(index[step.alias.device], step.alias.address) for step in steps])
+    results = list(zip(steps, codes, strict=True))
+    return Outcome(
+        tuple(step for step, code in results if not code),
+        tuple(
+            (step, StepFailed("link", type(step).__name__, step.key, os.strerror(code)))
+            for step, code in results
+            if code
+        ),
+    )
 
 
-def _address(netlink: IPRoute, alias: Alias) -> dict[str, object]:
-    return {
-        "index": _index(netlink, alias.device),
-        "address": str(alias.address),
-        "prefixlen": alias.address.max_prefixlen,
-    }
-
-
-def _add_device(netlink: IPRoute, name: str, kind: Kind) -> None:
-    if index_of(netlink, name) is None:
-        netlink.link("add", ifname=name, kind=kind.value, **_DEVICE_OPTIONS[kind])
-    netlink.link("set", index=_index(netlink, name), state="up")
-
-
-def _index(netlink: IPRoute, name: str) -> int:
-    index = index_of(netlink, name)
+def _index(link: LinkSocket, name: str) -> int:
+    index = link.index_of(name)
     if index is None:
         raise NetlinkError(errno.ENODEV, f"no device {name}")
     return index

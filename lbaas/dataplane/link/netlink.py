@@ -1,11 +1,81 @@
-"""The route netlink socket, and what observing and applying both ask of it."""
+"""The kernel's links and addresses: pyroute2 for the few devices, batches for the many addresses.
+
+Source: rtnetlink(7), include/uapi/linux/if_addr.h.
+"""
+
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
 
 from pyroute2 import IPRoute
 
-__all__ = ["IPRoute", "index_of"]
+from lbaas.dataplane.netlink import Message, NetlinkSocket, attribute, parse
+from lbaas.domain.addresses import Address
+
+_ROUTE = 0  # NETLINK_ROUTE
+_NEW, _DELETE, _GET = 20, 21, 22  # RTM_NEWADDR …
+_CREATE = 0x600  # NLM_F_CREATE | NLM_F_EXCL
+_IFADDRMSG = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, device index
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_LINK_SCOPE = 253  # RT_SCOPE_LINK: fe80:: addresses that the kernel adds by itself
+_NODAD = (
+    0x02  # IFA_F_NODAD: a VIP is on many machines by design, duplicate detection would refuse it
+)
 
 
-def index_of(netlink: IPRoute, name: str) -> int | None:
-    """Interface index of the device, None if there is none."""
-    found = netlink.link_lookup(ifname=name)
-    return int(found[0]) if found else None
+@dataclass(frozen=True)
+class Held:
+    """An address, and the index of the device that holds it."""
+
+    index: int
+    address: Address
+
+
+class LinkSocket:
+    """Open sockets to the namespace they were opened in. *devices* is pyroute2's."""
+
+    def __init__(self) -> None:
+        self.devices = IPRoute()
+        self._addresses = NetlinkSocket(_ROUTE)
+
+    def close(self) -> None:
+        """Both sockets are given back."""
+        self.devices.close()
+        self._addresses.close()
+
+    def index_of(self, device: str) -> int | None:
+        """The device's index, None if there is no such device."""
+        found = self.devices.link_lookup(ifname=device)
+        return int(found[0]) if found else None
+
+    def held(self) -> Iterator[Held]:
+        """Every address of every device, but for link-local ones."""
+        for payload in self._addresses.dump(Message(_GET, _IFADDRMSG.pack(0, 0, 0, 0, 0))):
+            _, _, _, scope, index = _IFADDRMSG.unpack_from(payload)
+            if scope != _LINK_SCOPE:
+                fields = parse(payload[_IFADDRMSG.size :])
+                yield Held(index, ip_address(fields.get(_IFA_LOCAL) or fields[_IFA_ADDRESS]))
+
+    def add(self, addresses: Sequence[Held]) -> list[int]:
+        """Each is held as /32 or /128; the errno of each, 0 where it succeeded."""
+        return self._addresses.send([_message(_NEW, _CREATE, each) for each in addresses])
+
+    def remove(self, addresses: Sequence[Held]) -> list[int]:
+        """None is held; the errno of each, 0 where it succeeded."""
+        return self._addresses.send([_message(_DELETE, 0, each) for each in addresses])
+
+
+def _message(kind: int, flags: int, wanted: Held) -> Message:
+    address = wanted.address
+    v6 = address.version == 6
+    head = _IFADDRMSG.pack(
+        socket.AF_INET6 if v6 else socket.AF_INET,
+        address.max_prefixlen,
+        _NODAD if v6 else 0,
+        0,
+        wanted.index,
+    )
+    body = attribute(_IFA_LOCAL, address.packed) + attribute(_IFA_ADDRESS, address.packed)
+    return Message(kind, head + body, flags)

@@ -195,7 +195,7 @@ def test_a_node_without_power_has_no_process_and_comes_back(lab: Lab) -> None:
     bird = lab.birds["lb2"]
     lab.kill_node("lb2")
     try:
-        assert not bird.alive
+        assert bird.wait(timeout_s=10) == -signal.SIGKILL
         assert "LOWER_UP" not in lab.run("lb2", ["ip", "link", "show", DATA]).stdout
     finally:
         lab.revive_node("lb2")

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-# Says where its share is, then waits to be killed.
+# Says where its share is, then waits to be killed. A shell that runs us in the background has SIGINT ignored.
 HOLDER = """
+import signal
 import time
 from lbaas.lab.controller import Lab
 from lbaas.lab.topology import Topology
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Lab.start(Topology(nodes=1, backends=1)) as lab:
     print(lab.share, flush=True)
     time.sleep(300)

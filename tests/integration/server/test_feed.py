@@ -54,9 +54,9 @@ class Tail:
 
 
 async def test_a_tailing_reader_sees_every_change_once(database: Database) -> None:
-    seed = random.randrange(1 << 30)  # noqa: S311 - a test's seed, printed when it fails
+    seed = random.randrange(1 << 30)
     print("seed", seed)
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)
     tail = Tail()
 
     async def writer() -> list[UUID]:

@@ -204,9 +204,9 @@ async def newest_book(dsn: str, cluster: str) -> Book:
 
 @pytest.mark.timeout(SOAK_S * 3 + 200)
 async def test_nothing_is_missed_whatever_is_restarted(short_dir: Callable[[], Path]) -> None:
-    seed = int(os.environ.get("LBAAS_SOAK_SEED") or random.randrange(1 << 30))  # noqa: S311
+    seed = int(os.environ.get("LBAAS_SOAK_SEED") or random.randrange(1 << 30))
     print("seed", seed)
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)
     data_dir = short_dir()
     stack = AsyncExitStack()
     dsn = await stack.enter_async_context(own_postgres(data_dir))

@@ -16,6 +16,12 @@ def test_an_object_is_its_json_and_nothing_is_an_empty_one() -> None:
     assert client(httpx.Response(204)).delete("/v1/vips/x") == {}
 
 
+@pytest.mark.parametrize("body", [b"{", b"[1]", b"\xff"])
+def test_a_garbled_answer_is_none_and_says_what_came(body: bytes) -> None:
+    with pytest.raises(ServerUnavailable, match="GET /v1/vips: not a JSON object"):
+        client(httpx.Response(200, content=body)).get("/v1/vips")
+
+
 def test_a_problem_is_raised_with_what_it_says() -> None:
     body = {"title": "In use", "detail": "VIP web has listeners", "type": "/errors/in-use"}
     with pytest.raises(ApiProblem, match="409 In use: VIP web has listeners") as caught:

@@ -1,0 +1,75 @@
+"""What a node's kernel must be able to do."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address
+
+from lbaas.agent.capabilities import Trial
+from lbaas.dataplane.ipvs import apply as ipvs_apply
+from lbaas.dataplane.ipvs.desired import SCHEDULER_FLAGS, Destination, Service, ServiceKey
+from lbaas.dataplane.ipvs.netlink import IpvsSocket
+from lbaas.dataplane.ipvs.plan import plan as plan_ipvs
+from lbaas.dataplane.link import apply as link_apply
+from lbaas.dataplane.link.desired import VIP_DEVICE
+from lbaas.dataplane.link.netlink import LinkSocket
+from lbaas.dataplane.link.plan import AddDevice
+from lbaas.dataplane.marks.desired import FAMILY, TABLE, declaration
+from lbaas.dataplane.nftables import Nft
+from lbaas.dataplane.steps import demand
+from lbaas.dataplane.sysctl import apply as sysctl_apply
+from lbaas.dataplane.sysctl.desired import NODE
+from lbaas.dataplane.sysctl.plan import SetSysctl
+from lbaas.domain.addresses import Address
+from lbaas.domain.terms import Forwarding, Scheduler
+from lbaas.wire.state import MarkRange
+
+_MARKS = MarkRange(first=1, last=0xFF)
+_LOOPBACK: dict[int, Address] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
+
+
+def node_trials() -> Iterator[Trial]:
+    """One for each feature that a node's data path uses."""
+    yield Trial("device dummy", "no VIP can be held", _dummy)
+    yield Trial("nftables: inet, maps, raw payload, reject", "no packet gets its mark", _marks)
+    for family in (4, 6):
+        yield Trial(
+            f"IPVS by mark, tunnel destinations, IPv{family}",
+            f"no VIP of IPv{family} is served; modprobe ip_vs",
+            partial(_serve, Scheduler.RR, family),
+        )
+    for scheduler in Scheduler:
+        without = f"pools with scheduler {scheduler} fail; modprobe ip_vs_{scheduler}"
+        yield Trial(f"IPVS scheduler {scheduler}", without, partial(_serve, scheduler, 4))
+    for name, value in NODE.items():
+        yield Trial(name, "flows break that need not", partial(_set, SetSysctl(name, value)))
+
+
+def _dummy() -> None:
+    with closing(LinkSocket()) as link:
+        demand(link_apply.apply(link, [AddDevice(VIP_DEVICE)]))
+
+
+def _marks() -> None:
+    with closing(Nft()) as nft:
+        nft.run(f"table {FAMILY} {TABLE} {{\n{declaration(_MARKS)}}}\n")
+
+
+def _serve(scheduler: Scheduler, family: int) -> None:
+    destination = Destination(_LOOPBACK[family], Forwarding.TUNNEL, 1)
+    service = Service(scheduler, SCHEDULER_FLAGS.get(scheduler, 0), (destination,))
+    table = {ServiceKey(family, _MARKS.first): service}
+    _raise_loopback()  # a destination must be an address that the namespace can reach
+    with closing(IpvsSocket()) as ipvs:
+        made = ipvs_apply.apply(ipvs, plan_ipvs({}, table).establish)
+        ipvs_apply.apply(ipvs, plan_ipvs(table, {}).withdraw)
+    demand(made)
+
+
+def _set(step: SetSysctl) -> None:
+    demand(sysctl_apply.apply([step]))
+
+
+def _raise_loopback() -> None:
+    with closing(LinkSocket()) as link:
+        link.devices.link("set", index=1, state="up")
