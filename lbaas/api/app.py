@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 import lbaas
 from lbaas.api import problems
 from lbaas.api.middleware import Edge
+from lbaas.api.polls import Polls
 from lbaas.api.routers import addresses, agent, clusters, events, health, pools, tenants, vips
 from lbaas.services.runtime import Runtime
 from lbaas.wire.fields import Removal
@@ -40,6 +41,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     v1.include_router(tenants.own)
     app.include_router(v1)
     app.include_router(health.router)
+    app.add_middleware(Polls)
     app.add_middleware(Edge)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it

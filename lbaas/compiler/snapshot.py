@@ -5,6 +5,7 @@ Postgres writes it. What is few is parsed.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from lbaas.domain.addresses import Address
@@ -46,9 +47,8 @@ class ClusterRow:
     peers: tuple[PeerRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRow:
-    """*id* is a UUIDv7: ordered by age."""
+class MemberRow(NamedTuple):
+    """*id* is a UUIDv7: ordered by age. There are more of these than of all else: a tuple is made fastest."""
 
     id: UUID
     address: str

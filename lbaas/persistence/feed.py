@@ -10,12 +10,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, func, insert, literal, literal_column, select, union_all
+from sqlalchemy import (
+    Select,
+    bindparam,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.persistence.models import HORIZON, Change, Listener, Pruned, Vip
 
 HORIZON_COLUMN = literal_column(HORIZON.text, Change.revision.type)
+
+# Put together once: that costs as much as a small delta.
+_CHANGES_SINCE = select(Change.revision, Change.kind, Change.object_id, HORIZON_COLUMN).where(
+    Change.cluster_id == bindparam("cluster"), Change.revision > bindparam("after")
+)
 
 
 @dataclass(frozen=True)
@@ -62,13 +76,19 @@ async def cluster_revision(session: AsyncSession, cluster: UUID) -> int:
     return await session.scalar(query) or 0
 
 
-async def changes_since(session: AsyncSession, cluster: UUID, revision: int) -> Sequence[Noted]:
-    """What changed in the cluster after *revision*, as far as it is visible: above the horizon too.
+async def changes_since(
+    session: AsyncSession, cluster: UUID, revision: int
+) -> tuple[int, Sequence[Noted]]:
+    """The cluster's revision, not below *revision*, and what changed after *revision*.
 
-    So a state that follows these rows is what the snapshot shows, and not something between.
+    As far as it is visible, above the horizon too: so a state that follows these rows is what the snapshot
+    shows, and not something between.
     """
-    query = _changes_of(cluster).where(Change.revision > revision)
-    return await _noted(session, query)
+    given = {"cluster": cluster, "after": revision}
+    found = (await session.execute(_CHANGES_SINCE, given)).all()
+    below = (changed for changed, _, _, horizon in found if changed < horizon)
+    changes = [Noted(changed, kind, of) for changed, kind, of, _ in found]
+    return max(below, default=revision), changes
 
 
 async def latest_changes(session: AsyncSession, cluster: UUID, limit: int) -> Sequence[Noted]:

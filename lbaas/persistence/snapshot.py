@@ -1,10 +1,26 @@
 """Rows of one instant as the compiler's records. Call within one REPEATABLE READ transaction."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, Text, Uuid, any_, cast, func, literal, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+    union,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +36,13 @@ from lbaas.compiler.snapshot import (
     VipRow,
 )
 from lbaas.domain.addresses import Address
-from lbaas.domain.terms import MemberAdminState, TenantAdminState
+from lbaas.domain.terms import (
+    Forwarding,
+    MemberAdminState,
+    Protocol,
+    Scheduler,
+    TenantAdminState,
+)
 from lbaas.persistence import feed
 from lbaas.persistence.models import (
     BackendHost,
@@ -58,19 +80,23 @@ def served() -> ColumnElement[bool]:
 
 
 async def load_vips(
-    session: AsyncSession, cluster: UUID, vips: Collection[UUID] | None = None
+    session: AsyncSession,
+    cluster: UUID,
+    vips: Collection[UUID] | None = None,
+    pools: Collection[UUID] = (),
 ) -> tuple[VipRow, ...]:
-    """The cluster's VIPs, those named by *vips* if it is given."""
-    chosen = select(Vip.id, func.host(Vip.address).label("address")).where(
-        Vip.cluster_id == cluster, served()
-    )
-    if vips is not None:
-        chosen = chosen.where(Vip.id == any_(_array(vips)))
-    found = (await session.execute(chosen)).all()
-    listeners = await _listeners(session, cluster, vips)
+    """The cluster's VIPs with all that hangs on them: all, or *vips* and those that use one of *pools*."""
+    query = _ALL_VIPS if vips is None else _SOME_VIPS
+    given = {"cluster": cluster, "vips": list(vips or ()), "pools": list(pools)}
+    addresses: dict[UUID, str] = {}
+    listeners: dict[UUID, list[ListenerRow]] = defaultdict(list)
+    for vip, address, mark, *rest in await session.execute(query, given):
+        addresses[vip] = address
+        if mark is not None:
+            listeners[vip].append(_listener(mark, *rest))
     return tuple(
-        VipRow(id=row.id, address=row.address, listeners=tuple(listeners.get(row.id, ())))
-        for row in found
+        VipRow(id=vip, address=address, listeners=tuple(listeners.get(vip, ())))
+        for vip, address in addresses.items()
     )
 
 
@@ -84,13 +110,11 @@ async def load_touched(
     row = await load_cluster(session, cluster) if by_kind["cluster"] else None
     if by_kind["cluster"] and row is None:
         return None
-    users = await vips_of_pools(session, cluster, by_kind["pool"])
-    vips = by_kind["vip"].union(*users.values())
-    return Touched(
-        cluster=row,
-        vip_ids=frozenset(vips),
-        vips=await load_vips(session, cluster, vips) if vips else (),
-    )
+    named = by_kind["vip"]
+    vips: tuple[VipRow, ...] = ()
+    if named or by_kind["pool"]:
+        vips = await load_vips(session, cluster, named, by_kind["pool"])
+    return Touched(cluster=row, vip_ids=frozenset(named.union(vip.id for vip in vips)), vips=vips)
 
 
 async def vips_of_pools(
@@ -155,59 +179,68 @@ async def _peers(session: AsyncSession, cluster: UUID) -> tuple[PeerRow, ...]:
     )
 
 
-async def _listeners(
-    session: AsyncSession, cluster: UUID, vips: Collection[UUID] | None
-) -> dict[UUID, list[ListenerRow]]:
-    query = (
-        select(Listener.vip_id, Listener.protocol, Listener.ports, Listener.pool_id, Mark.mark)
-        .join(Vip, Vip.id == Listener.vip_id)
-        .join(Mark, Mark.listener_id == Listener.id)
-        .where(Vip.cluster_id == cluster, served())
-    )
-    if vips is not None:
-        query = query.where(Listener.vip_id == any_(_array(vips)))
-    rows = (await session.execute(query)).all()
-    pools = await _pools(session, {row.pool_id for row in rows})
-    found: dict[UUID, list[ListenerRow]] = defaultdict(list)
-    for row in rows:
-        found[row.vip_id].append(
-            ListenerRow(
-                protocol=row.protocol,
-                ports=tuple((span["first"], span["last"]) for span in row.ports),
-                mark=row.mark,
-                pool=pools[row.pool_id],
-            )
+def _vips_of_cluster() -> Select[Any]:
+    """One row a listener, its pool's members as a column of each field; one for a VIP that has none.
+
+    One query, because each costs more than what it finds; columns, because rows would cost ten times as much.
+    """
+    members = (
+        select(
+            func.array_agg(Member.id).label("ids"),
+            func.array_agg(func.host(Member.address)).label("addresses"),
+            func.array_agg(Member.weight).label("weights"),
+            func.array_agg(cast(Member.admin_state, Text)).label("states"),
         )
-    return found
-
-
-async def _pools(session: AsyncSession, pools: Collection[UUID]) -> dict[UUID, PoolRow]:
-    members = await _members(session, pools)
-    query = select(Pool.id, Pool.scheduler, Pool.forwarding).where(Pool.id == any_(_array(pools)))
-    return {
-        row.id: PoolRow(
-            scheduler=row.scheduler, forwarding=row.forwarding, members=members.get(row.id, ())
-        )
-        for row in await session.execute(query)
-    }
-
-
-async def _members(
-    session: AsyncSession, pools: Collection[UUID]
-) -> dict[UUID, tuple[MemberRow, ...]]:
-    """One row a pool with a column of each field: a tenth of the time that a row a member takes."""
-    query = select(
-        Member.pool_id,
-        func.array_agg(Member.id),
-        func.array_agg(func.host(Member.address)),
-        func.array_agg(Member.weight),
-        func.array_agg(cast(Member.admin_state, Text)),
+        .where(Member.pool_id == Listener.pool_id)
+        .lateral()
     )
-    grouped = query.where(Member.pool_id == any_(_array(pools))).group_by(Member.pool_id)
-    return {
-        pool: tuple(map(MemberRow, ids, addresses, weights, map(MemberAdminState, states)))
-        for pool, ids, addresses, weights, states in await session.execute(grouped)
-    }
+    return (
+        select(
+            Vip.id,
+            func.host(Vip.address),
+            Mark.mark,
+            Listener.protocol,
+            Listener.ports,
+            Pool.scheduler,
+            Pool.forwarding,
+            *members.c,
+        )
+        .select_from(Vip)
+        .outerjoin(Listener, Listener.vip_id == Vip.id)
+        .outerjoin(Mark, Mark.listener_id == Listener.id)
+        .outerjoin(Pool, Pool.id == Listener.pool_id)
+        .outerjoin(members, true())
+        .where(Vip.cluster_id == bindparam("cluster", type_=Uuid()), served())
+    )
+
+
+def _chosen() -> CompoundSelect[Any]:
+    vips, pools = (bindparam(name, type_=ARRAY(Uuid())) for name in ("vips", "pools"))
+    using = select(Listener.vip_id).where(Listener.pool_id == any_(pools))
+    return union(select(func.unnest(vips)), using)
+
+
+# Put together once: that costs as much as a small delta.
+_ALL_VIPS = _vips_of_cluster()
+_SOME_VIPS = _ALL_VIPS.where(Vip.id.in_(_chosen()))
+
+
+def _listener(
+    mark: int,
+    protocol: Protocol,
+    ports: list[dict[str, int]],
+    scheduler: Scheduler,
+    forwarding: Forwarding,
+    *members: Sequence[Any] | None,
+) -> ListenerRow:
+    ids, addresses, weights, states = (column or () for column in members)
+    rows = map(MemberRow, ids, addresses, weights, map(MemberAdminState, states))
+    return ListenerRow(
+        protocol=protocol,
+        ports=tuple((span["first"], span["last"]) for span in ports),
+        mark=mark,
+        pool=PoolRow(scheduler=scheduler, forwarding=forwarding, members=tuple(rows)),
+    )
 
 
 def _array(ids: Collection[UUID]) -> BindParameter[list[UUID]]:

@@ -16,7 +16,7 @@ from lbaas.compiler.history import History, Step
 from lbaas.errors import NotFound
 from lbaas.persistence import feed, snapshot
 from lbaas.wire.body import Kind, Update
-from lbaas.wire.entries import Entries
+from lbaas.wire.entries import Delta, Entries
 
 # So many changes of the past are read when a process first serves a cluster: agents that another process
 # served before get deltas from this one.
@@ -55,21 +55,22 @@ async def load(session: AsyncSession, subject: Subject, known: Book | None) -> B
 
 
 async def _load_cluster(session: AsyncSession, cluster: UUID, known: Book | None) -> Book:
-    revision = await feed.cluster_revision(session, cluster)
     if known is None:
-        return await _first(session, cluster, revision)
+        return await _first(session, cluster)
+    revision, changes = await feed.changes_since(session, cluster, known.revision)
     if revision == known.revision:
         return known
-    changes = await feed.changes_since(session, cluster, known.revision)
     touched = await snapshot.load_touched(session, cluster, changes)
     if touched is None:
         raise NotFound("the cluster was deleted")
     keys = touched_keys(known.entries.values, touched)
-    entries = known.entries.after(Entries.of(recompile(touched)).at(keys))
+    changed = recompile(touched)
+    entries = known.entries.after(Delta(changed, keys - changed.keys()))
     return Book(revision, entries, known.history.then(revision, keys))
 
 
-async def _first(session: AsyncSession, cluster: UUID, revision: int) -> Book:
+async def _first(session: AsyncSession, cluster: UUID) -> Book:
+    revision = await feed.cluster_revision(session, cluster)
     row = await snapshot.load_cluster(session, cluster)
     if row is None:
         raise NotFound("the cluster was deleted")

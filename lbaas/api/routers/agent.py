@@ -9,7 +9,8 @@ from lbaas.api.problems import responses
 from lbaas.api.route import Route
 from lbaas.api.routers import CREATES, READS
 from lbaas.services import states
-from lbaas.services.answers import IDENTITY, choose_coding
+from lbaas.services.answers import IDENTITY, Answer, choose_coding
+from lbaas.services.work import Caller
 from lbaas.wire.report import Report
 from lbaas.wire.state import StateBody
 
@@ -47,6 +48,11 @@ async def get_state(
     answer = await shared.states.newer(
         states.subject_of(caller), since, deadline(timeout_s), whole=whole
     )
+    return await respond(caller, answer, accept_encoding)
+
+
+async def respond(caller: Caller, answer: Answer | None, accept_encoding: str) -> Response:
+    """*answer* as the caller, an agent, is sent it."""
     if answer is None:
         return Response(status_code=304)
     coding = choose_coding(accept_encoding)

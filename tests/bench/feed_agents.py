@@ -1,0 +1,47 @@
+"""Simulated agents: as little as speaks HTTP, so that what is measured is the server."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass
+class Poller:
+    """One kept connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    head: str
+
+    @classmethod
+    async def connect(cls, port: int, token: str) -> Self:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
+        return cls(reader, writer, f"Host: x\r\nAuthorization: Bearer {token}\r\n")
+
+    def ask(self, path: str) -> None:
+        self.writer.write(
+            f"GET {path} HTTP/1.1\r\n{self.head}Accept-Encoding: zstd\r\n\r\n".encode()
+        )
+
+    async def answer(self) -> tuple[int, dict[str, str], bytes]:
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        pairs = (line.split(": ", 1) for line in head[1:] if line)
+        headers = {name.lower(): value for name, value in pairs}
+        body = await self.reader.readexactly(int(headers.get("content-length", 0)))
+        return int(head[0].split()[1]), headers, body
+
+    async def until_newer(self, path: str) -> None:
+        """Polls as an agent does, for as long as there is nothing newer."""
+        while (await self.get(path))[0] == 304:
+            pass
+
+    async def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        self.ask(path)
+        return await self.answer()
+
+
+async def last_answer_s(pollers: Iterable[Poller]) -> float:
+    """The loop's time at which the last of them, all waiting, had its answer."""
+    await asyncio.gather(*(poller.answer() for poller in pollers))
+    return asyncio.get_running_loop().time()
