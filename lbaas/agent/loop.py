@@ -83,6 +83,7 @@ class Agent(Generic[S]):
         self._inbox: Newest[_Desired[S] | _Stop] = Newest()
         self._reports: Newest[Report] = Newest()
         self._ledger = Ledger()
+        self._stopping = False
 
     def run(self) -> None:
         """Returns after a signal. Raises LbaasError if another agent holds the state directory."""
@@ -90,7 +91,7 @@ class Agent(Generic[S]):
         lock = _lock(self._settings.state_dir)
         token = self._settings.token_file.read_text().strip()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._inbox.put(_Stop()))
+            signal.signal(number, lambda *_: self.stop())
         last_good = self._from_disk()
         for work in (self._fetch_forever, self._report_forever):
             client = AgentClient(self._settings.server_url, token)
@@ -100,11 +101,17 @@ class Agent(Generic[S]):
         finally:
             os.close(lock)
 
+    def stop(self) -> None:
+        """The loop ends after the round under way. May be called from a signal handler."""
+        # The flag, and not what lies in the inbox, decides: a state that comes after would replace that.
+        self._stopping = True
+        self._inbox.put(_Stop())
+
     def _reconcile_forever(self, desired: _Desired[S] | None) -> None:
         pause_s = 0.0
         while True:
             received = self._inbox.take(pause_s)
-            if isinstance(received, _Stop):
+            if self._stopping or isinstance(received, _Stop):
                 log.info("stopped", note="kernel and BIRD keep what they have")
                 return
             desired = received or desired
@@ -194,6 +201,8 @@ class Agent(Generic[S]):
                 pauses.reset()
             except ServerUnavailable as error:
                 log.warning("report not taken", error=str(error))
+            except Exception:
+                log.exception("reporting broke off")
 
 
 def _sleep(pauses: "Pauses") -> None:

@@ -1,18 +1,32 @@
 """What an agent counts, reports and waits for."""
 
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from lbaas.agent.loop import Ledger, Pauses
+from lbaas.agent.loop import Agent, AgentSettings, Ledger, Pauses, _Desired
 from lbaas.agent.rounds import Failed, Round
 from lbaas.client.agent import Fetched
 from lbaas.errors import StepFailed
 from lbaas.wire.entries import Entries
+from lbaas.wire.state import ClusterState, MarkRange
 
 FIRST = Fetched(UUID(int=1), "host", 7, Entries.of({"host": b"1"}))
 SECOND = Fetched(UUID(int=1), "host", 8, Entries.of({"host": b"2"}))
+STATE = ClusterState(
+    cluster=UUID(int=2),
+    revision=7,
+    as_number=65001,
+    marks=MarkRange(first=1, last=9),
+    nodes={},
+    peers=(),
+    vips=(),
+    announced=(),
+    services=(),
+    flows=(),
+)
 BROKEN = Failed(None, StepFailed("ipvs", "observe", "*", "no IPVS"))
 
 
@@ -94,3 +108,20 @@ def test_a_new_revision_of_an_equal_state_is_reported_too() -> None:
     report = ledger.enter(replace(FIRST, revision=9), Round(), now_s=1)
     assert report is not None
     assert (report.revision, report.digest) == (9, FIRST.digest)
+
+
+def test_a_state_that_comes_after_the_signal_does_not_keep_the_agent_running(
+    tmp_path: Path,
+) -> None:
+    rounds: list[ClusterState] = []
+
+    def reconcile(state: ClusterState, _: UUID) -> Round:
+        rounds.append(state)
+        return Round()
+
+    settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=60)
+    agent = Agent(settings, ClusterState, reconcile)
+    agent.stop()
+    agent._inbox.put(_Desired(FIRST, STATE))
+    agent._reconcile_forever(None)
+    assert rounds == []
