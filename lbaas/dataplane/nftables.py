@@ -1,7 +1,8 @@
-"""libnftables in process: a ruleset text in, JSON out."""
+"""libnftables in process: a ruleset text in, a listing out."""
 
 import ctypes
 import json
+import re
 from ctypes.util import find_library
 from typing import Any
 
@@ -9,10 +10,16 @@ from lbaas.errors import LbaasError, ToolMissing
 
 # NFT_CTX_OUTPUT_*, from nftables/libnftables.h.
 _PLAIN = 0
+_STATELESS = 1 << 1  # no counts
 _JSON = 1 << 4
+_TERSE = 1 << 11  # no elements of sets and maps
 # Numbers instead of names (protocols, priorities, symbols): ten times faster to list, and alike on machines
 # whose /etc/protocols differ.
 _NUMERIC = (1 << 7) | (1 << 8) | (1 << 9)
+
+# The line that a table with flags has at its head.
+_FLAGS = re.compile(r"^\tflags .*\n\n?", re.MULTILINE)
+_ELEMENTS = re.compile(r"elements = \{([^}]*)\}")
 
 
 class NftRefused(LbaasError):
@@ -40,16 +47,44 @@ class Nft:
         """All *commands* are carried out in one transaction, or none: then NftRefused says why."""
         self._run(commands, _PLAIN)
 
-    def list_table(self, family: str, table: str) -> list[dict[str, Any]] | None:
-        """The table's objects as libnftables-json(5) describes them; None if there is no such table."""
+    def structure(self, family: str, table: str, *, elements: bool = False) -> str | None:
+        """The table's sets, chains and rules as nftables words them; None if there is no such table.
+
+        Without the table's name and without counts: equal for equal rulesets. With *elements* the content
+        of sets and maps is part of it, in an order that does not vary.
+        """
+        flags = _STATELESS | _NUMERIC if elements else _STATELESS | _NUMERIC | _TERSE
+        text = self._list(family, table, flags)
+        if text is None:
+            return None
+        _, _, body = text.partition("{\n")
+        return _ELEMENTS.sub(_in_order, body)
+
+    def elements(self, family: str, table: str) -> dict[str, list[Any]]:
+        """Each set's and map's elements, as libnftables-json(5) describes them; empty without a table.
+
+        Empty too for a table with flags: libnftables 1.0.6 gives their memory back twice as it writes JSON,
+        and a heap so damaged ends the process at some later time. Ours has none, so that a table with flags
+        is not as it should be whatever its elements are.
+        """
+        head = self._list(family, table, _STATELESS | _NUMERIC | _TERSE)
+        if head is None or _FLAGS.search(head):
+            return {}
+        text = self._list(family, table, _JSON | _NUMERIC)
+        return {
+            body["name"]: body.get("elem", [])
+            for each in json.loads(text or '{"nftables": []}')["nftables"]
+            for body in (each.get("set") or each.get("map"),)
+            if body
+        }
+
+    def _list(self, family: str, table: str, flags: int) -> str | None:
         try:
-            text = self._run(f"list table {family} {table}", _JSON | _NUMERIC)
+            return self._run(f"list table {family} {table}", flags)
         except NftRefused as error:
             if "No such file or directory" in str(error):
                 return None
             raise
-        objects: list[dict[str, Any]] = json.loads(text)["nftables"]
-        return [each for each in objects if "metainfo" not in each]
 
     def _run(self, commands: str, flags: int) -> str:
         self._library.nft_ctx_output_set_flags(self._context, flags)
@@ -73,35 +108,12 @@ def _load() -> ctypes.CDLL:
     return library
 
 
-# What differs between two listings of one ruleset: kernel-given numbers, and counters that count.
-_ACCIDENTAL = frozenset({"handle", "index", "packets", "bytes"})
-
-
-def structure(objects: list[dict[str, Any]], *, elements: bool) -> str:
-    """The listing without names of the table, handles and counts: equal for equal rulesets.
-
-    With *elements* the content of sets and maps is part of it.
-    """
-    left_out = _ACCIDENTAL if elements else _ACCIDENTAL | {"elem"}
-    return json.dumps([_essence(each, left_out) for each in objects], sort_keys=True)
-
-
-def _essence(value: Any, left_out: frozenset[str]) -> Any:
-    if isinstance(value, dict):
-        if "table" in value and isinstance(value["table"], dict):
-            return "table"
-        return {
-            key: sorted(map(json.dumps, each)) if key == "elem" else _essence(each, left_out)
-            for key, each in value.items()
-            if key not in left_out and key != "table"
-        }
-    if isinstance(value, list):
-        return [_essence(each, left_out) for each in value]
-    return value
+def _in_order(elements: re.Match[str]) -> str:
+    return f"elements = {{ {', '.join(sorted(elements[1].replace(',', ' ').split()))} }}"
 
 
 def learn_structure(nft: Nft, family: str, table: str, declaration: str, *, elements: bool) -> str:
-    """How this machine's nftables would list a table declared as *declaration*.
+    """How this machine's nftables would word a table declared as *declaration*.
 
     A listing differs from its declaration in ways that depend on the version, so the declaration is made
     once under another name, without hooks in force (``flags dormant``), listed, and deleted.
@@ -112,6 +124,6 @@ def learn_structure(nft: Nft, family: str, table: str, declaration: str, *, elem
         f"table {family} {scratch} {{\nflags dormant\n{declaration}\n}}\n"
     )
     try:
-        return structure(nft.list_table(family, scratch) or [], elements=elements)
+        return _FLAGS.sub("", nft.structure(family, scratch, elements=elements) or "", count=1)
     finally:
         nft.run(f"delete table {family} {scratch}")

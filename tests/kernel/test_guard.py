@@ -52,6 +52,6 @@ def test_drift_is_repaired(nft: Nft, drift: str) -> None:
 def test_a_host_that_loses_its_last_vip_closes_the_door(nft: Nft) -> None:
     bring_to(nft, WANTED)
     assert [bring_to(nft, declaration(guard(EMPTY, {})))] == [1]
-    listed = nft.list_table(FAMILY, TABLE)
-    assert listed is not None
-    assert not any("elem" in (each.get("set") or {}) for each in listed)
+    elements = nft.elements(FAMILY, TABLE)
+    assert elements
+    assert not any(elements.values())

@@ -59,6 +59,7 @@ def some(nft: Nft) -> MarkTable:
         "insert rule inet lbaas vip4 accept",
         "delete table inet lbaas",
         "add chain inet lbaas alien",
+        "add table inet lbaas {\nflags dormant\n}",
     ],
 )
 def test_a_drifted_structure_is_replaced_in_one_step(nft: Nft, drift: str) -> None:

@@ -1,7 +1,7 @@
 """The table as the kernel has it, and as it would list if it were as wanted."""
 
 from lbaas.dataplane.guard.desired import FAMILY, TABLE
-from lbaas.dataplane.nftables import Nft, learn_structure, structure
+from lbaas.dataplane.nftables import Nft, learn_structure
 
 
 def expected(nft: Nft, declaration: str) -> str:
@@ -11,5 +11,4 @@ def expected(nft: Nft, declaration: str) -> str:
 
 def observe(nft: Nft) -> str | None:
     """The table's listing, with elements and without counts."""
-    objects = nft.list_table(FAMILY, TABLE)
-    return None if objects is None else structure(objects, elements=True)
+    return nft.structure(FAMILY, TABLE, elements=True)

@@ -13,11 +13,9 @@ from lbaas.dataplane.marks.desired import (
     MarkTable,
     declaration,
 )
-from lbaas.dataplane.nftables import Nft, learn_structure, structure
+from lbaas.dataplane.nftables import Nft, learn_structure
 from lbaas.domain.addresses import Address
 from lbaas.wire.state import MarkRange
-
-Objects = list[dict[str, Any]]
 
 
 def expected_structure(nft: Nft, marks: MarkRange) -> str:
@@ -27,17 +25,12 @@ def expected_structure(nft: Nft, marks: MarkRange) -> str:
 
 def observe(nft: Nft) -> MarkTable:
     """The table with its elements; a table that is not there has no structure."""
-    objects = nft.list_table(FAMILY, TABLE)
-    if objects is None:
+    structure = nft.structure(FAMILY, TABLE)
+    if structure is None:
         return MarkTable(None)
-    elements = {
-        body["name"]: body.get("elem", [])
-        for each in objects
-        for body in (each.get("set") or each.get("map"),)
-        if body
-    }
+    elements = nft.elements(FAMILY, TABLE)
     return MarkTable(
-        structure(objects, elements=False),
+        structure,
         frozenset(
             ip_address(address)
             for family in (4, 6)
