@@ -34,6 +34,40 @@ class Forwarding(StrEnum):
     DIRECT = "direct"  # the node rewrites the MAC address only: same L2 segment
 
 
+class Encapsulation(StrEnum):
+    """What the tunnel wraps a packet in."""
+
+    IPIP = "ipip"  # IP in IP: 20 bytes over IPv4, 40 over IPv6; every kernel opens it
+    GUE = "gue"  # UDP: routers on the way spread it by port, at 8 bytes more and the UDP header
+    GRE = "gre"
+
+
+class WhenNoBackend(StrEnum):
+    """What becomes of a VIP's listener whose members have all failed their checks."""
+
+    WITHDRAW = "withdraw"  # this node announces the VIP no more
+    REJECT = "reject"  # clients are refused at once
+    SEND_TO_ALL = "send_to_all"  # the checks are doubted, not the members
+
+
+class ProbeKind(StrEnum):
+    """What a health check says to a member."""
+
+    TCP = "tcp"
+    HTTP = "http"
+    HTTPS = "https"
+    UDP = "udp"
+    DNS = "dns"
+    ICMP = "icmp"
+
+
+class ProbeTarget(StrEnum):
+    """Where a health check goes."""
+
+    VIP = "vip"  # through the tunnel to the VIP on the member, as clients' packets do
+    MEMBER = "member"  # to the member's own address
+
+
 class TenantAdminState(StrEnum):
     """What an operator wants of a tenant."""
 

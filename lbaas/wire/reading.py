@@ -11,6 +11,7 @@ from lbaas.domain.addresses import Address, address_key, host_prefix
 from lbaas.errors import BadState
 from lbaas.wire.entries import Entries
 from lbaas.wire.state import (
+    Admission,
     ClusterSettings,
     ClusterState,
     Document,
@@ -20,6 +21,7 @@ from lbaas.wire.state import (
     Located,
     NodeSettings,
     Peer,
+    Tunnel,
     VipSettings,
     VirtualService,
 )
@@ -84,6 +86,11 @@ def _cluster(found: _Sorted, revision: int) -> ClusterState:
         announced=tuple(host_prefix(vip.address) for vip in vips if vip.listeners),
         services=tuple(sorted(_services(vips), key=attrgetter("family", "mark"))),
         flows=tuple(sorted(_flows(vips), key=_flow_order)),
+        communities={host_prefix(vip.address): vip.communities for vip in vips if vip.communities},
+        admissions=tuple(_admissions(vips)),
+        timeouts=settings.timeouts,
+        removal_guard_percent=settings.removal_guard_percent,
+        connection_sync=settings.connection_sync,
     )
 
 
@@ -95,11 +102,18 @@ def _host(found: _Sorted, revision: int) -> HostState:
         endpoints=settings.endpoints,
         vips=_addresses(found["vip"]),
         nodes=_addresses(found["node"]),
+        tunnels=_tunnels(found["vip"].values()),
     )
 
 
 def _addresses(located: Mapping[str, Located]) -> tuple[Address, ...]:
     return tuple(sorted((each.address for each in located.values()), key=address_key))
+
+
+def _tunnels(vips: Iterable[Located]) -> tuple[Tunnel, ...]:
+    """Each way once. IP in IP is always open: every host has it, and its guard."""
+    ways = {Tunnel(), *(tunnel for vip in vips for tunnel in vip.tunnels)}
+    return tuple(sorted(ways, key=lambda tunnel: (tunnel.encapsulation, tunnel.port or 0)))
 
 
 def _by_address(vip: VipSettings) -> tuple[int, int]:
@@ -119,7 +133,27 @@ def _services(vips: Iterable[VipSettings]) -> Iterator[VirtualService]:
                 scheduler=listener.scheduler,
                 forwarding=listener.forwarding,
                 backends=listener.backends,
+                vip=vip.address,
+                tunnel=listener.tunnel,
+                affinity=listener.affinity,
+                monitor=listener.monitor,
+                quorum=listener.quorum,
+                when_no_backend=vip.when_no_backend,
             )
+
+
+def _admissions(vips: Iterable[VipSettings]) -> Iterator[Admission]:
+    """In order of address, then mark. A listener that anybody may use as often as he likes has none."""
+    for vip in vips:
+        for listener in sorted(vip.listeners, key=attrgetter("mark")):
+            sources = tuple(each for each in (vip.sources, listener.sources) if each)
+            if sources or vip.new_connections_per_source:
+                yield Admission(
+                    vip=vip.address,
+                    mark=listener.mark,
+                    sources=sources,
+                    new_connections_per_source=vip.new_connections_per_source,
+                )
 
 
 def _flows(vips: Iterable[VipSettings]) -> Iterator[Flow]:

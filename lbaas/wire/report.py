@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from lbaas.wire.state import Document
+from lbaas.domain.addresses import Address
+from lbaas.wire.state import Document, Mark
 
 
 class Failure(Document):
@@ -17,12 +18,51 @@ class Failure(Document):
     cause: str
 
 
+class Unhealthy(Document):
+    """A backend that this node finds unfit since *since*, seconds since the epoch, and why."""
+
+    mark: Mark
+    address: Address
+    since: int
+    cause: str
+
+
+class Dropped(Document):
+    """Packets for a listener that were refused since the node's table was made."""
+
+    mark: Mark
+    source: Annotated[int, Field(ge=0)] = 0  # by a source that may not come
+    rate: Annotated[int, Field(ge=0)] = 0  # by one that came too often
+    malformed: Annotated[int, Field(ge=0)] = 0  # by flags or fragments that no honest client sends
+
+
+class HeldRemoval(Document):
+    """So many of the node's services would go at once that it waits for an operator's word."""
+
+    revision: Annotated[int, Field(ge=0)]
+    services: Annotated[int, Field(ge=0)]
+    of: Annotated[int, Field(ge=0)]
+
+
+class NodeFacts(Document):
+    """What a node says of itself. *foreign* describes what others have in the kernel that could disturb us."""
+
+    services: Annotated[int, Field(ge=0)] = 0
+    scheduler_bytes: Annotated[int, Field(ge=0)] = 0
+    order_digest: str = ""
+    foreign: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    ingress_packets: Annotated[int, Field(ge=0)] = 0
+    held_removal: HeldRemoval | None = None
+
+
 class Report(Document):
     """Sequenced within one *boot* of the agent, idempotent: the server keeps the newest.
 
     *revision* and *digest* name the state that the agent last applied, wholly if *failures* is empty.
     *changes* counts the writes to kernel and BIRD since the agent started, *repaired* those of them
-    that undid a drift while the desired state had not changed.
+    that undid a drift while the desired state had not changed. *checked* backends have a monitor; those
+    that fail it are *unhealthy*.
     """
 
     boot: UUID
@@ -32,3 +72,7 @@ class Report(Document):
     changes: Annotated[int, Field(ge=0)]
     repaired: Annotated[int, Field(ge=0)]
     failures: tuple[Failure, ...] = ()
+    checked: Annotated[int, Field(ge=0)] = 0
+    unhealthy: Annotated[tuple[Unhealthy, ...], Field(max_length=10_000)] = ()
+    dropped: Annotated[tuple[Dropped, ...], Field(max_length=10_000)] = ()
+    facts: NodeFacts | None = None

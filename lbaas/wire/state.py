@@ -15,12 +15,23 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lbaas.domain.addresses import Address, Prefix
-from lbaas.domain.terms import Forwarding, NodeAdminState, Protocol, Scheduler
+from lbaas.domain.terms import (
+    Encapsulation,
+    Forwarding,
+    NodeAdminState,
+    ProbeKind,
+    ProbeTarget,
+    Protocol,
+    Scheduler,
+    WhenNoBackend,
+)
 
 WIRE_VERSION = 2
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Mark = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
+# 64500:1, or 64500:1:2 for a large one.
+Community = Annotated[str, Field(pattern=r"^\d{1,10}:\d{1,10}(:\d{1,10})?$")]
 
 
 class Document(BaseModel):
@@ -43,20 +54,90 @@ class PortRange(Document):
 
 
 class Backend(Document):
-    """Where packets of a service go. Weight 0: keeps its flows, gets no new ones."""
+    """Where packets of a service go. Weight 0: keeps its flows, gets no new ones.
+
+    A drained backend leaves the service at *drain_until*, seconds since the epoch, if it says so.
+    """
 
     address: Address
     weight: Annotated[int, Field(ge=0, le=65535)]
+    drain_until: int | None = None
+
+
+class Tunnel(Document):
+    """How packets are wrapped on their way to a backend. *port* is GUE's UDP port."""
+
+    encapsulation: Encapsulation = Encapsulation.IPIP
+    port: Port | None = None
+
+
+class Affinity(Document):
+    """What makes two flows of one client go to one backend.
+
+    *hash_ports*: ``mh`` and ``sh`` hash the source port beside the address. *persistence_s*: a client, or
+    all of a prefix of *persistence_prefix* bits, stays with its backend so long. *one_packet*: each
+    datagram is scheduled for itself.
+    """
+
+    hash_ports: bool = True
+    persistence_s: Annotated[int, Field(ge=1)] | None = None
+    persistence_prefix: Annotated[int, Field(ge=1, le=128)] | None = None
+    one_packet: bool = False
+
+
+class HttpProbe(Document):
+    """The request of an http or https probe, and the answers that count as healthy."""
+
+    method: str = "GET"
+    path: str = "/"
+    host: str | None = None
+    statuses: tuple[tuple[int, int], ...] = ((200, 399),)
+    body_contains: str | None = None
+
+
+class UdpProbe(Document):
+    """A datagram and what its answer begins with, in hexadecimal digits; any answer if empty."""
+
+    payload: str = ""
+    response: str = ""
+
+
+class DnsProbe(Document):
+    """A question; healthy is any answer that is no error."""
+
+    name: str
+    record_type: Literal["A", "AAAA", "NS", "SOA", "TXT"] = "A"
+
+
+class Monitor(Document):
+    """How the members of a listener are checked. *port* is set unless *kind* is icmp."""
+
+    kind: ProbeKind
+    target: ProbeTarget
+    port: Port | None
+    interval_ms: Annotated[int, Field(ge=100)]
+    timeout_ms: Annotated[int, Field(ge=50)]
+    rise: Annotated[int, Field(ge=1)]
+    fall: Annotated[int, Field(ge=1)]
+    http: HttpProbe | None = None
+    udp: UdpProbe | None = None
+    dns: DnsProbe | None = None
 
 
 class VirtualService(Document):
-    """One IPVS service keyed by (address family, fwmark)."""
+    """One IPVS service keyed by (address family, fwmark). *vip* is where its clients' packets go."""
 
     mark: Mark
     family: Literal[4, 6]
     scheduler: Scheduler
     forwarding: Forwarding
     backends: tuple[Backend, ...]
+    vip: Address
+    tunnel: Tunnel = Tunnel()
+    affinity: Affinity = Affinity()
+    monitor: Monitor | None = None
+    quorum: Annotated[int, Field(ge=1)] = 1
+    when_no_backend: WhenNoBackend = WhenNoBackend.SEND_TO_ALL
 
 
 class Flow(Document):
@@ -66,6 +147,18 @@ class Flow(Document):
     protocol: Protocol
     ports: PortRange
     mark: Mark
+
+
+class Admission(Document):
+    """Who may open connections of *mark* to *vip*: every set of *sources* must hold him; empty, anybody may.
+
+    *new_connections_per_source* is a second's, over all listeners of the VIP.
+    """
+
+    vip: Address
+    mark: Mark
+    sources: tuple[tuple[Prefix, ...], ...] = ()
+    new_connections_per_source: int | None = None
 
 
 class MarkRange(Document):
@@ -87,13 +180,26 @@ class Peer(Document):
     password: str | None
     bfd: bool
     multihop: bool
+    graceful_restart: bool = False
 
 
 class NodeSettings(Document):
-    """What concerns one node only."""
+    """What concerns one node only.
+
+    *removal_confirmed* is the revision up to which an operator confirmed that many services may go at once.
+    """
 
     name: str
     admin_state: NodeAdminState
+    removal_confirmed: int | None = None
+
+
+class Timeouts(Document):
+    """How long IPVS remembers an idle flow, in seconds. The kernel has one set for all services of a node."""
+
+    tcp_s: Annotated[int, Field(ge=1)] = 900
+    tcp_fin_s: Annotated[int, Field(ge=1)] = 120
+    udp_s: Annotated[int, Field(ge=1)] = 300
 
 
 class ClusterSettings(Document):
@@ -102,10 +208,13 @@ class ClusterSettings(Document):
     cluster: UUID
     as_number: int
     marks: MarkRange
+    timeouts: Timeouts = Timeouts()
+    removal_guard_percent: Annotated[int, Field(ge=1, le=100)] = 50
+    connection_sync: bool = False
 
 
 class ListenerSettings(Document):
-    """A listener of a VIP, with the pool that it sends to."""
+    """A listener of a VIP, with the pool that it sends to. Empty *sources*: anybody may come."""
 
     mark: Mark
     protocol: Protocol
@@ -113,13 +222,26 @@ class ListenerSettings(Document):
     scheduler: Scheduler
     forwarding: Forwarding
     backends: tuple[Backend, ...]
+    tunnel: Tunnel = Tunnel()
+    affinity: Affinity = Affinity()
+    sources: tuple[Prefix, ...] = ()
+    monitor: Monitor | None = None
+    quorum: Annotated[int, Field(ge=1)] = 1
 
 
 class VipSettings(Document):
-    """Entry ``vip/ID`` of a cluster: a VIP with all that hangs on it, so that it changes as a whole."""
+    """Entry ``vip/ID`` of a cluster: a VIP with all that hangs on it, so that it changes as a whole.
+
+    Who may open connections must be among *sources* here and at the listener, where they say anything, and
+    opens at most *new_connections_per_source* a second. *communities* go with its announcement.
+    """
 
     address: Address
     listeners: tuple[ListenerSettings, ...]
+    sources: tuple[Prefix, ...] = ()
+    new_connections_per_source: Annotated[int, Field(ge=1)] | None = None
+    when_no_backend: WhenNoBackend = WhenNoBackend.SEND_TO_ALL
+    communities: tuple[Community, ...] = ()
 
 
 class HostSettings(Document):
@@ -130,9 +252,13 @@ class HostSettings(Document):
 
 
 class Located(Document):
-    """Entries ``vip/ADDRESS`` and ``node/ADDRESS`` of a backend host."""
+    """Entries ``vip/ADDRESS`` and ``node/ADDRESS`` of a backend host.
+
+    *tunnels* are the ways in which packets for a VIP arrive; a node has none.
+    """
 
     address: Address
+    tunnels: tuple[Tunnel, ...] = ()
 
 
 class StateBody(Document):
@@ -150,7 +276,7 @@ class StateBody(Document):
 
 
 class ClusterState(Document):
-    """All that the nodes of one cluster must hold."""
+    """All that the nodes of one cluster must hold. *communities* go with the announcement of some prefixes."""
 
     cluster: UUID
     revision: int
@@ -162,13 +288,19 @@ class ClusterState(Document):
     announced: tuple[Prefix, ...]
     services: tuple[VirtualService, ...]
     flows: tuple[Flow, ...]
+    communities: dict[Prefix, tuple[Community, ...]] = {}
+    admissions: tuple[Admission, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    removal_guard_percent: int = 50
+    connection_sync: bool = False
 
 
 class HostState(Document):
     """All that one backend host must hold.
 
     *endpoints* are the host's own addresses at which tunnelled packets arrive, *vips* the inner
-    addresses it accepts and answers as, *nodes* the only senders it accepts them from.
+    addresses it accepts and answers as, *nodes* the only senders it accepts them from, *tunnels* the
+    wrappings in which they come.
     """
 
     host: UUID
@@ -176,3 +308,4 @@ class HostState(Document):
     endpoints: tuple[Address, ...]
     vips: tuple[Address, ...]
     nodes: tuple[Address, ...]
+    tunnels: tuple[Tunnel, ...] = (Tunnel(),)

@@ -31,8 +31,9 @@ def state(**marks: int) -> ClusterState:
                 scheduler=Scheduler.MH,
                 forwarding=Forwarding.TUNNEL,
                 backends=(),
+                vip=vip,
             )
-            for mark in held.values()
+            for vip, mark in held.items()
         ),
         flows=tuple(
             Flow(vip=vip, protocol=Protocol.TCP, ports=PortRange(first=80, last=80), mark=mark)
