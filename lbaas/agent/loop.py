@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from lbaas.agent.details import Details
 from lbaas.agent.last_good import LastGood
 from lbaas.agent.newest import Newest
 from lbaas.agent.rounds import Failed, Round
@@ -41,6 +42,8 @@ _DECOMMISSIONED_PAUSE_S = 60.0
 # A report that says nothing new is still a sign of life.
 _HEARTBEAT_S = 30.0
 
+_NO_DETAILS = Details()
+
 # After a round that left something undone, how soon the next.
 _RETRY_S = 1.0
 
@@ -63,10 +66,6 @@ class _Desired(Generic[S]):
     state: S
 
 
-class _Stop:
-    """What a signal puts in the way of the next state."""
-
-
 class Agent(Generic[S]):
     """Runs *reconcile* on the newest state until SIGTERM or SIGINT.
 
@@ -74,13 +73,18 @@ class Agent(Generic[S]):
     """
 
     def __init__(
-        self, settings: AgentSettings, model: type[S], reconcile: Callable[[S, UUID], Round]
+        self,
+        settings: AgentSettings,
+        model: type[S],
+        reconcile: Callable[[S, UUID], Round],
+        details: Callable[[], Details] = Details,
     ) -> None:
         self._settings = settings
+        self._details = details
         self._reader: Reader[S] = Reader(model)
         self._reconcile: Callable[[S, UUID], Round] = reconcile
         self._last_good = LastGood(settings.state_dir)
-        self._inbox: Newest[_Desired[S] | _Stop] = Newest()
+        self._inbox: Newest[_Desired[S]] = Newest()
         self._reports: Newest[Report] = Newest()
         self._ledger = Ledger()
         self._stopping = False
@@ -105,13 +109,17 @@ class Agent(Generic[S]):
         """The loop ends after the round under way. May be called from a signal handler."""
         # The flag, and not what lies in the inbox, decides: a state that comes after would replace that.
         self._stopping = True
-        self._inbox.put(_Stop())
+        self._inbox.wake()
+
+    def wake(self) -> None:
+        """A round comes as soon as the one under way is over. May be called from any thread."""
+        self._inbox.wake()
 
     def _reconcile_forever(self, desired: _Desired[S] | None) -> None:
         pause_s = 0.0
         while True:
             received = self._inbox.take(pause_s)
-            if self._stopping or isinstance(received, _Stop):
+            if self._stopping:
                 log.info("stopped", note="kernel and BIRD keep what they have")
                 return
             desired = received or desired
@@ -124,7 +132,7 @@ class Agent(Generic[S]):
             log.warning("step failed", error=str(failed.error))
         if done.changes:
             log.info("applied", revision=desired.fetched.revision, changes=done.changes)
-        report = self._ledger.enter(desired.fetched, done, time.monotonic())
+        report = self._ledger.enter(desired.fetched, done, time.monotonic(), self._details())
         if report is not None:
             self._reports.put(report)
         return _RETRY_S if done.failures or done.pending else self._settings.cycle_s
@@ -238,7 +246,9 @@ class Ledger:
         self._told: tuple[object, ...] = ()
         self._told_at = 0.0
 
-    def enter(self, fetched: Fetched, done: Round, now_s: float) -> Report | None:
+    def enter(
+        self, fetched: Fetched, done: Round, now_s: float, details: Details = _NO_DETAILS
+    ) -> Report | None:
         """The round is counted; a report, if it says anything new or the last is old."""
         self._changes += done.changes
         if self._settled == fetched.digest:
@@ -249,7 +259,7 @@ class Ledger:
             Failure(subsystem=e.subsystem, operation=e.operation, key=e.key, cause=e.cause)
             for e in (failed.error for failed in done.failures)
         )
-        news = (fetched.revision, fetched.digest, self._changes, failures)
+        news = (fetched.revision, fetched.digest, self._changes, failures, details.news)
         if news == self._told and now_s - self._told_at < _HEARTBEAT_S:
             return None
         self._told, self._told_at = news, now_s
@@ -262,6 +272,10 @@ class Ledger:
             changes=self._changes,
             repaired=self._repaired,
             failures=failures,
+            checked=details.checked,
+            unhealthy=details.unhealthy,
+            dropped=details.dropped,
+            facts=details.facts,
         )
 
 

@@ -1,7 +1,7 @@
 """One round on a node, in the order that keeps every packet forwarded."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from uuid import UUID
 
@@ -25,17 +25,20 @@ from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.domain.addresses import Address
 from lbaas.errors import StepFailed
 from lbaas.node_agent.announce import BirdPaths, announce
 from lbaas.node_agent.retiring import Retiring
+from lbaas.node_agent.view import View, as_it_is
 from lbaas.wire.state import ClusterState, MarkRange
 
 
 class Node:
     """This node's data plane: sockets to kernel and BIRD, opened when first needed and then kept."""
 
-    def __init__(self, bird: BirdPaths) -> None:
+    def __init__(self, bird: BirdPaths, view: View = as_it_is) -> None:
         self._bird = bird
+        self._view = view
         self._structures: dict[MarkRange, str] = {}
         self._retiring = Retiring()
 
@@ -51,6 +54,9 @@ class Node:
     def _nft(self) -> Nft:
         return Nft()
 
+    def review(self, vips: Iterable[Address]) -> None:
+        """The next round asks the view about *vips* again. May be called from any thread."""
+
     def reconcile(self, state: ClusterState, agent: UUID) -> Round:
         """The node holds *state* as far as it could be had, and announces only what it forwards.
 
@@ -60,6 +66,7 @@ class Node:
         settings = state.nodes.get(agent)
         if settings is None:
             return _not_ours(agent)
+        state = self._view(state, None)
         held = self._retiring.held(state, time.monotonic())
         round_ = begin(self._subsystems(held))
         round_.pending = self._retiring.pending
