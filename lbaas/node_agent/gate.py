@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from lbaas.agent.rounds import Failed
 from lbaas.dataplane.ipvs.plan import CreateService, SetScheduler
 from lbaas.dataplane.link.plan import AddAddress, AddDevice
-from lbaas.dataplane.marks.plan import AddVip, ReplaceTable, SetFlow
+from lbaas.dataplane.marks.plan import AddVip, ReplaceTable, SetFlow, SetPolicy
 from lbaas.dataplane.sysctl.plan import SetSysctl
 from lbaas.domain.addresses import Address
 from lbaas.wire.state import ClusterState
@@ -16,7 +16,7 @@ def unready(
 ) -> frozenset[Address]:
     """The VIPs of *state* that must not be announced.
 
-    A missing address, service or mark keeps its own VIPs back; a subsystem that can't be reached or a table
+    A missing address, service, mark or policy keeps its own VIPs back; a subsystem that can't be reached or a table
     that can't be made keeps all. A setting that can't be written keeps back only what is not *announced*
     yet: flows that work now would gain nothing from a withdrawal. A backend that can't be added, or
     anything that can't be removed, keeps nothing: the service forwards.
@@ -40,6 +40,8 @@ def _kept_back(
                 for flow in state.flows
                 if (flow.mark, flow.vip.version) == (service.mark, service.family)
             )
+        case SetPolicy(mark=mark):
+            return tuple(flow.vip for flow in state.flows if flow.mark == mark)
         case SetSysctl():
             return frozenset(state.vips) - announced
         case AddDevice() | ReplaceTable():

@@ -18,8 +18,9 @@ from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.marks import apply as marks_apply
 from lbaas.dataplane.marks import observe as marks_observe
-from lbaas.dataplane.marks.desired import declaration, mark_table
+from lbaas.dataplane.marks.desired import mark_table
 from lbaas.dataplane.marks.plan import plan as plan_marks
+from lbaas.dataplane.marks.rules import declaration
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
