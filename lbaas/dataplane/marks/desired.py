@@ -1,7 +1,8 @@
 """Which packets carry which mark, and the table that sees to it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from lbaas.dataplane.marks.policy import Policy, Span, policy, spans
@@ -75,7 +76,26 @@ class MarkTable:
         )
 
 
-def mark_table(state: ClusterState, structure: str) -> MarkTable:
+def joined(structure: str | None, tables: Iterable[MarkTable]) -> MarkTable:
+    """The content of all *tables* in one; of two marks for one flow, the later table's."""
+    vips: set[Address] = set()
+    flows: dict[FlowKey, FlowMark] = {}
+    policies: dict[int, Policy] = {}
+    for table in tables:
+        vips |= table.vips
+        flows |= table.flows
+        policies |= table.policies
+    return MarkTable(structure, frozenset(vips), flows, policies)
+
+
+def without(table: MarkTable, marks: AbstractSet[int]) -> MarkTable:
+    """*table* less what has one of *marks*."""
+    flows = {flow: mark for flow, mark in table.flows.items() if mark.packets not in marks}
+    policies = {mark: policy for mark, policy in table.policies.items() if mark not in marks}
+    return replace(table, flows=flows, policies=policies)
+
+
+def mark_table(state: ClusterState, structure: str | None) -> MarkTable:
     """The table that *state* asks for, under rules that list as *structure*."""
     sources = {each.mark: spans(each) for each in state.admissions}
     return MarkTable(

@@ -1,10 +1,8 @@
 """The table as the kernel has it."""
 
+import contextlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from lbaas.dataplane.marks.desired import (
     FAMILY,
@@ -14,10 +12,21 @@ from lbaas.dataplane.marks.desired import (
     FlowMark,
     MarkTable,
 )
+from lbaas.dataplane.marks.elements import (
+    ERRORS,
+    FLOWS,
+    SOURCES,
+    VIPS,
+    address_of,
+    flow_of,
+    limit_of,
+    mark_of,
+    source_of,
+)
 from lbaas.dataplane.marks.policy import Policy, Span
-from lbaas.dataplane.marks.rules import CONTAINERS, DROPS, declaration
+from lbaas.dataplane.marks.rules import DROPS, declaration
+from lbaas.dataplane.nfnetlink import INET, Element, NfSocket
 from lbaas.dataplane.nftables import Nft, learn_structure
-from lbaas.domain.addresses import Address
 from lbaas.wire.state import MarkRange
 
 
@@ -26,22 +35,23 @@ def expected_structure(nft: Nft, marks: MarkRange) -> str:
     return _canonical(learn_structure(nft, FAMILY, TABLE, declaration(marks), elements=False))
 
 
-def observe(nft: Nft) -> MarkTable:
-    """The table with its elements; a table that is not there has no structure."""
+def observe(nft: Nft, netfilter: NfSocket) -> MarkTable:
+    """The table with its elements; a table that is not there has no structure.
+
+    A table whose structure is not ours may hold anything: what does not look like an element of ours is not
+    shown.
+    """
     structure = nft.structure(FAMILY, TABLE)
     if structure is None:
         return MarkTable(None)
-    elements = nft.elements_of(FAMILY, TABLE, _FILLED)
+    vips = frozenset(
+        address_of(each)
+        for family in (4, 6)
+        for each in _elements(netfilter, (VIPS[family],))
+        if len(each.key) in (4, 16)
+    )
     return MarkTable(
-        _canonical(structure),
-        frozenset(
-            ip_address(address)
-            for family in (4, 6)
-            for address in elements.get(f"vips{family}", [])
-        ),
-        _flows(elements),
-        _policies(elements),
-        drops(nft),
+        _canonical(structure), vips, _flows(netfilter), _policies(netfilter), drops(nft)
     )
 
 
@@ -54,8 +64,6 @@ def drops(nft: Nft) -> Drops:
         for each in elements
     }
 
-
-_FILLED = tuple(str(each) for each in CONTAINERS if each.elements)
 
 # The sets and the chain of one limit; they look alike but for the limit itself.
 _OF_LIMIT = re.compile(r"\t(?:set opened[46]|chain rate)_(\d+) \{")
@@ -79,77 +87,49 @@ def _numberless(part: str) -> str:
     return re.sub(rf"_{number}\b|\b{number}/second burst {number} packets", "N", part)
 
 
-def _policies(elements: dict[str, list[Any]]) -> dict[int, Policy]:
-    policed, restricted = set(elements.get("policed", [])), set(elements.get("restricted", []))
-    rates = {mark: _limit(verdict) for mark, verdict in elements.get("rates", [])}
-    return {
-        mark: Policy(mark in policed, mark in restricted, rates.get(mark))
-        for mark in (policed | restricted | rates.keys())
-    }
-
-
-def _limit(verdict: dict[str, dict[str, str]]) -> int:
-    """The number of the chain that a listener with a limit goes to; 0, which none has, if it goes elsewhere."""
-    target = verdict.get("goto", {}).get("target", "")
-    return int(target.removeprefix("rate_")) if target.startswith("rate_") else 0
-
-
-def _span(source: Any) -> Span:
-    """An address, ``{"range": [FIRST, LAST]}``, or ``{"prefix": {"addr": ADDRESS, "len": BITS}}``."""
-    match source:
-        case {"range": [first, last]}:
-            return Span(ip_address(first), ip_address(last))
-        case {"prefix": {"addr": network, "len": length}}:
-            prefix = ip_network(f"{network}/{length}")
-            return Span(prefix.network_address, prefix.broadcast_address)
-    return Span(ip_address(source), ip_address(source))
-
-
-@dataclass(frozen=True)
-class _Entry:
-    flow: FlowKey
-    mark: int
-
-
-def _flows(elements: dict[str, list[Any]]) -> dict[FlowKey, FlowMark]:
-    packets = {each.flow: each.mark for each in _entries(elements, ("flows", "ranges"))}
-    errors = {each.flow: each.mark for each in _entries(elements, ("errors", "error_ranges"))}
-    sources = _sources(elements)
+def _flows(netfilter: NfSocket) -> dict[FlowKey, FlowMark]:
+    packets, errors = _marks(netfilter, FLOWS), _marks(netfilter, ERRORS)
+    sources = _sources(netfilter)
+    # The first two nearly always say the same, of the same flows in the same order.
+    same = packets.keys() == errors.keys() and sources.keys() <= packets.keys()
     return {
         flow: FlowMark(packets.get(flow), errors.get(flow), frozenset(sources.get(flow, ())))
-        for flow in dict.fromkeys([*packets, *errors, *sources])
+        for flow in (packets if same else {**packets, **errors, **sources})
     }
 
 
-def _entries(elements: dict[str, list[Any]], maps: tuple[str, str]) -> Iterator[_Entry]:
-    for family in (4, 6):
-        for name in maps:
-            for key, mark in elements.get(f"{name}{family}", []):
-                yield _Entry(_flow(key["concat"], family), _number(mark))
-
-
-def _sources(elements: dict[str, list[Any]]) -> dict[FlowKey, set[Span]]:
+def _sources(netfilter: NfSocket) -> dict[FlowKey, set[Span]]:
     sources: dict[FlowKey, set[Span]] = {}
-    for family in (4, 6):
-        for each in elements.get(f"sources{family}", []):
-            *flow, source = each["concat"]
-            sources.setdefault(_flow(flow, family), set()).add(_span(source))
+    for name in SOURCES.values():
+        for each in _elements(netfilter, (name,)):
+            if len(each.key) in (16, 40):
+                flow, span = source_of(each)
+                sources.setdefault(flow, set()).add(span)
     return sources
 
 
-def _flow(key: list[Any], family: int) -> FlowKey:
-    address, protocol, port = key
-    first, last = port["range"] if isinstance(port, dict) else (port, port)
-    return FlowKey(_address(address, family), _number(protocol), _number(first), _number(last))
+def _policies(netfilter: NfSocket) -> dict[int, Policy]:
+    policed, restricted = (
+        {mark_of(each.key) for each in _elements(netfilter, (name,)) if len(each.key) == 4}
+        for name in ("policed", "restricted")
+    )
+    rates = dict(limit_of(each) for each in _elements(netfilter, ("rates",)) if len(each.key) == 4)
+    return {
+        mark: Policy(mark in policed, mark in restricted, rates.get(mark))
+        for mark in policed | restricted | rates.keys()
+    }
 
 
-def _address(value: str | int, family: int) -> Address:
-    """A raw match lists an address as a number, which JSON holds as text where it is long."""
-    if isinstance(value, str) and not value.startswith("0x"):
-        return ip_address(value)
-    number = _number(value)
-    return IPv4Address(number) if family == 4 else IPv6Address(number)
+def _marks(netfilter: NfSocket, maps: Mapping[int, tuple[str, str]]) -> dict[FlowKey, int]:
+    return dict(
+        flow_of(each)
+        for names in maps.values()
+        for each in _elements(netfilter, names)
+        if len(each.key) in (12, 24) and len(each.value or b"") == 4
+    )
 
 
-def _number(value: str | int) -> int:
-    return int(value, 0) if isinstance(value, str) else value
+def _elements(netfilter: NfSocket, names: tuple[str, ...]) -> Iterator[Element]:
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            yield from netfilter.elements(INET, TABLE, name)

@@ -158,6 +158,16 @@ def _establish(
 ) -> tuple[MarkStep, ...]:
     policies = delta(observed.policies, desired.policies)
     living = desired.marks
+    elements: tuple[MarkStep, ...] = (
+        *(SetPolicy(mark, policy) for mark, policy in policies.added.items()),
+        *(SetPolicy(mark, new, observed.policies[mark]) for mark, new in policies.changed.items()),
+        *(RemovePolicy(mark, old) for mark, old in policies.removed.items() if mark in living),
+        *map(AddVip, sorted(desired.vips - observed.vips, key=address_key)),
+        *sets,
+    )
+    if observed.structure is None and desired.structure is not None:
+        # There is nothing that a packet could miss meanwhile, and elements by themselves are quick to place.
+        return (ReplaceTable(MarkTable(desired.structure)), *elements)
     if observed.structure != desired.structure:
         leaving = {mark: old for mark, old in policies.removed.items() if mark not in living}
         content = MarkTable(
@@ -168,13 +178,7 @@ def _establish(
             observed.drops,
         )
         return (ReplaceTable(content),)
-    return (
-        *(SetPolicy(mark, policy) for mark, policy in policies.added.items()),
-        *(SetPolicy(mark, new, observed.policies[mark]) for mark, new in policies.changed.items()),
-        *(RemovePolicy(mark, old) for mark, old in policies.removed.items() if mark in living),
-        *map(AddVip, sorted(desired.vips - observed.vips, key=address_key)),
-        *sets,
-    )
+    return elements
 
 
 def _set_flows(

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from lbaas.dataplane.marks.commands import OWN, no_drops, of_drops, of_flow, of_policy, of_vip
 from lbaas.dataplane.marks.desired import MarkTable
-from lbaas.dataplane.marks.elements import OWN, no_drops, of_drops, of_flow, of_policy, of_vip
 from lbaas.dataplane.marks.plan import (
     AddVip,
     ForgetDrops,
@@ -22,15 +22,22 @@ from lbaas.dataplane.marks.rules import limit_chain
 def transaction(steps: Sequence[MarkStep], declaration: str) -> str:
     """The commands of all *steps*; *declaration* is what a replaced table is made of.
 
-    A limit's chain is made before the first mark goes to it, once for all of them.
+    A limit's chain is made before the first mark goes to it.
     """
     lines: list[str] = []
     if any(isinstance(step, ReplaceTable) for step in steps):
         lines += _replace(declaration)
-    for per_second in sorted(_limits(steps)):
-        lines += limit_chain(OWN, per_second)
-    for step in steps:
-        lines += _commands(step)
+    return _text(lines) + limits(steps) + _text(line for step in steps for line in _commands(step))
+
+
+def limits(steps: Iterable[MarkStep]) -> str:
+    """The commands that make the chain of every limit that *steps* need; they change none that is there."""
+    return _text(
+        line for per_second in sorted(_limits(steps)) for line in limit_chain(OWN, per_second)
+    )
+
+
+def _text(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
