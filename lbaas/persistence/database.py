@@ -27,10 +27,15 @@ class Database:
     def __init__(self, dsn: str, pool_size: int = 10) -> None:
         self.dsn = dsn.replace("postgresql+asyncpg://", "postgresql://", 1)
         self.engine = _engine(self.dsn, SESSION_SETTINGS, pool_size=pool_size, max_overflow=0)
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def session(self) -> AsyncSession:
         """A session that keeps what it loaded after commit; close it, or use it as a context."""
         return AsyncSession(self.engine, expire_on_commit=False)
+
+    def reading(self) -> AsyncSession:
+        """A session whose statements stand each for itself: reading needs no transaction to begin and end."""
+        return AsyncSession(self._autocommit, expire_on_commit=False)
 
     async def connect(self) -> asyncpg.Connection:
         """A bare connection outside the pool, for LISTEN."""
