@@ -33,8 +33,8 @@ class Database:
         """A session that keeps what it loaded after commit; close it, or use it as a context."""
         return AsyncSession(self.engine, expire_on_commit=False)
 
-    def reading(self) -> AsyncSession:
-        """A session whose statements stand each for itself: reading needs no transaction to begin and end."""
+    def autocommit(self) -> AsyncSession:
+        """A session whose statements are each a transaction: to read, none needs to begin and end."""
         return AsyncSession(self._autocommit, expire_on_commit=False)
 
     async def connect(self) -> asyncpg.Connection:

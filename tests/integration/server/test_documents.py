@@ -54,7 +54,7 @@ async def test_the_text_of_a_row_is_what_its_model_would_write(
     expression = documents.expression(kind, model)
     assert expression is not None
     database = Database(server.dsn)
-    async with database.reading() as session:
+    async with database.autocommit() as session:
         rows = (
             (await session.scalars(select(model).options(*LOADED_TOO.get(kind, ())))).unique().all()
         )
