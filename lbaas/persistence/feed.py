@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Select,
     bindparam,
     func,
     insert,
     literal,
     literal_column,
+    or_,
     select,
     union_all,
 )
@@ -52,9 +54,9 @@ async def note_change(
         await session.execute(insert(Change), rows)
 
 
-async def note_tenants_vips(session: AsyncSession, tenant: UUID) -> set[UUID]:
-    """A change of each VIP of the tenant is on its cluster's feed; answers the clusters."""
-    vips = select(Vip.cluster_id, literal("vip"), Vip.id).where(Vip.tenant_id == tenant)
+async def note_vips(session: AsyncSession, which: ColumnElement[bool]) -> set[UUID]:
+    """A change of each VIP that is *which* is on its cluster's feed; answers the clusters."""
+    vips = select(Vip.cluster_id, literal("vip"), Vip.id).where(which)
     noted = insert(Change).from_select(["cluster_id", "kind", "object_id"], vips)
     clusters = await session.scalars(noted.returning(Change.cluster_id))
     return {cluster for cluster in clusters if cluster is not None}
@@ -73,6 +75,12 @@ async def cluster_revision(session: AsyncSession, cluster: UUID) -> int:
     query = select(func.max(Change.revision)).where(
         Change.cluster_id == cluster, Change.revision < HORIZON_COLUMN
     )
+    return await session.scalar(query) or 0
+
+
+async def newest_of_cluster(session: AsyncSession, cluster: UUID) -> int:
+    """The newest committed revision of the cluster, below the horizon or not; 0 if it has none."""
+    query = select(func.max(Change.revision)).where(Change.cluster_id == cluster)
     return await session.scalar(query) or 0
 
 
@@ -121,7 +129,7 @@ async def vip_revision(session: AsyncSession, vip: UUID) -> int:
     """The newest committed revision that changed the VIP, a listener of it, or a pool that one uses."""
     objects = union_all(
         select(Vip.id).where(Vip.id == vip),
-        select(Listener.pool_id).where(Listener.vip_id == vip),
+        select(Listener.pool_id).where(or_(Listener.vip_id == vip, Listener.dual_vip_id == vip)),
     )
     query = select(func.max(Change.revision)).where(Change.object_id.in_(objects.scalar_subquery()))
     return await session.scalar(query) or 0
