@@ -25,20 +25,20 @@ class Unwritable(Exception):
 
 
 @cache
-def expression(kind: type[BaseModel], model: type[Base], source: str = "") -> str | None:
-    """SQL for the text of a *kind* from a row of *model*, which *source* names if it is not the table's name.
+def expression(kind: type[BaseModel], model: type[Base]) -> str | None:
+    """SQL for the text of a *kind* from a row of *model*, which the statement calls as the table is called.
 
     None if the row alone does not say it: some field is computed in Python.
     """
     try:
-        return f"{_document(kind, model, source or model.__tablename__)}::text"
+        return f"{_document(kind, model)}::text"
     except Unwritable:
         return None
 
 
-def _document(kind: type[BaseModel], model: type[Base], source: str) -> str:
+def _document(kind: type[BaseModel], model: type[Base]) -> str:
     fields = kind.model_fields.items()
-    return _object({name: _field(model, name, field, source) for name, field in fields})
+    return _object({name: _field(model, name, field) for name, field in fields})
 
 
 def _object(values: dict[str, str]) -> str:
@@ -46,29 +46,29 @@ def _object(values: dict[str, str]) -> str:
     return f"json_build_object({', '.join(pairs)})"
 
 
-def _field(model: type[Base], name: str, field: FieldInfo, source: str) -> str:
+def _field(model: type[Base], name: str, field: FieldInfo) -> str:
     mapped = inspect(model).attrs.get(name)
     if isinstance(mapped, RelationshipProperty):
-        return _related(mapped, get_args(field.annotation)[0], source)
+        return _related(mapped, get_args(field.annotation)[0])
     if not isinstance(mapped, ColumnProperty) or not isinstance(mapped.columns[0], Column):
         raise Unwritable(name)
-    return _column(mapped.columns[0], field, source)
+    return _column(mapped.columns[0], field)
 
 
-def _related(mapped: RelationshipProperty[Any], kind: type[BaseModel], source: str) -> str:
-    """Those rows of another table that refer to this one, in the relationship's order."""
+def _related(mapped: RelationshipProperty[Any], kind: type[BaseModel]) -> str:
+    """Those rows of another table that the relationship joins, in its order."""
     model = mapped.mapper.class_
-    [(here, there)] = mapped.local_remote_pairs or ()
     order = ", ".join(str(column) for column in mapped.order_by or ())
-    each = f"json_agg({_document(kind, model, model.__tablename__)} ORDER BY {order})"
-    rows = f"FROM {model.__tablename__} WHERE {there} = {source}.{here.name}"
+    each = f"json_agg({_document(kind, model)} ORDER BY {order})"
+    rows = f"FROM {model.__tablename__} WHERE {mapped.primaryjoin}"
     return f"(SELECT coalesce({each}, '[]') {rows})"
 
 
-def _column(column: Column[Any], field: FieldInfo, source: str) -> str:
-    value = f"{source}.{column.name}"
+def _column(column: Column[Any], field: FieldInfo) -> str:
+    value = str(column)
     if isinstance(column.type, ARRAY):
-        several = f"SELECT json_agg({_scalar(column.type.item_type, 'part')}) FROM unnest({value}) AS part"
+        part = _scalar(column.type.item_type, "part")
+        several = f"SELECT json_agg({part}) FROM unnest({value}) AS part"
         return f"CASE WHEN {value} IS NOT NULL THEN coalesce(({several}), '[]') END"
     if isinstance(column.type, JSONB):
         return _kept(value, field.annotation)

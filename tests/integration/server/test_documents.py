@@ -26,9 +26,21 @@ def fill(site: Site) -> None:
     web = listener("web", 80, "10.0.20.1", "10.0.20.2", labels={"tier": "1"})
     web["ports"] = [{"first": 8000, "last": 8099}, {"first": 80}]
     labels = {"env": "prod", "a": ""}
-    owner.post("/v1/vips", {"name": unique("v4"), **v4, "labels": labels, "listeners": [web]})
+    sources = {"allowed_sources": ["192.0.2.0/24"]}
+    body = {"name": unique("v4"), **v4, **sources, "labels": labels, "listeners": [web]}
+    vip = owner.post("/v1/vips", body)
     second = [listener("b", 1, "fd00:20::1"), listener("a", 2)]
-    owner.post("/v1/vips", {"name": unique("v6"), **v6, "listeners": second})
+    dual = owner.post("/v1/vips", {"name": unique("v6"), **v6, "listeners": second})
+    checked = {
+        "kind": "https",
+        "port": 443,
+        "interval_s": 0.5,
+        "timeout_s": 0.5,
+        "http": {"path": "/health"},
+    }
+    pool = owner.post("/v1/pools", {"name": unique("p"), "monitor": checked})
+    both = {"vip_id": vip["id"], "dual_vip_id": dual["id"], "pool_id": pool["id"]}
+    owner.post("/v1/listeners", {"name": "both", "protocol": "udp", "all_ports": True, **both})
     owner.post("/v1/vips", {"name": unique("none"), **v4})
     tenant = {"name": unique("t"), "quotas": {"vips": 2}}
     tenant_id = site.admin.post("/v1/tenants", tenant)["id"]
