@@ -5,13 +5,14 @@ it. So a change compiles anew what it touches and nothing else.
 """
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from lbaas.compiler.snapshot import ClusterRow, HostRow, ListenerRow, MemberRow, Touched, VipRow
 from lbaas.domain.addresses import address_key
 from lbaas.domain.terms import MemberAdminState
-from lbaas.wire.canonical import canonical_json
+from lbaas.wire.canonical import canonical_json, canonical_json_of_sorted
 from lbaas.wire.state import (
     ClusterSettings,
     Document,
@@ -33,7 +34,12 @@ def vip_key(vip: UUID) -> str:
 
 def compile_cluster(cluster: ClusterRow, vips: Iterable[VipRow]) -> dict[str, bytes]:
     """The entries that every node of the cluster holds."""
-    return _cluster(cluster) | _vips(vips)
+    return _cluster(cluster) | compile_vips(vips)
+
+
+def compile_vips(rows: Iterable[VipRow]) -> dict[str, bytes]:
+    """The entries of these VIPs."""
+    return {vip_key(row.id): canonical_json_of_sorted(_vip(row)) for row in rows}
 
 
 def touched_keys(held: Iterable[str], touched: Touched) -> frozenset[str]:
@@ -48,7 +54,7 @@ def touched_keys(held: Iterable[str], touched: Touched) -> frozenset[str]:
 def recompile(touched: Touched) -> dict[str, bytes]:
     """The entries at :func:`touched_keys`; a key without one is gone."""
     cluster = {} if touched.cluster is None else _cluster(touched.cluster)
-    return cluster | _vips(touched.vips)
+    return cluster | compile_vips(touched.vips)
 
 
 def compile_host(host: HostRow) -> dict[str, bytes]:
@@ -83,15 +89,12 @@ def _encoded(entries: Mapping[str, Document]) -> dict[str, bytes]:
     return {key: canonical_json(each.model_dump(mode="json")) for key, each in entries.items()}
 
 
-# The shapes below are those of VipSettings. Plain, because models would take most of a compilation's time.
-
-
-def _vips(rows: Iterable[VipRow]) -> dict[str, bytes]:
-    return {vip_key(row.id): canonical_json(_vip(row)) for row in rows}
+# The shapes below are those of VipSettings. Plain, and their keys in order, because models and sorting would take
+# most of a compilation's time.
 
 
 def _vip(row: VipRow) -> dict[str, Any]:
-    listeners = sorted(row.listeners, key=lambda listener: listener.mark)
+    listeners = sorted(row.listeners, key=attrgetter("mark"))
     return {"address": row.address, "listeners": [_listener(listener) for listener in listeners]}
 
 
@@ -99,17 +102,17 @@ def _listener(row: ListenerRow) -> dict[str, Any]:
     """One without members still has its service: its packets are refused by IPVS, not taken by the node."""
     # By age: the kernel can only append, so a new member must come last, or nodes would have to take out
     # and put back the ones behind it to agree on the order that ``mh`` depends on.
-    members = sorted(row.pool.members, key=lambda member: member.id)
+    members = sorted(row.pool.members)  # which begin with their ids
     return {
-        "mark": row.mark,
-        "protocol": row.protocol,
-        "ports": [{"first": first, "last": last} for first, last in sorted(row.ports)],
-        "scheduler": row.pool.scheduler,
-        "forwarding": row.pool.forwarding,
         "backends": [_backend(member) for member in members],
+        "forwarding": row.pool.forwarding,
+        "mark": row.mark,
+        "ports": [{"first": first, "last": last} for first, last in sorted(row.ports)],
+        "protocol": row.protocol,
+        "scheduler": row.pool.scheduler,
     }
 
 
 def _backend(member: MemberRow) -> dict[str, Any]:
-    drained = member.admin_state is MemberAdminState.DRAINED
+    drained = member.admin_state == MemberAdminState.DRAINED
     return {"address": member.address, "weight": 0 if drained else member.weight}

@@ -1,7 +1,7 @@
 """What the compiler reads: rows of one instant, as frozen records, in no particular order.
 
-VIPs and their members come by the ten thousand and go straight to the wire: their addresses are text as
-Postgres writes it. What is few is parsed.
+VIPs and their members come by the ten thousand and go straight to the wire: their addresses and words are text as
+Postgres writes it, and their records tuples, which are made fastest. What is few is parsed.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from lbaas.domain.addresses import Address
-from lbaas.domain.terms import (
-    Forwarding,
-    MemberAdminState,
-    NodeAdminState,
-    Protocol,
-    Scheduler,
-)
+from lbaas.domain.terms import NodeAdminState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,33 +42,32 @@ class ClusterRow:
 
 
 class MemberRow(NamedTuple):
-    """*id* is a UUIDv7: ordered by age. There are more of these than of all else: a tuple is made fastest."""
+    """*id* is a UUIDv7: ordered by age. *admin_state* is a MemberAdminState."""
 
     id: UUID
     address: str
     weight: int
-    admin_state: MemberAdminState
+    admin_state: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PoolRow:
-    scheduler: Scheduler
-    forwarding: Forwarding
+class PoolRow(NamedTuple):
+    """*scheduler* is a Scheduler, *forwarding* a Forwarding."""
+
+    scheduler: str
+    forwarding: str
     members: tuple[MemberRow, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListenerRow:
-    """*ports* are pairs (first, last), both included."""
+class ListenerRow(NamedTuple):
+    """*protocol* is a Protocol, *ports* are pairs (first, last), both included."""
 
-    protocol: Protocol
+    protocol: str
     ports: tuple[tuple[int, int], ...]
     mark: int
     pool: PoolRow
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VipRow:
+class VipRow(NamedTuple):
     """A VIP with all that hangs on it."""
 
     id: UUID

@@ -1,10 +1,13 @@
 """Rows of one instant as the compiler's records. Call within one REPEATABLE READ transaction."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
@@ -37,13 +40,10 @@ from lbaas.compiler.snapshot import (
 )
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import (
-    Forwarding,
-    MemberAdminState,
-    Protocol,
-    Scheduler,
     TenantAdminState,
 )
 from lbaas.persistence import feed
+from lbaas.persistence.database import Snapshot
 from lbaas.persistence.models import (
     BackendHost,
     Cluster,
@@ -56,6 +56,7 @@ from lbaas.persistence.models import (
     Tenant,
     Vip,
 )
+from lbaas.persistence.prepared import Prepared
 
 
 async def load_cluster(session: AsyncSession, cluster: UUID) -> ClusterRow | None:
@@ -79,18 +80,23 @@ def served() -> ColumnElement[bool]:
     return Vip.tenant_id.not_in(suspended)
 
 
+async def vips_of_cluster(driver: asyncpg.Connection, cluster: UUID) -> Sequence[UUID]:
+    """The ids of all VIPs of the cluster, those that are not served included."""
+    return [vip for (vip,) in await _VIP_IDS.rows(driver, cluster=cluster)]
+
+
 async def load_vips(
-    session: AsyncSession,
+    driver: asyncpg.Connection,
     cluster: UUID,
-    vips: Collection[UUID] | None = None,
+    vips: Collection[UUID],
     pools: Collection[UUID] = (),
 ) -> tuple[VipRow, ...]:
-    """The cluster's VIPs with all that hangs on them: all, or *vips* and those that use one of *pools*."""
-    query = _ALL_VIPS if vips is None else _SOME_VIPS
-    given = {"cluster": cluster, "vips": list(vips or ()), "pools": list(pools)}
+    """Of the cluster's VIPs *vips* and those that use one of *pools*, with all that hangs on them."""
     addresses: dict[UUID, str] = {}
     listeners: dict[UUID, list[ListenerRow]] = defaultdict(list)
-    for vip, address, mark, *rest in await session.execute(query, given):
+    for vip, address, mark, *rest in await _VIPS.rows(
+        driver, cluster=cluster, vips=list(vips), pools=list(pools)
+    ):
         addresses[vip] = address
         if mark is not None:
             listeners[vip].append(_listener(mark, *rest))
@@ -101,19 +107,19 @@ async def load_vips(
 
 
 async def load_touched(
-    session: AsyncSession, cluster: UUID, changes: Iterable[feed.Noted]
+    at: Snapshot, cluster: UUID, changes: Iterable[feed.Noted]
 ) -> Touched | None:
     """What *changes* touched in the cluster; None if the cluster is gone."""
     by_kind: dict[str, set[UUID]] = defaultdict(set)
     for change in changes:
         by_kind[change.kind].add(change.object_id)
-    row = await load_cluster(session, cluster) if by_kind["cluster"] else None
+    row = await load_cluster(at.session, cluster) if by_kind["cluster"] else None
     if by_kind["cluster"] and row is None:
         return None
     named = by_kind["vip"]
     vips: tuple[VipRow, ...] = ()
     if named or by_kind["pool"]:
-        vips = await load_vips(session, cluster, named, by_kind["pool"])
+        vips = await load_vips(at.driver, cluster, named, by_kind["pool"])
     return Touched(cluster=row, vip_ids=frozenset(named.union(vip.id for vip in vips)), vips=vips)
 
 
@@ -200,7 +206,7 @@ def _vips_of_cluster() -> Select[Any]:
             func.host(Vip.address),
             Mark.mark,
             Listener.protocol,
-            Listener.ports,
+            cast(Listener.ports, Text),
             Pool.scheduler,
             Pool.forwarding,
             *members.c,
@@ -220,27 +226,34 @@ def _chosen() -> CompoundSelect[Any]:
     return union(select(func.unnest(vips)), using)
 
 
-# Put together once: that costs as much as a small delta.
-_ALL_VIPS = _vips_of_cluster()
-_SOME_VIPS = _ALL_VIPS.where(Vip.id.in_(_chosen()))
+_VIPS = Prepared(_vips_of_cluster().where(Vip.id.in_(_chosen())))
+_VIP_IDS = Prepared(select(Vip.id).where(Vip.cluster_id == bindparam("cluster", type_=Uuid())))
+
+# A named tuple from a tuple, without its constructor's own frame: there are more of these than of all else.
+_member = partial(tuple.__new__, MemberRow)
 
 
 def _listener(
     mark: int,
-    protocol: Protocol,
-    ports: list[dict[str, int]],
-    scheduler: Scheduler,
-    forwarding: Forwarding,
-    *members: Sequence[Any] | None,
+    protocol: str,
+    ports: str,
+    scheduler: str,
+    forwarding: str,
+    *columns: Sequence[Any] | None,
 ) -> ListenerRow:
-    ids, addresses, weights, states = (column or () for column in members)
-    rows = map(MemberRow, ids, addresses, weights, map(MemberAdminState, states))
+    members = tuple(map(_member, zip(*(column or () for column in columns), strict=True)))
     return ListenerRow(
         protocol=protocol,
-        ports=tuple((span["first"], span["last"]) for span in ports),
+        ports=_spans(ports),
         mark=mark,
-        pool=PoolRow(scheduler=scheduler, forwarding=forwarding, members=tuple(rows)),
+        pool=PoolRow(scheduler=scheduler, forwarding=forwarding, members=members),
     )
+
+
+@lru_cache(maxsize=1024)
+def _spans(ports: str) -> tuple[tuple[int, int], ...]:
+    """Thousands of listeners have the same few ports."""
+    return tuple((span["first"], span["last"]) for span in json.loads(ports))
 
 
 def _array(ids: Collection[UUID]) -> BindParameter[list[UUID]]:
