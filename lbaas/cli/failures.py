@@ -16,6 +16,7 @@ Exit codes:
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+from lbaas.cli.manifest import BadManifest
 from lbaas.cli.profiles import NoProfile
 from lbaas.cli.references import NotThere
 from lbaas.cli.values import BadValue
@@ -25,6 +26,7 @@ from lbaas.errors import LbaasError, ServerUnavailable
 
 EXIT_CODES: Mapping[type[LbaasError], int] = {
     BadValue: 2,
+    BadManifest: 2,
     NotThere: 3,
     problems.NotFound: 3,
     NoProfile: 4,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from importlib import import_module
 from typing import Any
 
 from pydantic import BaseModel
@@ -69,10 +70,9 @@ def structured(value: Any, output: Output) -> str:
 def yaml() -> Any:
     """The YAML library. Raises ToolMissing: agents do without it, so it is no part of every installation."""
     try:
-        import yaml as library
+        return import_module("yaml")
     except ImportError as error:
         raise ToolMissing("YAML needs PyYAML: pip install 'lbaas[cli]', or use JSON") from error
-    return library
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -88,9 +88,9 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 def cell(value: Any) -> str:
     """*value* in the width of a cell."""
+    if value in (None, [], {}, ""):
+        return "-"
     match value:
-        case None | [] | {}:
-            return "-"
         case bool():
             return "yes" if value else "no"
         case {"first": first, "last": last} if len(value) == 2:

@@ -89,9 +89,17 @@ def group(help_text: str) -> typer.Typer:
     )
 
 
-def argument(name: str, metavar: str, help_text: str, kind: Any = str) -> inspect.Parameter:
-    """A value that has to be said."""
-    return _parameter(name, Annotated[kind, typer.Argument(metavar=metavar, help=help_text)])
+def argument(
+    name: str,
+    metavar: str,
+    help_text: str,
+    kind: Any = str,
+    default: object = inspect.Parameter.empty,
+) -> inspect.Parameter:
+    """A value that has to be said, unless it has a default."""
+    return _parameter(
+        name, Annotated[kind, typer.Argument(metavar=metavar, help=help_text)], default
+    )
 
 
 def option(
@@ -134,7 +142,7 @@ def parameter_of(each: Option) -> inspect.Parameter:
         flags = f"{each.flag}/--no-{each.flag.removeprefix('--')}"
         return option(each.key, bool | None, help_text, flags)
     if shape.form is Form.CHOICE:
-        return option(each.key, Literal[shape.words] | None, help_text, each.flag)  # type: ignore[valid-type]  # known only now
+        return option(each.key, Literal[shape.words] | None, help_text, each.flag)
     if each.repeated:
         return option(each.key, list[str] | None, help_text, each.flag, metavar=_metavar(each))
     return option(each.key, str | None, help_text, each.flag, metavar=_metavar(each))

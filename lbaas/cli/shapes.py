@@ -62,9 +62,13 @@ class Field:
         return kind_of(self.name) if named else None
 
 
-@cache
 def fields_of(model: type[BaseModel]) -> tuple[Field, ...]:
     """The fields of *model*, in its order."""
+    return _fields_of(model)
+
+
+@cache
+def _fields_of(model: type[BaseModel]) -> tuple[Field, ...]:
     schema = model.model_json_schema()
     return tuple(_fields(schema, schema.get("$defs", {})))
 

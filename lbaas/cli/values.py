@@ -125,8 +125,11 @@ def _listener(shape: Shape, text: str) -> Json:
         raise BadValue(
             f"{text!r}: write NAME=PROTOCOL/PORTS, as in web=tcp/80,8000-8099, and @POOL behind it"
         )
-    ports = list_of(_field(shape, "ports").shape, [found["ports"]])
-    listener: Json = {"name": found["name"], "protocol": found["protocol"], "ports": ports}
+    listener: Json = {"name": found["name"], "protocol": found["protocol"]}
+    if found["ports"] == "all":
+        listener["all_ports"] = True
+    else:
+        listener["ports"] = list_of(_field(shape, "ports").shape, [found["ports"]])
     return listener | ({"pool_id": found["pool"]} if found["pool"] else {})
 
 

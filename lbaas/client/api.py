@@ -31,7 +31,8 @@ from lbaas.client.transport import answered, lost, options, settings
 from lbaas.errors import ServerUnavailable
 from lbaas.wire.fields import Removal
 from lbaas.wire.operators import TenantInUse
-from lbaas.wire.tenants import Event, Member, MemberCreate, MemberPatch, VipStatus
+from lbaas.wire.status import VipStatus
+from lbaas.wire.tenants import Event, Member, MemberCreate, MemberPatch
 
 __all__ = [
     "NO_RETRIES",
@@ -177,18 +178,18 @@ class Collection(Generic[R, M, C, P]):
     """The objects of one kind that the token may see."""
 
     def __init__(self, api: ApiClient, kind: Kind[R, M, C, P], path: str | None = None) -> None:
-        self._api = api
+        self.api = api
         self.kind = kind
         self._path = path or f"/v1/{kind.path}"
 
     def list(self, **filters: Parameter) -> Iterator[R]:
         """Those that fit, oldest first, or as ``sort`` says; ``labels`` takes a selector."""
-        return self._api.pages(self.kind.shown, self._path, filters)
+        return self.api.pages(self.kind.shown, self._path, filters)
 
     def get(self, which: Which) -> R:
         """The object with this id, as it is now; it knows its version, see :meth:`patch`."""
         request = Request("GET", f"{self._path}/{operations.id_of(which)}")
-        return self._api.run(operations.read(self.kind.shown, request, self._api.retries))
+        return self.api.run(operations.read(self.kind.shown, request, self.api.retries))
 
     def named(self, identity: str, **filters: Parameter) -> R | None:
         """The one with this name (a member: with this address), None if there is none."""
@@ -218,20 +219,20 @@ class Collection(Generic[R, M, C, P]):
     def delete(self, which: R | Which, *, cascade: bool = False) -> None:
         """It is gone; with *cascade* also what only it holds. The same condition as in :meth:`patch`."""
         request = operations.delete_request(self._path, which, cascade=cascade, dry_run=False)
-        self._api.run(operations.nothing(request, self._api.retries))
+        self.api.run(operations.nothing(request, self.api.retries))
 
     def plan_delete(self, which: R | Which, *, cascade: bool = False) -> Removal:
         """What :meth:`delete` would remove; nothing has changed."""
         request = operations.delete_request(self._path, which, cascade=cascade, dry_run=True)
-        return self._api.run(operations.removal(request, self._api.retries))
+        return self.api.run(operations.removal(request, self.api.retries))
 
     def _create(self, body: Body, *, dry_run: bool) -> M:
         request = operations.create_request(self._path, body, str(uuid4()), dry_run=dry_run)
-        return self._api.run(operations.read(self.kind.made, request, self._api.retries))
+        return self.api.run(operations.read(self.kind.made, request, self.api.retries))
 
     def _patch(self, which: Which, changes: Body, *, dry_run: bool) -> R:
         request = operations.patch_request(self._path, which, changes, dry_run=dry_run)
-        return self._api.run(operations.read(self.kind.shown, request, self._api.retries))
+        return self.api.run(operations.read(self.kind.shown, request, self.api.retries))
 
 
 class Members(Collection[Member, Member, MemberCreate, MemberPatch]):
@@ -244,11 +245,11 @@ class Members(Collection[Member, Member, MemberCreate, MemberPatch]):
         """All of *members* are in the pool, or none and an error is raised."""
         path, body = f"{self._path}:add", operations.member_set(members)
         request = operations.create_request(path, body, str(uuid4()), dry_run=False)
-        return self._api.run(operations.member_list(request, self._api.retries))
+        return self.api.run(operations.member_list(request, self.api.retries))
 
     def tagged(self) -> tuple[Sequence[Member], str]:
         """All members, and the ETag of their set."""
-        return self._api.run(operations.tagged_members(self._path, self._api.retries))
+        return self.api.run(operations.tagged_members(self._path, self.api.retries))
 
     def replace(
         self,
@@ -262,4 +263,4 @@ class Members(Collection[Member, Member, MemberCreate, MemberPatch]):
         With the ETag of :meth:`tagged`, only if the set is still that; otherwise ChangedMeanwhile is raised.
         """
         request = operations.replace_request(self._path, members, if_match, dry_run=dry_run)
-        return self._api.run(operations.member_list(request, self._api.retries))
+        return self.api.run(operations.member_list(request, self.api.retries))

@@ -25,7 +25,8 @@ from lbaas.client.retrying import Retries
 from lbaas.client.transport import answered, lost, options, settings
 from lbaas.wire.fields import Removal
 from lbaas.wire.operators import TenantInUse
-from lbaas.wire.tenants import Event, Member, MemberCreate, MemberPatch, VipStatus
+from lbaas.wire.status import VipStatus
+from lbaas.wire.tenants import Event, Member, MemberCreate, MemberPatch
 
 T = TypeVar("T")
 B = TypeVar("B", bound=BaseModel)
@@ -162,18 +163,18 @@ class AsyncCollection(Generic[R, M, C, P]):
     def __init__(
         self, api: AsyncApiClient, kind: Kind[R, M, C, P], path: str | None = None
     ) -> None:
-        self._api = api
+        self.api = api
         self.kind = kind
         self._path = path or f"/v1/{kind.path}"
 
     def list(self, **filters: Parameter) -> AsyncIterator[R]:
         """Those that fit, oldest first, or as ``sort`` says; ``labels`` takes a selector."""
-        return self._api.pages(self.kind.shown, self._path, filters)
+        return self.api.pages(self.kind.shown, self._path, filters)
 
     async def get(self, which: Which) -> R:
         """The object with this id, as it is now."""
         request = Request("GET", f"{self._path}/{operations.id_of(which)}")
-        return await self._api.run(operations.read(self.kind.shown, request, self._api.retries))
+        return await self.api.run(operations.read(self.kind.shown, request, self.api.retries))
 
     async def named(self, identity: str, **filters: Parameter) -> R | None:
         """The one with this name (a member: with this address), None if there is none."""
@@ -200,20 +201,20 @@ class AsyncCollection(Generic[R, M, C, P]):
     async def delete(self, which: R | Which, *, cascade: bool = False) -> None:
         """It is gone; with *cascade* also what only it holds."""
         request = operations.delete_request(self._path, which, cascade=cascade, dry_run=False)
-        await self._api.run(operations.nothing(request, self._api.retries))
+        await self.api.run(operations.nothing(request, self.api.retries))
 
     async def plan_delete(self, which: R | Which, *, cascade: bool = False) -> Removal:
         """What :meth:`delete` would remove; nothing has changed."""
         request = operations.delete_request(self._path, which, cascade=cascade, dry_run=True)
-        return await self._api.run(operations.removal(request, self._api.retries))
+        return await self.api.run(operations.removal(request, self.api.retries))
 
     async def _create(self, body: Body, *, dry_run: bool) -> M:
         request = operations.create_request(self._path, body, str(uuid4()), dry_run=dry_run)
-        return await self._api.run(operations.read(self.kind.made, request, self._api.retries))
+        return await self.api.run(operations.read(self.kind.made, request, self.api.retries))
 
     async def _patch(self, which: Which, changes: Body, *, dry_run: bool) -> R:
         request = operations.patch_request(self._path, which, changes, dry_run=dry_run)
-        return await self._api.run(operations.read(self.kind.shown, request, self._api.retries))
+        return await self.api.run(operations.read(self.kind.shown, request, self.api.retries))
 
 
 class AsyncMembers(AsyncCollection[Member, Member, MemberCreate, MemberPatch]):
@@ -226,11 +227,11 @@ class AsyncMembers(AsyncCollection[Member, Member, MemberCreate, MemberPatch]):
         """All of *members* are in the pool, or none and an error is raised."""
         path, body = f"{self._path}:add", operations.member_set(members)
         request = operations.create_request(path, body, str(uuid4()), dry_run=False)
-        return await self._api.run(operations.member_list(request, self._api.retries))
+        return await self.api.run(operations.member_list(request, self.api.retries))
 
     async def tagged(self) -> tuple[Sequence[Member], str]:
         """All members, and the ETag of their set."""
-        return await self._api.run(operations.tagged_members(self._path, self._api.retries))
+        return await self.api.run(operations.tagged_members(self._path, self.api.retries))
 
     async def replace(
         self,
@@ -241,4 +242,4 @@ class AsyncMembers(AsyncCollection[Member, Member, MemberCreate, MemberPatch]):
     ) -> Sequence[Member]:
         """The pool has exactly *members*; who stays, by address, keeps its id and its flows."""
         request = operations.replace_request(self._path, members, if_match, dry_run=dry_run)
-        return await self._api.run(operations.member_list(request, self._api.retries))
+        return await self.api.run(operations.member_list(request, self.api.retries))

@@ -12,7 +12,8 @@ from lbaas.client.problems import NotProgrammed
 from lbaas.client.retrying import Retries, exchange
 from lbaas.errors import ServerUnavailable
 from lbaas.wire.fields import Page, Removal, Resource
-from lbaas.wire.tenants import Member, MemberList, VipStatus
+from lbaas.wire.status import VipStatus
+from lbaas.wire.tenants import Member, MemberList
 
 T = TypeVar("T", bound=BaseModel)
 Body = BaseModel | Mapping[str, object]

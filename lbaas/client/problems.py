@@ -34,7 +34,7 @@ from collections.abc import Mapping
 
 from lbaas.client.exchange import Json
 from lbaas.errors import FieldProblem, LbaasError
-from lbaas.wire.tenants import VipStatus
+from lbaas.wire.status import VipStatus
 
 
 class ApiProblem(LbaasError):
