@@ -9,6 +9,8 @@ from typing import Any
 
 from lbaas.cli.differences import lines
 from lbaas.cli.manifest import ORDER, BadManifest, Wanted
+from lbaas.cli.references import command_of
+from lbaas.cli.render import cell
 from lbaas.client.kinds import KINDS
 
 Json = dict[str, Any]
@@ -27,7 +29,8 @@ class Create:
     fields: Json
 
     def __str__(self) -> str:
-        return "\n".join([f"+ {KINDS[self.kind].words} {self.key}", *lines({}, self.fields)])
+        fields = [f"  {name}: {cell(value)}" for name, value in self.fields.items()]
+        return "\n".join([f"+ {KINDS[self.kind].words} {self.key}", *fields])
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def _refuse_fixed(one: Wanted, present: Json, changed: Json) -> None:
             words = KINDS[one.kind].words
             raise BadManifest(
                 f"{words} {one.key}: {name} is {present.get(name)} and can't become {value}: "
-                f"remove the {words} first, or give the other one another name"
+                f"remove it first (lbaas {command_of(KINDS[one.kind])} delete), then apply again"
             )
 
 

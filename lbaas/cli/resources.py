@@ -27,7 +27,7 @@ from lbaas.cli.shapes import fields_of, kind_of, translated
 from lbaas.cli.values import BadValue
 from lbaas.cli.waiting import WAITABLE, concerned, wait
 from lbaas.client.api import Collection
-from lbaas.client.kinds import MEMBERS, POOLS, VIPS, AnyKind
+from lbaas.client.kinds import MEMBERS, POOLS, TOKENS, VIPS, AnyKind
 from lbaas.wire.fields import Resource
 
 # Words for one change of one field.
@@ -58,6 +58,7 @@ NAMED = option("named", str | None, "Only the one with this name.", "--name")
 FILTER = option(
     "filter", list[str] | None, "Another filter of the API.", "--filter", metavar="KEY=VALUE"
 )
+FIELD = option("field", str | None, "Only this field, for scripts.", "--field")
 SORT = option("sort", str | None, "created_at, name, and with a minus in front.", "--sort")
 LIMIT = option("limit", int | None, "No more than so many.", "--limit")
 
@@ -78,7 +79,7 @@ class Commands:
         kind, made = self.kind, group(f"{self.kind.words.capitalize()}s.")
         listing = [SELECTOR, NAMED, FILTER, SORT, LIMIT]
         add(made, "list", self.list, f"List {kind.words}s.", *self.inside, *listing)
-        add(made, "show", self.show, f"Show one {kind.words}.", *self.inside, self.which)
+        add(made, "show", self.show, f"Show one {kind.words}.", *self.inside, self.which, FIELD)
         self._add_create(made)
         if kind.patch is not None:
             options = [parameter_of(each) for each in self.changing]
@@ -105,7 +106,11 @@ class Commands:
 
     def show(self, given: Given) -> None:
         with session(given) as now:
-            now.print(render.object_text(self._read(now, given), now.output))
+            one = self._read(now, given)
+            if given["field"]:
+                now.print(render.cell(_field(one, given["field"])))
+                return
+            now.print(render.object_text(one, now.output))
 
     def create(self, given: Given) -> None:
         with session(given, flags_of(self.creating)) as now:
@@ -161,7 +166,9 @@ class Commands:
         self._done(now, given, objects.patch(present, body))
 
     def _done(self, now: Session, given: Given, made: Resource) -> None:
-        now.print(render.object_text(made, now.output))
+        one_line = now.for_people and self.kind is not TOKENS  # whose secret is in no column
+        shown = render.rows_text(self.kind, [made], now.output) if one_line else None
+        now.print(shown or render.object_text(made, now.output))
         if given.get("wait"):
             wait(now, concerned(now, self.kind, made), given["timeout"])
 
@@ -211,6 +218,13 @@ MEMBER = option(
     "--member",
     metavar="ADDRESS[,FIELD=VALUE…]",
 )
+
+
+def _field(one: Resource, name: str) -> Any:
+    fields = one.model_dump(mode="json")
+    if name not in fields:
+        raise BadValue(f"there is no field {name!r}; possible: {', '.join(fields)}")
+    return fields[name]
 
 
 def with_members(body: dict[str, Any], texts: list[str]) -> dict[str, Any]:
