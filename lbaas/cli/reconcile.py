@@ -149,7 +149,7 @@ def same(present: Any, wanted: Any) -> bool:
 
 def _settled(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _settled(inner) for name, inner in value.items()}
+        return {name: _settled(value[name]) for name in sorted(value)}
     if isinstance(value, list | tuple):
         return sorted((_settled(inner) for inner in value), key=repr)
     return value
