@@ -78,6 +78,10 @@ class Nft:
             if body
         }
 
+    def ruleset(self) -> str:
+        """All tables of the namespace as text, without counts and without the content of sets and maps."""
+        return self._run("list ruleset", _STATELESS | _NUMERIC | _TERSE)
+
     def _list(self, family: str, table: str, flags: int) -> str | None:
         try:
             return self._run(f"list table {family} {table}", flags)

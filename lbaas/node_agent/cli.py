@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
 from lbaas.node_agent.announce import BirdPaths
@@ -45,6 +46,6 @@ def node_agent(
     sys.setswitchinterval(_SWITCH_S)
     node = Node(BirdPaths(bird_socket, bird_include), cycle_s=cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
-    agent = Agent(settings, PartsReader().read, node.reconcile)
+    agent = Agent(settings, PartsReader().read, node.reconcile, lambda: Details(facts=node.facts()))
     node.wake_with(agent.wake)
     agent.run()
