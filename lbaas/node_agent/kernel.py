@@ -18,8 +18,9 @@ from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.marks import apply as marks_apply
 from lbaas.dataplane.marks import observe as marks_observe
-from lbaas.dataplane.marks.desired import MarkTable, declaration
+from lbaas.dataplane.marks.desired import Drops, MarkTable
 from lbaas.dataplane.marks.plan import plan as plan_marks
+from lbaas.dataplane.marks.rules import declaration
 from lbaas.dataplane.nfnetlink import NfSocket
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.sysctl import apply as sysctl_apply
@@ -46,6 +47,7 @@ class Kernel:
     def __init__(self) -> None:
         self._structures: dict[MarkRange, str] = {}
         self._observed: ServiceTable = {}
+        self.drops: Drops = {}  # as last observed
 
     @cached_property
     def _link(self) -> LinkSocket:
@@ -75,7 +77,7 @@ class Kernel:
                 self._connections(bare),
                 self._marks(
                     bare.marks,
-                    lambda: marks_observe.observe(self._nft, self._netfilter),
+                    self._marks_held,
                     lambda: marks(wanted, self._structure(bare.marks)),
                 ),
             )
@@ -174,6 +176,11 @@ class Kernel:
             lambda: plan_marks(observed(), desired()),
             lambda steps: marks_apply.apply(self._nft, self._netfilter, steps, declaration(range_)),
         )
+
+    def _marks_held(self) -> MarkTable:
+        held = marks_observe.observe(self._nft, self._netfilter)
+        self.drops = held.drops
+        return held
 
     def _structure(self, marks: MarkRange) -> str:
         if marks not in self._structures:

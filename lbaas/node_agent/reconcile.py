@@ -19,11 +19,12 @@ from lbaas.node_agent.announce import BirdPaths, announce
 from lbaas.node_agent.audit import Audit, Findings, subject
 from lbaas.node_agent.kernel import Kernel
 from lbaas.node_agent.picture import Change, Picture, announced, services
+from lbaas.node_agent.refused import dropped
 from lbaas.node_agent.removal import Leave, RemovalGuard
 from lbaas.node_agent.view import View, as_it_is
 from lbaas.node_agent.wanted import Wanted
 from lbaas.wire.reading import ClusterParts
-from lbaas.wire.report import NodeFacts
+from lbaas.wire.report import Dropped, NodeFacts
 from lbaas.wire.state import ClusterState, NodeSettings
 
 # After a failure an audit comes so soon: it tries again whatever is still missing.
@@ -55,6 +56,11 @@ class Node:
     def wake_with(self, wake: Callable[[], None]) -> None:
         """*wake* is called, in any thread, when there is a reason for a round."""
         self._wake = wake
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """What was refused, by listener, as the last audit saw it."""
+        return dropped(self._beside.drops or self._kernel.drops)
 
     def _audited(self) -> None:
         self._wake()
