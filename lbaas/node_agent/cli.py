@@ -47,7 +47,10 @@ def node_agent(
     node = Node(BirdPaths(bird_socket, bird_include), cycle_s=cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
     agent = Agent(
-        settings, PartsReader().read, node.reconcile, lambda: Details(dropped=node.dropped)
+        settings,
+        PartsReader().read,
+        node.reconcile,
+        lambda: Details(dropped=node.dropped, facts=node.facts()),
     )
     node.wake_with(agent.wake)
     agent.run()

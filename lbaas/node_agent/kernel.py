@@ -28,7 +28,16 @@ from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
 from lbaas.errors import StepFailed
+from lbaas.node_agent.facts import (
+    ingress_packets,
+    legacy_tables,
+    order_digest,
+    scheduler_bytes,
+    strict_rp_filter,
+)
+from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described, split_tables
 from lbaas.node_agent.picture import Change, Picture, links, marks, services
+from lbaas.wire.report import NodeFacts
 from lbaas.wire.state import ClusterState, MarkRange
 
 
@@ -37,6 +46,7 @@ class Kernel:
 
     def __init__(self) -> None:
         self._structures: dict[MarkRange, str] = {}
+        self._observed: ServiceTable = {}
         self.drops: Drops = {}  # as last observed
 
     @cached_property
@@ -62,7 +72,7 @@ class Kernel:
                 self._links(lambda: link_observe.observe(self._link), lambda: links(wanted)),
                 self._settings(),
                 self._services(
-                    lambda: ipvs_observe.observe(self._ipvs, bare.marks), lambda: services(wanted)
+                    lambda: self._observe_services(bare.marks), lambda: services(wanted)
                 ),
                 self._connections(bare),
                 self._marks(
@@ -72,6 +82,30 @@ class Kernel:
                 ),
             )
         )
+
+    def facts(self, bare: ClusterState) -> NodeFacts:
+        """What can be said of the kernel as it was last observed. Raises LbaasError or OSError."""
+        return NodeFacts(
+            services=len(self._observed),
+            scheduler_bytes=scheduler_bytes(self._observed),
+            order_digest=order_digest(self._observed),
+            foreign=described(self._surroundings(bare.marks), bare.marks),
+            ingress_packets=ingress_packets(),
+        )
+
+    def _surroundings(self, marks: MarkRange) -> Surroundings:
+        others = [each for each in self._ipvs.services() if each.mark not in marks]
+        return Surroundings(
+            services=len(others),
+            tables=split_tables(self._nft.ruleset()),
+            rules=tuple(FwmarkRule(*each) for each in self._link.fwmark_rules()),
+            strict=tuple(strict_rp_filter()),
+            legacy=tuple(legacy_tables()),
+        )
+
+    def _observe_services(self, marks: MarkRange) -> ServiceTable:
+        self._observed = ipvs_observe.observe(self._ipvs, marks)
+        return self._observed
 
     def part(self, bare: ClusterState, change: Change) -> Round:
         """*change* is planned as if the kernel held what was before it; nothing is observed."""
