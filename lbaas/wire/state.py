@@ -283,7 +283,10 @@ class StateBody(Document):
 
 
 class ClusterState(Document):
-    """All that the nodes of one cluster must hold. *communities* go with the announcement of some prefixes."""
+    """All that the nodes of one cluster must hold. *communities* go with the announcement of some prefixes.
+
+    *probes* is a node's own addition: the part of *marks* by which its health checks travel.
+    """
 
     cluster: UUID
     revision: int
@@ -300,6 +303,7 @@ class ClusterState(Document):
     timeouts: Timeouts = Timeouts()
     removal_guard_percent: int = 50
     connection_sync: bool = False
+    probes: MarkRange | None = None
 
 
 class HostState(Document):

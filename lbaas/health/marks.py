@@ -1,0 +1,62 @@
+"""Marks of the node's own, by which IPVS sends a probe to one member and no other."""
+
+from collections.abc import Hashable
+from hashlib import blake2b
+
+from lbaas.errors import BadState
+from lbaas.wire.state import MarkRange
+
+PROBE_MARKS = 1 << 20
+_LARGEST_MARK = 0xFFFFFFFF
+
+
+def probe_range(marks: MarkRange) -> MarkRange:
+    """The marks next to a cluster's own, above them or, at the end of the numbers, below.
+
+    A node is of one cluster, so another cluster's marks may be the same numbers: they are on other nodes.
+    Raises BadState if neither side has one.
+    """
+    above, below = _LARGEST_MARK - marks.last, marks.first - 1
+    if not above and not below:
+        raise BadState("the cluster's marks leave none for checks")
+    if above >= min(PROBE_MARKS, below):
+        return MarkRange(first=marks.last + 1, last=marks.last + min(PROBE_MARKS, above))
+    return MarkRange(first=marks.first - min(PROBE_MARKS, below), last=marks.first - 1)
+
+
+def joined(marks: MarkRange, probes: MarkRange) -> MarkRange:
+    """Both, which are neighbours, as one."""
+    return MarkRange(first=min(marks.first, probes.first), last=max(marks.last, probes.last))
+
+
+class MarkBook:
+    """Which mark stands for which path. One keeps its mark as long as it is held.
+
+    The mark comes from the path's own text, so that a restarted agent finds the services of its probes as it
+    left them; only where two want the same does it matter which came first.
+    """
+
+    def __init__(self, marks: MarkRange) -> None:
+        self.marks = marks
+        self._mark_of: dict[Hashable, int] = {}
+        self._taken: set[int] = set()
+
+    def assign(self, path: Hashable) -> int:
+        """The path's mark. Raises BadState if all are taken."""
+        known = self._mark_of.get(path)
+        if known is not None:
+            return known
+        size = self.marks.last - self.marks.first + 1
+        if len(self._taken) >= size:
+            raise BadState(f"more than {size} paths to check")
+        offset = int.from_bytes(blake2b(str(path).encode(), digest_size=8).digest(), "big") % size
+        while self.marks.first + offset in self._taken:
+            offset = (offset + 1) % size
+        mark = self.marks.first + offset
+        self._mark_of[path] = mark
+        self._taken.add(mark)
+        return mark
+
+    def release(self, path: Hashable) -> None:
+        """The path's mark may stand for another."""
+        self._taken.discard(self._mark_of.pop(path, 0))
