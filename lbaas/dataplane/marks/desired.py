@@ -1,7 +1,8 @@
 """Which packets carry which mark, and the table that sees to it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import Protocol
@@ -54,7 +55,23 @@ class MarkTable:
     flows: Mapping[FlowKey, FlowMark] = field(default_factory=dict)
 
 
-def mark_table(state: ClusterState, structure: str) -> MarkTable:
+def joined(structure: str | None, tables: Iterable[MarkTable]) -> MarkTable:
+    """The content of all *tables* in one; of two marks for one flow, the later table's."""
+    vips: set[Address] = set()
+    flows: dict[FlowKey, FlowMark] = {}
+    for table in tables:
+        vips |= table.vips
+        flows |= table.flows
+    return MarkTable(structure, frozenset(vips), flows)
+
+
+def without(table: MarkTable, marks: AbstractSet[int]) -> MarkTable:
+    """*table* less what has one of *marks*."""
+    flows = {flow: mark for flow, mark in table.flows.items() if mark.packets not in marks}
+    return replace(table, flows=flows)
+
+
+def mark_table(state: ClusterState, structure: str | None) -> MarkTable:
     """The table that *state* asks for, under rules that list as *structure*."""
     return MarkTable(
         structure,
