@@ -24,8 +24,9 @@ def probe_range(marks: MarkRange) -> MarkRange:
     return MarkRange(first=marks.first - min(PROBE_MARKS, below), last=marks.first - 1)
 
 
-def joined(marks: MarkRange, probes: MarkRange) -> MarkRange:
-    """Both, which are neighbours, as one."""
+def owned(marks: MarkRange) -> MarkRange:
+    """A cluster's marks and, beside them, those of its nodes' checks: what an agent may touch."""
+    probes = probe_range(marks)
     return MarkRange(first=min(marks.first, probes.first), last=max(marks.last, probes.last))
 
 

@@ -11,7 +11,7 @@ from operator import attrgetter
 from lbaas.agent.details import Details
 from lbaas.domain.addresses import Address, host_prefix
 from lbaas.health.effect import Outlook, drained, outlook, withdrawn
-from lbaas.health.marks import joined, probe_range
+from lbaas.health.marks import owned, probe_range
 from lbaas.health.prober import Prober, Watch
 from lbaas.health.roster import Place, Roster, Ward
 from lbaas.wire.report import Unhealthy
@@ -50,8 +50,8 @@ class Health:
         """No probe is sent any more."""
         self._prober.stop()
 
-    def view(self, state: ClusterState, vips: frozenset[Address] | None) -> ClusterState:
-        """*state*, all of it or the part that concerns *vips*, as this node shall hold it.
+    def view(self, state: ClusterState, vips: frozenset[Address]) -> ClusterState:
+        """*state*, the part that concerns *vips*, as this node shall hold it: see lbaas.node_agent.view.
 
         Besides the cluster's services it has those by which probes travel, under marks of the node's own.
         """
@@ -59,7 +59,7 @@ class Health:
         services: defaultdict[Address, list[VirtualService]] = defaultdict(list)
         for service in state.services:
             services[service.vip].append(service)
-        for vip in (roster.vips if vips is None else vips) - services.keys():
+        for vip in vips - services.keys():
             self._forget(roster, vip)
         outlooks: list[Outlook] = []
         probes: list[VirtualService] = []
@@ -67,13 +67,13 @@ class Health:
             ward = self._assign(roster, vip, tuple(some))
             outlooks += self._look(vip, ward)
             probes += ward.probes.values()
-        self._at_start = frozenset()
-        return _viewed(state, outlooks, probes, roster.marks)
+        return _viewed(state, outlooks, probes)
 
     def details(self) -> Details:
         """What the agent reports of its members. The round is over: what it made can be probed."""
         if self._roster is None:
             return Details()
+        self._at_start = frozenset()
         if fresh := self._roster.fresh():
             self._prober.begin(fresh)
         unhealthy = sorted(chain.from_iterable(self._unhealthy.values()), key=attrgetter("mark"))
@@ -144,10 +144,7 @@ class Health:
 
 
 def _viewed(
-    state: ClusterState,
-    outlooks: Sequence[Outlook],
-    probes: Iterable[VirtualService],
-    probe_marks: MarkRange,
+    state: ClusterState, outlooks: Sequence[Outlook], probes: Iterable[VirtualService]
 ) -> ClusterState:
     unannounced = {host_prefix(vip) for vip in withdrawn(outlooks)}
     services = [*(each.service for each in outlooks), *probes]
@@ -155,8 +152,7 @@ def _viewed(
         update={
             "services": tuple(sorted(services, key=attrgetter("family", "mark"))),
             "announced": tuple(each for each in state.announced if each not in unannounced),
-            "marks": joined(state.marks, probe_marks),
-            "probes": probe_marks,
+            "marks": owned(state.marks),
         }
     )
 

@@ -43,16 +43,11 @@ class Roster:
     """The wards of all VIPs. The agent's main thread alone changes it."""
 
     def __init__(self, marks: MarkRange) -> None:
-        self.marks = marks
         self._marks = MarkBook(marks)
         self._wards: dict[Address, Ward] = {}
         self._watches: dict[Check, Watch] = {}
         self._users: dict[Check, frozenset[Address]] = {}
         self._fresh: list[Watch] = []
-
-    @property
-    def vips(self) -> frozenset[Address]:
-        return frozenset(self._wards)
 
     @property
     def places(self) -> int:

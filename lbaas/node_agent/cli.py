@@ -1,6 +1,7 @@
 """``lbaas node-agent``."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,9 @@ import typer
 
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
+from lbaas.domain.addresses import Address
+from lbaas.health.kernel import in_service
+from lbaas.health.monitoring import Health
 from lbaas.node_agent.announce import BirdPaths
 from lbaas.node_agent.reconcile import Node
 from lbaas.node_agent.trials import node_trials
@@ -43,8 +47,15 @@ def node_agent(
     """
     # The audit runs beside the main thread, which must get the interpreter back quickly when news come.
     sys.setswitchinterval(_SWITCH_S)
-    node = Node(BirdPaths(bird_socket, bird_include), cycle_s=cycle_s)
+    health = Health(in_service)
+    node = Node(BirdPaths(bird_socket, bird_include), health.view, cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
-    agent = Agent(settings, PartsReader().read, node.reconcile)
+    agent = Agent(settings, PartsReader().read, node.reconcile, health.details)
     node.wake_with(agent.wake)
+
+    def changed(vips: Iterable[Address]) -> None:
+        node.review(vips)
+        agent.wake()
+
+    health.start(changed)
     agent.run()

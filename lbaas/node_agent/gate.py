@@ -49,7 +49,7 @@ def _kept_back(
             return held
         case SetSysctl():
             return held.keys() - announced
-        case None if failed.error.subsystem not in ("sysctl", "bird"):
+        case None if failed.error.subsystem not in ("sysctl", "bird", "probes"):
             return held.keys() - announced
         case _:
             return ()

@@ -19,10 +19,17 @@ from lbaas.dataplane.marks import observe as marks_observe
 from lbaas.dataplane.marks.desired import MarkTable, declaration
 from lbaas.dataplane.marks.plan import plan as plan_marks
 from lbaas.dataplane.nftables import Nft
+from lbaas.dataplane.probes import apply as probes_apply
+from lbaas.dataplane.probes import observe as probes_observe
+from lbaas.dataplane.probes.desired import declaration as probes_declaration
+from lbaas.dataplane.probes.plan import ReplaceTable as ReplaceProbes
+from lbaas.dataplane.probes.plan import plan as plan_probes
+from lbaas.dataplane.steps import Plan
 from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.health.marks import owned, probe_range
 from lbaas.node_agent.picture import Change, Picture, links, marks, services
 from lbaas.wire.state import ClusterState, MarkRange
 
@@ -32,6 +39,7 @@ class Kernel:
 
     def __init__(self) -> None:
         self._structures: dict[MarkRange, str] = {}
+        self._probes_listing: dict[str, str] = {}
 
     @cached_property
     def _link(self) -> LinkSocket:
@@ -52,8 +60,10 @@ class Kernel:
                 self._links(lambda: link_observe.observe(self._link), lambda: links(wanted)),
                 self._settings(),
                 self._services(
-                    lambda: ipvs_observe.observe(self._ipvs, bare.marks), lambda: services(wanted)
+                    lambda: ipvs_observe.observe(self._ipvs, owned(bare.marks)),
+                    lambda: services(wanted),
                 ),
+                self._probes(probe_range(bare.marks)),
                 self._marks(
                     bare.marks,
                     lambda: marks_observe.observe(self._nft),
@@ -109,6 +119,19 @@ class Kernel:
             lambda: plan_marks(observed(), desired()),
             lambda steps: marks_apply.apply(self._nft, steps, declaration(range_)),
         )
+
+    def _probes(self, range_: MarkRange) -> Subsystem:
+        return Subsystem(
+            "probes",
+            lambda: self._plan_probes(probes_declaration(range_)),
+            lambda steps: probes_apply.apply(self._nft, steps),
+        )
+
+    def _plan_probes(self, declared: str) -> Plan[ReplaceProbes]:
+        if declared not in self._probes_listing:
+            self._probes_listing = {declared: probes_observe.expected(self._nft, declared)}
+        expected = self._probes_listing[declared]
+        return plan_probes(probes_observe.observe(self._nft), expected, declared)
 
     def _structure(self, marks: MarkRange) -> str:
         if marks not in self._structures:

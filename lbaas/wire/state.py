@@ -283,10 +283,7 @@ class StateBody(Document):
 
 
 class ClusterState(Document):
-    """All that the nodes of one cluster must hold. *communities* go with the announcement of some prefixes.
-
-    *probes* is a node's own addition: the part of *marks* by which its health checks travel.
-    """
+    """All that the nodes of one cluster must hold. *communities* go with the announcement of some prefixes."""
 
     cluster: UUID
     revision: int
@@ -303,7 +300,6 @@ class ClusterState(Document):
     timeouts: Timeouts = Timeouts()
     removal_guard_percent: int = 50
     connection_sync: bool = False
-    probes: MarkRange | None = None
 
 
 class HostState(Document):
