@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from operator import attrgetter
+from typing import Protocol
 
 from lbaas.agent.details import Details
 from lbaas.domain.addresses import Address, host_prefix
 from lbaas.health.effect import Outlook, drained, outlook, withdrawn
 from lbaas.health.marks import owned, probe_range
-from lbaas.health.prober import Prober, Watch
+from lbaas.health.prober import Watch
 from lbaas.health.roster import Place, Roster, Ward
 from lbaas.wire.report import Unhealthy
 from lbaas.wire.state import ClusterState, MarkRange, VirtualService
@@ -23,6 +24,16 @@ _MOST_TOLD = 10_000
 _AFTER_S = 0.05
 
 
+class Probing(Protocol):
+    """What a prober does: see lbaas.health.prober."""
+
+    def begin(self, watches: Iterable[Watch]) -> None: ...
+
+    def call_at(self, at_s: float, action: Callable[[], None]) -> None: ...
+
+    def run(self, changed: Callable[[Watch], None]) -> None: ...
+
+
 class Health:
     """Give ``view`` to the node and ``details`` to its agent, then ``start``.
 
@@ -30,25 +41,22 @@ class Health:
     own probes say otherwise, so that a restart takes nobody out. Any other member waits for its first pass.
     """
 
-    def __init__(self, in_service: Callable[[], frozenset[Place]]) -> None:
+    def __init__(self, in_service: Callable[[], frozenset[Place]], prober: Probing) -> None:
         self._ask_kernel = in_service
+        self._prober = prober
         self._at_start: frozenset[Place] = frozenset()
         self._in_service: dict[Address, frozenset[Place]] = {}
         self._roster: Roster | None = None
         self._unhealthy: dict[Address, tuple[Unhealthy, ...]] = {}
         self._alarms: set[tuple[Address, int]] = set()
         self._changed: Callable[[Iterable[Address]], None] = _tell_nobody
-        self._prober = Prober(self._judged)
         self._epoch_s = time.time() - time.monotonic()
 
     def start(self, changed: Callable[[Iterable[Address]], None]) -> None:
         """Probes are sent from now on; *changed* is told, from another thread, of VIPs to view again."""
         self._changed = changed
-        threading.Thread(target=self._prober.run, daemon=True, name="health").start()
-
-    def stop(self) -> None:
-        """No probe is sent any more."""
-        self._prober.stop()
+        run = partial(self._prober.run, self._judged)
+        threading.Thread(target=run, daemon=True, name="health").start()
 
     def view(self, state: ClusterState, vips: frozenset[Address]) -> ClusterState:
         """*state*, the part that concerns *vips*, as this node shall hold it: see lbaas.node_agent.view.

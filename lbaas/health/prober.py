@@ -70,10 +70,10 @@ class _Round:
 
 
 class Prober:
-    """Runs the watches that it is given; calls *changed* from its own thread when a verdict does."""
+    """Runs the watches that it is given, in the thread that calls ``run``."""
 
-    def __init__(self, changed: Callable[[Watch], None]) -> None:
-        self._changed = changed
+    def __init__(self) -> None:
+        self._changed: Callable[[Watch], None] = _tell_nobody
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll = select.epoll()
@@ -103,8 +103,9 @@ class Prober:
 
         self._ask(stop)
 
-    def run(self) -> None:
-        """Probes until stopped; no socket is left then."""
+    def run(self, changed: Callable[[Watch], None]) -> None:
+        """Probes until stopped; no socket is left then. *changed* is called when a verdict changes."""
+        self._changed = changed
         while not self._stopping:
             try:
                 self._turn()
@@ -214,6 +215,10 @@ class Prober:
             self._complained_s = time.monotonic()
             log.warning("the node can't check its members", error=str(error), note="no verdict")
         return None
+
+
+def _tell_nobody(_: Watch) -> None:
+    """Before ``run`` nobody wants to know."""
 
 
 def _most_probes() -> int:

@@ -12,6 +12,7 @@ from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
 from lbaas.domain.addresses import Address
 from lbaas.health.kernel import in_service
 from lbaas.health.monitoring import Health
+from lbaas.health.prober import Prober
 from lbaas.node_agent.announce import BirdPaths
 from lbaas.node_agent.reconcile import Node
 from lbaas.node_agent.trials import node_trials
@@ -47,7 +48,7 @@ def node_agent(
     """
     # The audit runs beside the main thread, which must get the interpreter back quickly when news come.
     sys.setswitchinterval(_SWITCH_S)
-    health = Health(in_service)
+    health = Health(in_service, Prober())
     node = Node(BirdPaths(bird_socket, bird_include), health.view, cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
     agent = Agent(settings, PartsReader().read, node.reconcile, health.details)
