@@ -18,6 +18,7 @@ from lbaas.dataplane.marks import apply as marks_apply
 from lbaas.dataplane.marks import observe as marks_observe
 from lbaas.dataplane.marks.desired import MarkTable, declaration
 from lbaas.dataplane.marks.plan import plan as plan_marks
+from lbaas.dataplane.nfnetlink import NfSocket
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.probes import apply as probes_apply
 from lbaas.dataplane.probes import observe as probes_observe
@@ -53,6 +54,10 @@ class Kernel:
     def _nft(self) -> Nft:
         return Nft()
 
+    @cached_property
+    def _netfilter(self) -> NfSocket:
+        return NfSocket()
+
     def whole(self, bare: ClusterState, wanted: Picture) -> Round:
         """All is observed, and planned to become *wanted* under the settings of *bare*."""
         return begin(
@@ -66,7 +71,7 @@ class Kernel:
                 self._probes(probe_range(bare.marks)),
                 self._marks(
                     bare.marks,
-                    lambda: marks_observe.observe(self._nft),
+                    lambda: marks_observe.observe(self._nft, self._netfilter),
                     lambda: marks(wanted, self._structure(bare.marks)),
                 ),
             )
@@ -117,7 +122,7 @@ class Kernel:
         return Subsystem(
             "marks",
             lambda: plan_marks(observed(), desired()),
-            lambda steps: marks_apply.apply(self._nft, steps, declaration(range_)),
+            lambda steps: marks_apply.apply(self._nft, self._netfilter, steps, declaration(range_)),
         )
 
     def _probes(self, range_: MarkRange) -> Subsystem:

@@ -1,5 +1,6 @@
 """One round on a node, in the order that keeps every packet forwarded."""
 
+import gc
 import time
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
@@ -98,7 +99,10 @@ class Node:
         self._audit.forget()
         self._audited_at = time.monotonic()
         findings = Findings(self._kernel.whole(bare, self._wanted.picture), None)
-        return self._repair(findings, bare, settings)
+        round_ = self._repair(findings, bare, settings)
+        # The picture stays: a collector that goes through it again and again keeps news waiting.
+        gc.freeze()
+        return round_
 
     def _repair(self, findings: Findings, bare: ClusterState, settings: NodeSettings) -> Round:
         round_ = findings.round

@@ -4,6 +4,7 @@ BIRD answers before its routers have heard the withdrawal, and they send packets
 it. Taking the service away at once would lose these.
 """
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -56,26 +57,25 @@ class Retiring:
                 self._retired.pop(vip, None)
             elif old is not None and old.prefix is not None:
                 self._retired[vip] = _Retired(old, now_s)
-        taken = {key: vip for vip, new in wanted.items() for key in new.services}
-        retiring = {
-            vip: self._still(vip, vips, wanted, held, taken)
-            for vip, each in self._retired.items()
-            if vip in vips or not taken.keys().isdisjoint(each.tables.services)
+        robbed = self._robbed({key: vip for vip, new in wanted.items() for key in new.services})
+        return {
+            **wanted,
+            **{vip: _less(held[vip], lost) for vip, lost in robbed.items() if vip not in vips},
+            **{
+                vip: _under(self._retired[vip].tables, wanted.get(vip, VipTables()))
+                for vip in vips & self._retired.keys()
+            },
         }
-        return {**wanted, **retiring}
 
-    def _still(
-        self,
-        vip: Address,
-        vips: AbstractSet[Address],
-        wanted: Picture,
-        held: Picture,
-        taken: dict[ServiceKey, Address],
-    ) -> VipTables:
-        lost = frozenset(key for key, owner in taken.items() if owner != vip)
-        if vip not in vips:
-            return _less(held[vip], lost)
-        return _under(_less(self._retired[vip].tables, lost), wanted.get(vip, VipTables()))
+    def _robbed(self, taken: Mapping[ServiceKey, Address]) -> dict[Address, frozenset[ServiceKey]]:
+        """What each retiring VIP lost for good to another in *taken*."""
+        robbed: dict[Address, frozenset[ServiceKey]] = {}
+        for vip, each in self._retired.items():
+            lost = frozenset(key for key in each.tables.services if taken.get(key, vip) != vip)
+            if lost:
+                robbed[vip] = lost
+                self._retired[vip] = replace(each, tables=_less(each.tables, lost))
+        return robbed
 
 
 def _less(tables: VipTables, lost: frozenset[ServiceKey]) -> VipTables:

@@ -1,9 +1,7 @@
 """The table as the kernel has it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+import contextlib
+from collections.abc import Iterator, Mapping
 
 from lbaas.dataplane.marks.desired import (
     FAMILY,
@@ -13,8 +11,9 @@ from lbaas.dataplane.marks.desired import (
     MarkTable,
     declaration,
 )
+from lbaas.dataplane.marks.elements import ERRORS, FLOWS, VIPS, address_of, flow_of
+from lbaas.dataplane.nfnetlink import INET, Element, NfSocket
 from lbaas.dataplane.nftables import Nft, learn_structure
-from lbaas.domain.addresses import Address
 from lbaas.wire.state import MarkRange
 
 
@@ -23,57 +22,43 @@ def expected_structure(nft: Nft, marks: MarkRange) -> str:
     return learn_structure(nft, FAMILY, TABLE, declaration(marks), elements=False)
 
 
-def observe(nft: Nft) -> MarkTable:
-    """The table with its elements; a table that is not there has no structure."""
+def observe(nft: Nft, netfilter: NfSocket) -> MarkTable:
+    """The table with its elements; a table that is not there has no structure.
+
+    A table whose structure is not ours may hold anything: what does not look like an element of ours is not
+    shown.
+    """
     structure = nft.structure(FAMILY, TABLE)
     if structure is None:
         return MarkTable(None)
-    elements = nft.elements(FAMILY, TABLE)
-    return MarkTable(
-        structure,
-        frozenset(
-            ip_address(address)
-            for family in (4, 6)
-            for address in elements.get(f"vips{family}", [])
-        ),
-        _flows(elements),
+    vips = frozenset(
+        address_of(each)
+        for family in (4, 6)
+        for each in _elements(netfilter, (VIPS[family],))
+        if len(each.key) in (4, 16)
     )
+    return MarkTable(structure, vips, _flows(netfilter))
 
 
-@dataclass(frozen=True)
-class _Entry:
-    flow: FlowKey
-    mark: int
-
-
-def _flows(elements: dict[str, list[Any]]) -> dict[FlowKey, FlowMark]:
-    packets = {each.flow: each.mark for each in _entries(elements, ("flows", "ranges"))}
-    errors = {each.flow: each.mark for each in _entries(elements, ("errors", "error_ranges"))}
+def _flows(netfilter: NfSocket) -> dict[FlowKey, FlowMark]:
+    packets, errors = _marks(netfilter, FLOWS), _marks(netfilter, ERRORS)
+    # Both nearly always say the same, of the same flows in the same order.
     return {
         flow: FlowMark(packets.get(flow), errors.get(flow))
-        for flow in dict.fromkeys([*packets, *errors])
+        for flow in (packets if packets.keys() == errors.keys() else {**packets, **errors})
     }
 
 
-def _entries(elements: dict[str, list[Any]], maps: tuple[str, str]) -> Iterator[_Entry]:
-    for family in (4, 6):
-        for name in maps:
-            for key, mark in elements.get(f"{name}{family}", []):
-                address, protocol, port = key["concat"]
-                first, last = port["range"] if isinstance(port, dict) else (port, port)
-                flow = FlowKey(
-                    _address(address, family), _number(protocol), _number(first), _number(last)
-                )
-                yield _Entry(flow, _number(mark))
+def _marks(netfilter: NfSocket, maps: Mapping[int, tuple[str, str]]) -> dict[FlowKey, int]:
+    return dict(
+        flow_of(each)
+        for names in maps.values()
+        for each in _elements(netfilter, names)
+        if len(each.key) in (12, 24) and len(each.value or b"") == 4
+    )
 
 
-def _address(value: str | int, family: int) -> Address:
-    """A raw match lists an address as a number, which JSON holds as text where it is long."""
-    if isinstance(value, str) and not value.startswith("0x"):
-        return ip_address(value)
-    number = _number(value)
-    return IPv4Address(number) if family == 4 else IPv6Address(number)
-
-
-def _number(value: str | int) -> int:
-    return int(value, 0) if isinstance(value, str) else value
+def _elements(netfilter: NfSocket, names: tuple[str, ...]) -> Iterator[Element]:
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            yield from netfilter.elements(INET, TABLE, name)

@@ -98,6 +98,13 @@ def _establish(
     sets: tuple[SetFlow, ...],
     removals: Mapping[FlowKey, FlowMark],
 ) -> tuple[MarkStep, ...]:
+    elements: tuple[MarkStep, ...] = (
+        *map(AddVip, sorted(desired.vips - observed.vips, key=address_key)),
+        *sets,
+    )
+    if observed.structure is None and desired.structure is not None:
+        # There is nothing that a packet could miss meanwhile, and elements by themselves are quick to place.
+        return (ReplaceTable(MarkTable(desired.structure)), *elements)
     if observed.structure != desired.structure:
         content = MarkTable(
             desired.structure,
@@ -105,7 +112,7 @@ def _establish(
             {**desired.flows, **removals},
         )
         return (ReplaceTable(content),)
-    return (*map(AddVip, sorted(desired.vips - observed.vips, key=address_key)), *sets)
+    return elements
 
 
 def _set_flows(
