@@ -49,12 +49,15 @@ class Entries:
     def after(self, delta: Delta) -> Self:
         """This state as *delta* changes it."""
         values, total = dict(self.values), self.total
-        for key in (*delta.changed, *delta.deleted):
-            if (old := values.pop(key, None)) is not None:
-                total -= _number(key, old)
         for key, value in delta.changed.items():
+            # Replaced where it stands: a dictionary from which much was taken out is copied ten times slower.
+            if (old := values.get(key)) is not None:
+                total -= _number(key, old)
             values[key] = value
             total += _number(key, value)
+        for key in delta.deleted:
+            if (old := values.pop(key, None)) is not None:
+                total -= _number(key, old)
         touched = frozenset((*delta.changed, *delta.deleted))
         return type(self)(values, total % _MODULUS, (self.values, touched))
 

@@ -21,6 +21,7 @@ import asyncpg
 import httpx
 import uvloop
 
+from lbaas.api.serve import settle_memory
 from lbaas.persistence import migrate
 from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
@@ -72,12 +73,12 @@ async def main() -> None:
 
 
 async def load(database: Database, known: Book | None) -> Book:
-    async with database.session() as session:
-        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        return await books.load(session, Subject("cluster", CLUSTER), known)
+    async with database.snapshot() as at:
+        return await books.load(at, Subject("cluster", CLUSTER), known)
 
 
 async def compiling(figures: Figures, database: Database, connection: asyncpg.Connection) -> None:
+    settle_memory()  # as the server does
     begun = time.process_time()
     book = await load(database, None)
     figures.shown("feed.whole_cold_cpu", (time.process_time() - begun) * 1e3, "ms")
