@@ -40,7 +40,7 @@ class Check:
         return self.path.vip if self.path else self.member
 
 
-def check_of(service: VirtualService, member: Address, mark_of: Callable[[Path], int]) -> Check:
+def check_of(service: VirtualService, member: Address, mark_of: Callable[[str], int]) -> Check:
     """How *member* of *service*, which has a monitor, is checked.
 
     IPVS takes no echo requests (the node answers a ping of a VIP itself), so ``icmp`` always asks the member.
@@ -51,17 +51,19 @@ def check_of(service: VirtualService, member: Address, mark_of: Callable[[Path],
     if monitor.target is ProbeTarget.MEMBER or monitor.kind is ProbeKind.ICMP:
         return Check(monitor, member)
     path = Path(service.vip, member, service.forwarding, service.tunnel)
-    return Check(monitor, member, path, mark_of(path))
+    return Check(monitor, member, path, mark_of(str(path)))
 
 
 def probe_service(path: Path, mark: int) -> VirtualService:
     """The service by which a packet that carries *mark* goes the *path*."""
-    return VirtualService(
+    # Made of what was validated already, thousands of times at a start.
+    backend = Backend.model_construct(address=path.member, weight=1)
+    return VirtualService.model_construct(
         mark=mark,
         family=path.vip.version,
         scheduler=Scheduler.RR,
         forwarding=path.forwarding,
-        backends=(Backend(address=path.member, weight=1),),
+        backends=(backend,),
         vip=path.vip,
         tunnel=path.tunnel,
     )

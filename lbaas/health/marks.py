@@ -1,6 +1,5 @@
 """Marks of the node's own, by which IPVS sends a probe to one member and no other."""
 
-from collections.abc import Hashable
 from hashlib import blake2b
 
 from lbaas.errors import BadState
@@ -38,26 +37,24 @@ class MarkBook:
     """
 
     def __init__(self, marks: MarkRange) -> None:
-        self.marks = marks
-        self._mark_of: dict[Hashable, int] = {}
-        self._taken: set[int] = set()
+        self._marks = marks
+        self._mark_of: dict[str, int] = {}
+        self._path_of: dict[int, str] = {}
 
-    def assign(self, path: Hashable) -> int:
+    def assign(self, path: str) -> int:
         """The path's mark. Raises BadState if all are taken."""
         known = self._mark_of.get(path)
         if known is not None:
             return known
-        size = self.marks.last - self.marks.first + 1
-        if len(self._taken) >= size:
+        first, size = self._marks.first, self._marks.last - self._marks.first + 1
+        if len(self._path_of) >= size:
             raise BadState(f"more than {size} paths to check")
-        offset = int.from_bytes(blake2b(str(path).encode(), digest_size=8).digest(), "big") % size
-        while self.marks.first + offset in self._taken:
+        offset = int.from_bytes(blake2b(path.encode(), digest_size=8).digest(), "big") % size
+        while first + offset in self._path_of:
             offset = (offset + 1) % size
-        mark = self.marks.first + offset
-        self._mark_of[path] = mark
-        self._taken.add(mark)
-        return mark
+        self._mark_of[path], self._path_of[first + offset] = first + offset, path
+        return first + offset
 
-    def release(self, path: Hashable) -> None:
-        """The path's mark may stand for another."""
-        self._taken.discard(self._mark_of.pop(path, 0))
+    def release(self, mark: int) -> None:
+        """*mark* may stand for another path."""
+        del self._mark_of[self._path_of.pop(mark)]

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lbaas.agent.details import Details
 from lbaas.domain.addresses import Address, host_prefix
+from lbaas.health.checks import probe_service
 from lbaas.health.effect import Outlook, drained, outlook, withdrawn
 from lbaas.health.marks import owned, probe_range
 from lbaas.health.prober import Watch
@@ -74,7 +75,7 @@ class Health:
         for vip, some in services.items():
             ward = self._assign(roster, vip, tuple(some))
             outlooks += self._look(vip, ward)
-            probes += ward.probes.values()
+            probes += (probe_service(path, mark) for mark, path in ward.paths.items())
         return _viewed(state, outlooks, probes)
 
     def details(self) -> Details:
@@ -148,7 +149,7 @@ class Health:
 
     def _judged(self, watch: Watch) -> None:
         if self._roster is not None:
-            self._changed(self._roster.users(watch.check))
+            self._changed(self._roster.users(watch))
 
 
 def _viewed(
