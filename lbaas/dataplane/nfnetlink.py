@@ -21,7 +21,9 @@ _CREATE, _EXCLUSIVE = 0x400, 0x200  # NLM_F_*
 _NESTED = 0x8000
 _TABLE, _SET, _ELEMENTS = 1, 2, 3  # NFTA_SET_ELEM_LIST_*
 _KEY, _DATA, _KEY_END = 1, 2, 10  # NFTA_SET_ELEM_*
-_LIST_ELEM, _VALUE = 1, 1  # NFTA_LIST_ELEM, NFTA_DATA_VALUE
+_LIST_ELEM, _VALUE, _VERDICT = 1, 1, 2  # NFTA_LIST_ELEM, NFTA_DATA_*
+_CODE, _CHAIN = 1, 2  # NFTA_VERDICT_*
+_GOTO = -4 & 0xFFFFFFFF  # NFT_GOTO
 INET = 1  # NFPROTO_INET
 
 _HEADER = struct.Struct("!BBH")  # family, version, resource: nfgenmsg
@@ -37,12 +39,15 @@ _SEND_BUFFER = 256 << 20
 class Element:
     """One element of a set or, with a *value*, of a map; a range of keys if it has an *end*.
 
+    The value of a verdict map is the *chain* that packets go to.
+
     The fields of a key follow each other, in the byte order of the network, each filled up to four bytes.
     """
 
     key: bytes
     value: bytes | None = None
     end: bytes | None = None
+    chain: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,13 +126,27 @@ def _encoded(element: Element) -> bytes:
         body += _nest(_KEY_END, element.end)
     if element.value is not None:
         body += _nest(_DATA, element.value)
+    if element.chain is not None:
+        body += attribute(_DATA | _NESTED, attribute(_VERDICT | _NESTED, _goto(element.chain)))
     return attribute(_LIST_ELEM | _NESTED, body)
+
+
+def _goto(chain: str) -> bytes:
+    return attribute(_CODE, struct.pack("!I", _GOTO)) + attribute(_CHAIN, chain.encode() + b"\0")
 
 
 def _nest(kind: int, value: bytes) -> bytes:
     """A value inside its NFTA_DATA_VALUE; all our values fill their four bytes."""
     length = len(value)
     return _ATTRIBUTE.pack(8 + length, kind | _NESTED) + _ATTRIBUTE.pack(4 + length, _VALUE) + value
+
+
+def chain_of(verdict: bytes) -> str | None:
+    """The chain that an element of a verdict map sends packets to, by the value that was read of it."""
+    fields = parse(verdict)
+    if fields.get(_CODE) != struct.pack("!I", _GOTO):
+        return None
+    return fields[_CHAIN].rstrip(b"\0").decode()
 
 
 def _decoded(elements: bytes) -> Iterator[Element]:

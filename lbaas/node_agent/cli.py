@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
 from lbaas.domain.addresses import Address
@@ -51,7 +53,11 @@ def node_agent(
     health = Health(in_service, Prober())
     node = Node(BirdPaths(bird_socket, bird_include), health.view, cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
-    agent = Agent(settings, PartsReader().read, node.reconcile, health.details)
+
+    def details() -> Details:
+        return replace(health.details(), dropped=node.dropped)
+
+    agent = Agent(settings, PartsReader().read, node.reconcile, details)
     node.wake_with(agent.wake)
 
     def changed(vips: Iterable[Address]) -> None:

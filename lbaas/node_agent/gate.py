@@ -6,10 +6,13 @@ from lbaas.agent.rounds import Failed
 from lbaas.dataplane.ipvs.desired import ServiceKey
 from lbaas.dataplane.ipvs.plan import CreateService, SetScheduler
 from lbaas.dataplane.link.plan import AddAddress, AddDevice
-from lbaas.dataplane.marks.plan import AddVip, ReplaceTable, SetFlow
+from lbaas.dataplane.marks.plan import AddVip, ReplaceTable, SetFlow, SetPolicy
 from lbaas.dataplane.sysctl.plan import SetSysctl
 from lbaas.domain.addresses import Address
 from lbaas.node_agent.picture import Picture
+
+# The subsystems without which nothing is forwarded.
+_FORWARDING = frozenset({"link", "ipvs", "marks"})
 
 
 def unready(
@@ -17,7 +20,7 @@ def unready(
 ) -> frozenset[Address]:
     """The VIPs of *held* that must not be announced.
 
-    A missing address, service or mark keeps its own VIPs back; a device or a table that can't be made keeps
+    A missing address, service, mark or policy keeps its own VIPs back; a device or a table that can't be made keeps
     all. A setting that can't be written, or a subsystem that can't be looked at, keeps back only what is not
     *announced* yet: flows that work now would gain nothing from a withdrawal. A backend that can't be added,
     or anything that can't be removed, keeps nothing: the service forwards.
@@ -45,11 +48,13 @@ def _kept_back(
             return (flow.vip,)
         case CreateService(service=service) | SetScheduler(service=service):
             return (owner[service],) if service in owner else ()
+        case SetPolicy(mark=mark):
+            return tuple(vip for key, vip in owner.items() if key.mark == mark)
         case AddDevice() | ReplaceTable():
             return held
         case SetSysctl():
             return held.keys() - announced
-        case None if failed.error.subsystem not in ("sysctl", "bird", "probes"):
+        case None if failed.error.subsystem in _FORWARDING:
             return held.keys() - announced
         case _:
             return ()

@@ -6,6 +6,8 @@ from functools import cached_property, partial
 from lbaas.agent.rounds import Round, Subsystem, begin
 from lbaas.dataplane.ipvs import apply as ipvs_apply
 from lbaas.dataplane.ipvs import observe as ipvs_observe
+from lbaas.dataplane.ipvs.connections import ConnectionTable, SyncDaemon, sync_daemons
+from lbaas.dataplane.ipvs.connections import plan as plan_connections
 from lbaas.dataplane.ipvs.desired import ServiceTable
 from lbaas.dataplane.ipvs.netlink import IpvsSocket
 from lbaas.dataplane.ipvs.plan import plan as plan_ipvs
@@ -16,8 +18,9 @@ from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.marks import apply as marks_apply
 from lbaas.dataplane.marks import observe as marks_observe
-from lbaas.dataplane.marks.desired import MarkTable, declaration
+from lbaas.dataplane.marks.desired import Drops, MarkTable
 from lbaas.dataplane.marks.plan import plan as plan_marks
+from lbaas.dataplane.marks.rules import declaration
 from lbaas.dataplane.nfnetlink import NfSocket
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.probes import apply as probes_apply
@@ -30,6 +33,7 @@ from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.errors import StepFailed
 from lbaas.health.marks import owned, probe_range
 from lbaas.node_agent.picture import Change, Picture, links, marks, services
 from lbaas.wire.state import ClusterState, MarkRange
@@ -41,6 +45,7 @@ class Kernel:
     def __init__(self) -> None:
         self._structures: dict[MarkRange, str] = {}
         self._probes_listing: dict[str, str] = {}
+        self.drops: Drops = {}  # as last observed
 
     @cached_property
     def _link(self) -> LinkSocket:
@@ -69,9 +74,10 @@ class Kernel:
                     lambda: services(wanted),
                 ),
                 self._probes(probe_range(bare.marks)),
+                self._connections(bare),
                 self._marks(
                     bare.marks,
-                    lambda: marks_observe.observe(self._nft, self._netfilter),
+                    self._marks_held,
                     lambda: marks(wanted, self._structure(bare.marks)),
                 ),
             )
@@ -113,6 +119,28 @@ class Kernel:
             lambda steps: ipvs_apply.apply(self._ipvs, steps),
         )
 
+    def _connections(self, bare: ClusterState) -> Subsystem:
+        return Subsystem(
+            "connections",
+            lambda: plan_connections(
+                ipvs_observe.observe_connections(self._ipvs),
+                ConnectionTable(bare.timeouts, self._sync_daemons(bare)),
+            ),
+            lambda steps: ipvs_apply.apply_connections(self._ipvs, steps),
+        )
+
+    def _sync_daemons(self, bare: ClusterState) -> frozenset[SyncDaemon]:
+        """Nodes of a cluster share the segment on which their routers are: there they hear each other."""
+        if not bare.connection_sync:
+            return frozenset()
+        ways = (self._link.device_towards(peer.address) for peer in bare.peers)
+        device = next(filter(None, ways), None)
+        if device is None:
+            raise StepFailed(
+                "connections", "observe", "*", "no way to any peer: nobody to sync with"
+            )
+        return sync_daemons(bare.cluster, device)
+
     def _marks(
         self,
         range_: MarkRange,
@@ -137,6 +165,11 @@ class Kernel:
             self._probes_listing = {declared: probes_observe.expected(self._nft, declared)}
         expected = self._probes_listing[declared]
         return plan_probes(probes_observe.observe(self._nft), expected, declared)
+
+    def _marks_held(self) -> MarkTable:
+        held = marks_observe.observe(self._nft, self._netfilter)
+        self.drops = held.drops
+        return held
 
     def _structure(self, marks: MarkRange) -> str:
         if marks not in self._structures:

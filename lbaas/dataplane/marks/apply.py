@@ -3,16 +3,19 @@
 from collections.abc import Iterator, Sequence
 
 from lbaas.dataplane.marks.desired import TABLE
-from lbaas.dataplane.marks.elements import Placed, of_flow, of_vip
+from lbaas.dataplane.marks.elements import Placed, of_drops, of_flow, of_policy, of_vip
 from lbaas.dataplane.marks.plan import (
     AddVip,
+    ForgetDrops,
     MarkStep,
     RemoveFlow,
+    RemovePolicy,
     RemoveVip,
     ReplaceTable,
     SetFlow,
+    SetPolicy,
 )
-from lbaas.dataplane.marks.render import transaction
+from lbaas.dataplane.marks.render import limits, transaction
 from lbaas.dataplane.nfnetlink import INET, NfSocket, Put, Remove
 from lbaas.dataplane.nftables import Nft, NftRefused
 from lbaas.dataplane.steps import Outcome, try_each
@@ -40,6 +43,8 @@ def _place(
     if not steps:
         return Outcome()
     try:
+        if chains := limits(steps):
+            nft.run(chains)
         netfilter.change(INET, TABLE, [change for step in steps for change in _changes(step)])
     except NftRefused:
         # By text, since nftables then says why.
@@ -61,6 +66,14 @@ def _changes(step: MarkStep) -> Iterator[Put | Remove]:
             yield from map(_put, of_flow(flow, mark))
         case RemoveFlow(flow=flow, mark=mark):
             yield from map(_remove, of_flow(flow, mark))
+        case SetPolicy(mark=number, policy=policy, replaced=old_policy):
+            if old_policy is not None:
+                yield from map(_remove, of_policy(number, old_policy))
+            yield from map(_put, of_policy(number, policy))
+        case RemovePolicy(mark=number, policy=policy):
+            yield from map(_remove, of_policy(number, policy))
+        case ForgetDrops(cause=cause, mark=number):
+            yield _remove(of_drops(cause, number))
 
 
 def _put(placed: Placed) -> Put:

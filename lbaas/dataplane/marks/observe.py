@@ -1,17 +1,30 @@
 """The table as the kernel has it."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 
 from lbaas.dataplane.marks.desired import (
     FAMILY,
     TABLE,
+    Drops,
     FlowKey,
     FlowMark,
     MarkTable,
-    declaration,
 )
-from lbaas.dataplane.marks.elements import ERRORS, FLOWS, VIPS, address_of, flow_of
+from lbaas.dataplane.marks.elements import (
+    ERRORS,
+    FLOWS,
+    SOURCES,
+    VIPS,
+    address_of,
+    flow_of,
+    limit_of,
+    mark_of,
+    source_of,
+)
+from lbaas.dataplane.marks.policy import Policy, Span
+from lbaas.dataplane.marks.rules import DROPS, declaration
 from lbaas.dataplane.nfnetlink import INET, Element, NfSocket
 from lbaas.dataplane.nftables import Nft, learn_structure
 from lbaas.wire.state import MarkRange
@@ -19,7 +32,7 @@ from lbaas.wire.state import MarkRange
 
 def expected_structure(nft: Nft, marks: MarkRange) -> str:
     """How a table of ours lists on this machine: what ``mark_table`` wants as *structure*."""
-    return learn_structure(nft, FAMILY, TABLE, declaration(marks), elements=False)
+    return _canonical(learn_structure(nft, FAMILY, TABLE, declaration(marks), elements=False))
 
 
 def observe(nft: Nft, netfilter: NfSocket) -> MarkTable:
@@ -37,15 +50,73 @@ def observe(nft: Nft, netfilter: NfSocket) -> MarkTable:
         for each in _elements(netfilter, (VIPS[family],))
         if len(each.key) in (4, 16)
     )
-    return MarkTable(structure, vips, _flows(netfilter))
+    return MarkTable(
+        _canonical(structure), vips, _flows(netfilter), _policies(netfilter), drops(nft)
+    )
+
+
+def drops(nft: Nft) -> Drops:
+    """How many packets were refused, by cause and mark."""
+    counters = nft.elements_of(FAMILY, TABLE, [f"set dropped_{cause}" for cause in DROPS])
+    return {
+        (name.removeprefix("dropped_"), each["elem"]["val"]): each["elem"]["counter"]["packets"]
+        for name, elements in counters.items()
+        for each in elements
+    }
+
+
+# The sets and the chain of one limit; they look alike but for the limit itself.
+_OF_LIMIT = re.compile(r"\t(?:set opened[46]|chain rate)_(\d+) \{")
+
+
+def _canonical(structure: str) -> str:
+    """The listing's sets and chains in an order that does not vary; those of limits once, without the number.
+
+    A table has them for the limits that its listeners have, or had. One that does not look as it should shows
+    as a part that no declaration has.
+    """
+    parts = structure.removesuffix("}\n").split("\n\n")
+    return "\n\n".join(sorted({_numberless(part.strip("\n")) for part in parts}))
+
+
+def _numberless(part: str) -> str:
+    head = _OF_LIMIT.match(part)
+    if head is None:
+        return part
+    number = head[1]
+    return re.sub(rf"_{number}\b|\b{number}/second burst {number} packets", "N", part)
 
 
 def _flows(netfilter: NfSocket) -> dict[FlowKey, FlowMark]:
     packets, errors = _marks(netfilter, FLOWS), _marks(netfilter, ERRORS)
-    # Both nearly always say the same, of the same flows in the same order.
+    sources = _sources(netfilter)
+    # The first two nearly always say the same, of the same flows in the same order.
+    same = packets.keys() == errors.keys() and sources.keys() <= packets.keys()
     return {
-        flow: FlowMark(packets.get(flow), errors.get(flow))
-        for flow in (packets if packets.keys() == errors.keys() else {**packets, **errors})
+        flow: FlowMark(packets.get(flow), errors.get(flow), frozenset(sources.get(flow, ())))
+        for flow in (packets if same else {**packets, **errors, **sources})
+    }
+
+
+def _sources(netfilter: NfSocket) -> dict[FlowKey, set[Span]]:
+    sources: dict[FlowKey, set[Span]] = {}
+    for name in SOURCES.values():
+        for each in _elements(netfilter, (name,)):
+            if len(each.key) in (16, 40):
+                flow, span = source_of(each)
+                sources.setdefault(flow, set()).add(span)
+    return sources
+
+
+def _policies(netfilter: NfSocket) -> dict[int, Policy]:
+    policed, restricted = (
+        {mark_of(each.key) for each in _elements(netfilter, (name,)) if len(each.key) == 4}
+        for name in ("policed", "restricted")
+    )
+    rates = dict(limit_of(each) for each in _elements(netfilter, ("rates",)) if len(each.key) == 4)
+    return {
+        mark: Policy(mark in policed, mark in restricted, rates.get(mark))
+        for mark in policed | restricted | rates.keys()
     }
 
 

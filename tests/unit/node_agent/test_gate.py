@@ -10,7 +10,15 @@ from lbaas.dataplane.ipvs.plan import AddDestination, CreateService, RemoveServi
 from lbaas.dataplane.link.desired import VIP_DEVICE, Alias
 from lbaas.dataplane.link.plan import AddAddress, AddDevice, RemoveAddress
 from lbaas.dataplane.marks.desired import FlowKey, FlowMark, MarkTable
-from lbaas.dataplane.marks.plan import AddVip, RemoveFlow, ReplaceTable, SetFlow
+from lbaas.dataplane.marks.plan import (
+    AddVip,
+    RemoveFlow,
+    RemovePolicy,
+    ReplaceTable,
+    SetFlow,
+    SetPolicy,
+)
+from lbaas.dataplane.marks.policy import Policy
 from lbaas.dataplane.steps import Step
 from lbaas.dataplane.sysctl.plan import SetSysctl
 from lbaas.domain.terms import Forwarding
@@ -42,6 +50,7 @@ def failed(step: Step | None, subsystem: str = "any") -> Failed:
         SetFlow(WEB, FlowMark(MARK_A, MARK_A)),
         CreateService(KEY_A),
         SetScheduler(KEY_A, "mh", 0x18),
+        SetPolicy(MARK_A, Policy(restricted=True)),
     ],
 )
 def test_what_one_vip_lacks_keeps_that_vip_back(step: Step) -> None:
@@ -69,6 +78,7 @@ def test_a_setting_keeps_back_only_what_is_not_announced_yet() -> None:
         AddDestination(KEY_A, Destination(A, Forwarding.TUNNEL, 1)),
         RemoveService(KEY_A),
         RemoveFlow(WEB, FlowMark(MARK_A, MARK_A)),
+        RemovePolicy(MARK_A, Policy(restricted=True)),
         RemoveAddress(Alias(VIP_DEVICE, A)),
     ],
 )
