@@ -55,7 +55,7 @@ def node_agent(
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
 
     def details() -> Details:
-        return replace(health.details(), dropped=node.dropped)
+        return replace(health.details(), dropped=node.dropped, facts=node.facts())
 
     agent = Agent(settings, PartsReader().read, node.reconcile, details)
     node.wake_with(agent.wake)

@@ -35,7 +35,16 @@ from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
 from lbaas.errors import StepFailed
 from lbaas.health.marks import owned, probe_range
+from lbaas.node_agent.facts import (
+    ingress_packets,
+    legacy_tables,
+    order_digest,
+    scheduler_bytes,
+    strict_rp_filter,
+)
+from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described, split_tables
 from lbaas.node_agent.picture import Change, Picture, links, marks, services
+from lbaas.wire.report import NodeFacts
 from lbaas.wire.state import ClusterState, MarkRange
 
 
@@ -45,6 +54,7 @@ class Kernel:
     def __init__(self) -> None:
         self._structures: dict[MarkRange, str] = {}
         self._probes_listing: dict[str, str] = {}
+        self._observed: ServiceTable = {}
         self.drops: Drops = {}  # as last observed
 
     @cached_property
@@ -70,8 +80,7 @@ class Kernel:
                 self._links(lambda: link_observe.observe(self._link), lambda: links(wanted)),
                 self._settings(),
                 self._services(
-                    lambda: ipvs_observe.observe(self._ipvs, owned(bare.marks)),
-                    lambda: services(wanted),
+                    lambda: self._observe_services(owned(bare.marks)), lambda: services(wanted)
                 ),
                 self._probes(probe_range(bare.marks)),
                 self._connections(bare),
@@ -82,6 +91,31 @@ class Kernel:
                 ),
             )
         )
+
+    def facts(self, bare: ClusterState) -> NodeFacts:
+        """What can be said of the kernel as it was last observed. Raises LbaasError or OSError."""
+        held = {key: each for key, each in self._observed.items() if key.mark in bare.marks}
+        return NodeFacts(
+            services=len(held),
+            scheduler_bytes=scheduler_bytes(held),
+            order_digest=order_digest(held),
+            foreign=described(self._surroundings(bare.marks), bare.marks),
+            ingress_packets=ingress_packets(),
+        )
+
+    def _surroundings(self, marks: MarkRange) -> Surroundings:
+        others = [each for each in self._ipvs.services() if each.mark not in owned(marks)]
+        return Surroundings(
+            services=len(others),
+            tables=split_tables(self._nft.ruleset()),
+            rules=tuple(FwmarkRule(*each) for each in self._link.fwmark_rules()),
+            strict=tuple(strict_rp_filter()),
+            legacy=tuple(legacy_tables()),
+        )
+
+    def _observe_services(self, marks: MarkRange) -> ServiceTable:
+        self._observed = ipvs_observe.observe(self._ipvs, marks)
+        return self._observed
 
     def part(self, bare: ClusterState, change: Change) -> Round:
         """*change* is planned as if the kernel held what was before it; nothing is observed."""
