@@ -82,7 +82,7 @@ async def _first(at: Snapshot, cluster: UUID) -> Book:
     revision = await feed.cluster_revision(at.session, cluster)
     row = await snapshot.load_cluster(at.session, cluster)
     if row is None:
-        raise NotFound("the cluster was deleted")
+        raise NotFound("the cluster was deleted, or the replica has not heard of it yet")
     entries = Entries.of(compile_cluster(row, ()))
     vips = await served.vips_of_cluster(at.driver, cluster)
     for start in range(0, len(vips), BATCH):

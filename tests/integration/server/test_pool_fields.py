@@ -274,13 +274,13 @@ def test_a_drained_member_says_since_when_until_it_is_active_again(site: Site) -
     assert (backend.weight, backend.drain_until is not None) == (0, True)
     again = member.patch(path, {"admin_state": "drained", "weight": 5})
     assert again["drained_at"] == drained["drained_at"]
-    kept = member._send(
-        "PUT",
+    answer = member._http.put(
         f"{pool_of(vip)}/members",
         json={"members": [{"address": "10.0.20.1", "admin_state": "drained"}]},
         headers={"If-Match": "*"},
     )
-    assert kept["members"][0]["drained_at"] == drained["drained_at"]
+    [kept] = answer.json()["members"]
+    assert kept["drained_at"] == drained["drained_at"]
 
     assert member.patch(path, {"admin_state": "active"})["drained_at"] is None
     [backend] = compiled(site).services[0].backends
