@@ -1,8 +1,8 @@
 """Which VIPs are pending, as one condition of a list: the same that ``GET /v1/vips/{id}/status`` says of one.
 
-Found from what is behind, and not VIP by VIP: changes that some agent has not confirmed are few, however many VIPs
-there are. Each part is found by an index (``change`` by cluster and revision, members by address); the cost is that
-of the VIPs that are pending.
+Found from what is behind, and not VIP by VIP. What nodes have yet to apply is found by the index of changes by
+cluster and revision, and costs what is pending. What hosts have yet to apply costs a look at the members of every
+host: with many thousands of hosts that is the most of it.
 """
 
 from uuid import UUID
