@@ -27,7 +27,7 @@ from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
 from lbaas.services import books, tokens
 from lbaas.services.answers import Published
-from lbaas.services.books import Book, Subject
+from lbaas.services.books import Book
 from tests.bench.feed_agents import Poller, last_answer_s
 from tests.bench.feed_writers import writing
 from tests.bench.figures import Figures
@@ -78,7 +78,7 @@ async def main() -> None:
 
 async def load(database: Database, known: Book | None) -> Book:
     async with database.snapshot() as at:
-        return await books.load(at, Subject("cluster", CLUSTER), known)
+        return await books.load(at, CLUSTER, known)
 
 
 async def compiling(figures: Figures, database: Database, connection: asyncpg.Connection) -> None:
