@@ -11,9 +11,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
@@ -24,13 +24,13 @@ from lbaas.agent.newest import Newest
 from lbaas.agent.rounds import Failed, Round
 from lbaas.client.agent import AgentClient, Fetched
 from lbaas.errors import BadState, Decommissioned, LbaasError, ServerUnavailable, StepFailed
-from lbaas.wire.reading import Reader
+from lbaas.wire.entries import Entries
 from lbaas.wire.report import Failure, Report
-from lbaas.wire.state import ClusterState, HostState
 
 log = structlog.get_logger()
 
-S = TypeVar("S", ClusterState, HostState)
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
 
 # The first and the longest pause after a failed call; each is spread by half, so that agents that lost
 # their server together do not come back together.
@@ -41,6 +41,9 @@ _DECOMMISSIONED_PAUSE_S = 60.0
 
 # A report that says nothing new is still a sign of life.
 _HEARTBEAT_S = 30.0
+
+# Writing a large state to disk takes the time of many changes, so it waits for the round, but not for long.
+_SAVE_AFTER_S = 1.0
 
 _NO_DETAILS = Details()
 
@@ -64,6 +67,13 @@ class _Desired(Generic[S]):
 
     fetched: Fetched
     state: S
+    applied: threading.Event = field(default_factory=threading.Event)
+
+
+class Read(Protocol[S_co]):
+    """What an agent applies, from the entries of a revision. Raises BadState where they can't be read."""
+
+    def __call__(self, entries: Entries, revision: int) -> S_co: ...
 
 
 class Agent(Generic[S]):
@@ -75,13 +85,13 @@ class Agent(Generic[S]):
     def __init__(
         self,
         settings: AgentSettings,
-        model: type[S],
+        read: Read[S],
         reconcile: Callable[[S, UUID], Round],
         details: Callable[[], Details] = Details,
     ) -> None:
         self._settings = settings
         self._details = details
-        self._reader: Reader[S] = Reader(model)
+        self._read = read
         self._reconcile: Callable[[S, UUID], Round] = reconcile
         self._last_good = LastGood(settings.state_dir)
         self._inbox: Newest[_Desired[S]] = Newest()
@@ -128,6 +138,7 @@ class Agent(Generic[S]):
     def _round(self, desired: _Desired[S]) -> float:
         """One round was done and reported; the seconds until the next."""
         done = self._attempt(desired)
+        desired.applied.set()
         for failed in done.failures:
             log.warning("step failed", error=str(failed.error))
         if done.changes:
@@ -150,7 +161,7 @@ class Agent(Generic[S]):
             if fetched is None:
                 return None
             log.info("starting from disk", revision=fetched.revision)
-            return _Desired(fetched, self._reader.read(fetched.entries, fetched.revision))
+            return _Desired(fetched, self._read(fetched.entries, fetched.revision))
         except BadState as error:
             log.warning("state on disk not used", error=str(error))
             return None
@@ -184,14 +195,15 @@ class Agent(Generic[S]):
                 time.sleep(_LONGEST_PAUSE_S)
 
     def _accept(self, fetched: Fetched) -> None:
-        """The state is proven, on disk if the disk takes it, and on its way to the main thread."""
-        desired = _Desired(fetched, self._reader.read(fetched.entries, fetched.revision))
+        """The state is proven, applied or being so, and on disk if the disk takes it."""
+        desired = _Desired(fetched, self._read(fetched.entries, fetched.revision))
+        self._inbox.put(desired)
+        desired.applied.wait(_SAVE_AFTER_S)
         try:
             self._last_good.save(fetched)
         except OSError as error:
             # Applying it matters more than surviving a restart with it.
             log.warning("state not saved", error=str(error))
-        self._inbox.put(desired)
 
     def _report_forever(self, client: AgentClient) -> None:
         pauses = Pauses()
@@ -251,7 +263,7 @@ class Ledger:
     ) -> Report | None:
         """The round is counted; a report, if it says anything new or the last is old."""
         self._changes += done.changes
-        if self._settled == fetched.digest:
+        if self._settled == fetched.digest and not done.expected:
             self._repaired += done.changes
         if not done.failures and not done.pending:
             self._settled = fetched.digest

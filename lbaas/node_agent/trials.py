@@ -14,7 +14,8 @@ from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link.desired import VIP_DEVICE
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import AddDevice
-from lbaas.dataplane.marks.desired import FAMILY, TABLE, declaration
+from lbaas.dataplane.marks.desired import FAMILY, TABLE
+from lbaas.dataplane.marks.rules import declaration
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.steps import demand
 from lbaas.dataplane.sysctl import apply as sysctl_apply

@@ -13,6 +13,7 @@ from lbaas.agent.rounds import Failed, Round
 from lbaas.client.agent import Fetched
 from lbaas.errors import StepFailed
 from lbaas.wire.entries import Entries
+from lbaas.wire.reading import Reader
 from lbaas.wire.report import Dropped, Unhealthy
 from lbaas.wire.state import ClusterState, MarkRange
 
@@ -123,7 +124,7 @@ def test_a_state_that_comes_after_the_signal_does_not_keep_the_agent_running(
         return Round()
 
     settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=60)
-    agent = Agent(settings, ClusterState, reconcile)
+    agent = Agent(settings, Reader(ClusterState).read, reconcile)
     agent.stop()
     agent._inbox.put(_Desired(FIRST, STATE))
     agent._reconcile_forever(None)
@@ -139,7 +140,7 @@ def test_a_woken_agent_does_its_round_at_once(tmp_path: Path) -> None:
         return Round()
 
     settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=3600)
-    agent = Agent(settings, ClusterState, reconcile)
+    agent = Agent(settings, Reader(ClusterState).read, reconcile)
     agent._reconcile_forever(_Desired(FIRST, STATE))
     assert rounds == [STATE, STATE]
 
