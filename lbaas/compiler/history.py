@@ -48,12 +48,7 @@ class History:
         return frozenset[str]().union(*(step.keys for step in newer))
 
     def then(self, revision: int, keys: frozenset[str]) -> Self:
-        """With one step more, and the oldest forgotten where they are too many.
-
-        One that changes nothing takes the place of one before that changed nothing either.
-        """
-        if not keys and self.steps and not self.steps[-1].keys:
-            return type(self)(self.floor, (*self.steps[:-1], Step(revision, keys)), self.size)
+        """With one step more, and the oldest forgotten where they are too many."""
         if self.size + len(keys) <= MAX_KEYS:
             steps = (*self.steps, Step(revision, keys))
             return type(self)(self.floor, steps, self.size + len(keys))

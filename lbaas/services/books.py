@@ -50,10 +50,9 @@ class Book:
 
     def following(self, revision: int, entries: Entries) -> Self:
         """The book at *revision*, when the state is *entries*."""
-        keys = frozenset[str]()
-        if entries is not self.entries:
-            keys = self.entries.differing(entries.values)
-        return type(self)(revision, entries, self.history.then(revision, keys))
+        keys = self.entries.differing(entries.values)
+        history = self.history.then(revision, keys) if keys else self.history
+        return type(self)(revision, entries, history)
 
     def update(self, kind: Kind, since: int | None) -> Update:
         """What leads from the state of *since* to this one: the whole if *since* is None or too long ago."""
