@@ -128,8 +128,8 @@ def _ways_to(addresses: Sequence[Address]) -> Select[*tuple[Any, ...]]:
 
 def _addresses_of_members() -> Select[Any]:
     objects = bindparam("objects", type_=ARRAY(Uuid()))
-    used = select(Listener.pool_id).join(Vip, SERVES).where(Vip.id == any_(objects))
-    pools = union(select(func.unnest(objects)), used)
+    serves = or_(Listener.vip_id == any_(objects), Listener.dual_vip_id == any_(objects))
+    pools = union(select(func.unnest(objects)), select(Listener.pool_id).where(serves))
     return select(func.host(Member.address)).where(Member.pool_id.in_(pools)).distinct()
 
 

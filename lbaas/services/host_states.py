@@ -119,7 +119,6 @@ class HostStates:
         return self._looking
 
     def _looked_at(self, looking: asyncio.Task[frozenset[UUID]]) -> None:
-        self._looking = None
         if looking.cancelled() or looking.exception() is not None:
             self._fresh = False  # the next poll, or the safety look, looks again
         elif self._looked < self._wanted:
@@ -131,6 +130,13 @@ class HostStates:
 
     async def _look(self) -> frozenset[UUID]:
         """All that was held is confirmed or loaded, and so is what was asked for; answers what there is not."""
+        try:
+            return await self._load()
+        finally:
+            # Here, not in a callback: whoever came between would await a look that is over, again and again.
+            self._looking = None
+
+    async def _load(self) -> frozenset[UUID]:
         asked, self._asked = self._asked, set()
         async with self._database.snapshot() as at:
             revision, touched = await self._touched(at)

@@ -9,6 +9,7 @@ from typing import cast
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from lbaas.agent.details import Details
 from lbaas.agent.last_good import LastGood
@@ -210,3 +211,25 @@ def test_where_the_digest_differs_the_next_fetch_asks_for_the_whole_and_the_one_
     assert newest is not None
     assert newest.fetched == SECOND
     assert LastGood(tmp_path).load() == SECOND
+
+
+def test_a_machine_that_moved_starts_from_its_old_state_and_says_when_it_has_the_new_one(
+    tmp_path: Path,
+) -> None:
+    LastGood(tmp_path).save(FIRST)
+    settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=60)
+    agent = Agent(settings, lambda *_: STATE, lambda *_: Round())
+    moved = replace(SECOND, agent=UUID(int=99))
+    script = Script(moved, replace(moved, revision=9))
+
+    desired = agent._from_disk()
+    assert desired is not None
+    assert desired.fetched == FIRST
+    with capture_logs() as lines, pytest.raises(Ended):
+        agent._fetch_forever(cast("AgentClient", script))
+
+    assert script.asked[0] == (None, False)
+    told = [line for line in lines if "identity" in line["event"]]
+    assert [(line["before"], line["now"]) for line in told] == [
+        (str(FIRST.agent), str(moved.agent))
+    ]
