@@ -100,6 +100,7 @@ class Agent(Generic[S]):
         self._ledger = Ledger()
         self._supervisor = Supervisor()
         self._stopping = False
+        self._identity: UUID | None = None
 
     def run(self) -> None:
         """Returns after a signal. Raises LbaasError if another agent holds the state directory."""
@@ -168,6 +169,7 @@ class Agent(Generic[S]):
             if fetched is None:
                 return None
             log.info("starting from disk", revision=fetched.revision)
+            self._identity = fetched.agent
             return _Desired(fetched, self._read(fetched.entries, fetched.revision))
         except BadState as error:
             log.warning("state on disk not used", error=str(error))
@@ -206,11 +208,22 @@ class Agent(Generic[S]):
         desired = _Desired(fetched, self._read(fetched.entries, fetched.revision))
         self._inbox.put(desired)
         desired.applied.wait(_SAVE_AFTER_S)
+        self._note_identity(fetched.agent)
         try:
             self._last_good.save(fetched)
         except OSError as error:
             # Applying it matters more than surviving a restart with it.
             log.warning("state not saved", error=str(error))
+
+    def _note_identity(self, agent: UUID) -> None:
+        """An operator who moves a machine to another cluster sees that it has arrived."""
+        if self._identity not in (None, agent):
+            log.warning(
+                "another identity than before: applying its state, whole",
+                before=str(self._identity),
+                now=str(agent),
+            )
+        self._identity = agent
 
     def _report_forever(self, client: AgentClient) -> None:
         pauses = Pauses()

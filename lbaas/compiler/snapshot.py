@@ -133,10 +133,12 @@ class HostRow:
     """All rows that concern one backend host.
 
     *ways* are to the VIPs that some listener sends to a member at one of *addresses*; *nodes* the addresses
-    of all nodes of these VIPs' clusters.
+    of all nodes of these VIPs' clusters. *depends_on* names the host, these VIPs, their clusters and the pools:
+    a change of none of them changes these rows, unless it makes a member of the host reachable.
     """
 
     id: UUID
     addresses: tuple[Address, ...]
     ways: tuple[WayRow, ...]
     nodes: tuple[Address, ...]
+    depends_on: frozenset[UUID] = frozenset()

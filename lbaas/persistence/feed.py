@@ -40,6 +40,12 @@ _LATEST_CHANGES = Prepared(
     .order_by(Change.revision.desc(), Change.seq.desc())
     .limit(bindparam("limit"))
 )
+_OBJECTS_SINCE = Prepared(
+    select(Change.revision, Change.object_id, HORIZON_COLUMN).where(
+        Change.revision > bindparam("after")
+    )
+)
+_PRUNED = Prepared(select(Pruned.upto))
 
 
 class Noted(NamedTuple):
@@ -111,9 +117,20 @@ async def latest_changes(driver: asyncpg.Connection, cluster: UUID, limit: int) 
     return [Noted(*row) for row in found]
 
 
-async def pruned_upto(session: AsyncSession) -> int:
+async def objects_since(driver: asyncpg.Connection, revision: int) -> tuple[int, set[UUID]]:
+    """The newest revision of all, not below *revision*, and what changed after *revision* anywhere.
+
+    As far as it is visible, above the horizon too.
+    """
+    found = await _OBJECTS_SINCE.rows(driver, after=revision)
+    below = (changed for changed, _, horizon in found if changed < horizon)
+    objects = {of for _, of, _ in found}
+    return max(below, default=revision), objects
+
+
+async def pruned_upto(driver: asyncpg.Connection) -> int:
     """The revision above which no row of the feed has been removed."""
-    return await session.scalar(select(Pruned.upto)) or 0
+    return max((upto for (upto,) in await _PRUNED.rows(driver)), default=0)
 
 
 async def newest_revision(session: AsyncSession) -> int:

@@ -2,10 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Select, Uuid, any_, func, literal, or_, select
+import asyncpg
+from sqlalchemy import (
+    BindParameter,
+    Select,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +35,7 @@ from lbaas.domain.addresses import Address
 from lbaas.persistence import feed
 from lbaas.persistence.database import Snapshot
 from lbaas.persistence.models import BackendHost, Cluster, Listener, Member, Node, Peer, Pool, Vip
+from lbaas.persistence.prepared import Prepared
 from lbaas.persistence.served import SERVES, load_vips, served
 
 
@@ -82,16 +96,26 @@ async def load_host(session: AsyncSession, host: UUID) -> HostRow | None:
     return HostRow(
         id=host,
         addresses=tuple(row.addresses),
-        ways=tuple(WayRow(*way) for _, *way in ways),
+        ways=tuple(WayRow(*way) for _, _, _, *way in ways),
         nodes=await _node_addresses(session, {cluster for cluster, *_ in ways}),
+        depends_on=frozenset((host, *(of for way in ways for of in way[:3]))),
     )
 
 
+async def member_addresses(
+    driver: asyncpg.Connection, objects: Collection[UUID]
+) -> frozenset[Address]:
+    """Of the members of all pools that are among *objects*, or that a VIP among them uses."""
+    found = await _MEMBER_ADDRESSES.rows(driver, objects=list(objects))
+    return frozenset(ip_address(address) for (address,) in found)
+
+
 def _ways_to(addresses: Sequence[Address]) -> Select[*tuple[Any, ...]]:
-    """By cluster, the VIPs with a member at one of *addresses*, and how their packets come."""
+    """Cluster, VIP and pool of each way to a member at one of *addresses*, and how packets come on it."""
     own_family = func.family(Member.address) == func.family(Vip.address)
     return (
-        select(Vip.cluster_id, Vip.address, Pool.forwarding, Pool.encapsulation, Pool.gue_port)
+        select(Vip.cluster_id, Vip.id, Pool.id, Vip.address)
+        .add_columns(Pool.forwarding, Pool.encapsulation, Pool.gue_port)
         .select_from(Member)
         .join(Pool, Pool.id == Member.pool_id)
         .join(Listener, Listener.pool_id == Pool.id)
@@ -100,6 +124,16 @@ def _ways_to(addresses: Sequence[Address]) -> Select[*tuple[Any, ...]]:
         .where(or_(Listener.dual_vip_id.is_(None), own_family))
         .distinct()
     )
+
+
+def _addresses_of_members() -> Select[Any]:
+    objects = bindparam("objects", type_=ARRAY(Uuid()))
+    serves = or_(Listener.vip_id == any_(objects), Listener.dual_vip_id == any_(objects))
+    pools = union(select(func.unnest(objects)), select(Listener.pool_id).where(serves))
+    return select(func.host(Member.address)).where(Member.pool_id.in_(pools)).distinct()
+
+
+_MEMBER_ADDRESSES = Prepared(_addresses_of_members())
 
 
 async def _node_addresses(session: AsyncSession, clusters: Iterable[UUID]) -> tuple[Address, ...]:

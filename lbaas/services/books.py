@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from typing import Self
 from uuid import UUID
 
 from lbaas.compiler.compile import (
     compile_cluster,
-    compile_host,
     compile_vips,
     recompile,
     touched_keys,
@@ -48,6 +48,12 @@ class Book:
     entries: Entries
     history: History
 
+    def following(self, revision: int, entries: Entries) -> Self:
+        """The book at *revision*, when the state is *entries*."""
+        keys = self.entries.differing(entries.values)
+        history = self.history.then(revision, keys) if keys else self.history
+        return type(self)(revision, entries, history)
+
     def update(self, kind: Kind, since: int | None) -> Update:
         """What leads from the state of *since* to this one: the whole if *since* is None or too long ago."""
         keys = None if since is None else self.history.keys_since(since)
@@ -56,14 +62,8 @@ class Book:
         return Update(kind, since, self.revision, self.entries.at(keys))
 
 
-async def load(at: Snapshot, subject: Subject, known: Book | None) -> Book:
-    """The subject's newest book; *known* itself if that is it. Raises NotFound."""
-    if subject.kind == "cluster":
-        return await _load_cluster(at, subject.id, known)
-    return await _load_host(at, subject.id, known)
-
-
-async def _load_cluster(at: Snapshot, cluster: UUID, known: Book | None) -> Book:
+async def load(at: Snapshot, cluster: UUID, known: Book | None) -> Book:
+    """The cluster's newest book; *known* itself if that is it. Raises NotFound."""
     if known is None:
         return await _first(at, cluster)
     revision, changes = await feed.changes_since(at.driver, cluster, known.revision)
@@ -99,7 +99,7 @@ async def _past(at: Snapshot, cluster: UUID, revision: int) -> History:
     history begins after the last change of the cluster itself.
     """
     latest = await feed.latest_changes(at.driver, cluster, LATEST_CHANGES)
-    floor, rows = _known_rows(latest, await feed.pruned_upto(at.session))
+    floor, rows = _known_rows(latest, await feed.pruned_upto(at.driver))
     users = await snapshot.vips_of_pools(
         at.session, cluster, {row.object_id for row in rows if row.kind == "pool"}
     )
@@ -124,17 +124,3 @@ def _keys(changes: Iterable[feed.Noted], users: dict[UUID, set[UUID]]) -> Iterat
     for change in changes:
         vips = users.get(change.object_id, ()) if change.kind == "pool" else (change.object_id,)
         yield from map(vip_key, vips)
-
-
-async def _load_host(at: Snapshot, host: UUID, known: Book | None) -> Book:
-    revision = await feed.newest_revision(at.session)
-    if known is not None and revision == known.revision:
-        return known
-    row = await snapshot.load_host(at.session, host)
-    if row is None:
-        raise NotFound("the host was deleted")
-    entries = Entries.of(compile_host(row))
-    if known is None:
-        return Book(revision, entries, History(revision))
-    keys = known.entries.differing(entries.values)
-    return Book(revision, entries, known.history.then(revision, keys))

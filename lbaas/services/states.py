@@ -1,13 +1,13 @@
 """The agents' states: kept up to date once per process, shared by all who wait.
 
-A notice makes a subject's book stale. If anybody waits for it, it is looked at once, and they are woken only
-if its revision has moved. If the horizon still hides the change that a notice told of, somebody's write is
-still open: we look again shortly.
+A notice makes a cluster's book stale. If anybody waits for it, it is looked at once, and they are woken only if
+its revision has moved. If the horizon still hides the change that a notice told of, somebody's write is still
+open: we look again shortly. Backend hosts have a way of their own, :mod:`lbaas.services.host_states`.
 """
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -18,10 +18,9 @@ from lbaas.services import books
 from lbaas.services.answers import Answer, Published
 from lbaas.services.bells import Bells
 from lbaas.services.books import Book, Subject
+from lbaas.services.host_states import HostStates
+from lbaas.services.retries import Retries
 from lbaas.services.work import CHANGE, HOSTS, Caller
-
-FIRST_RETRY_S = 0.005
-LONGEST_RETRY_S = 0.5
 
 log = structlog.get_logger()
 
@@ -39,7 +38,7 @@ class _Slot:
     fresh: bool = False
     wanted: int = 0
     loading: asyncio.Task[Published] | None = None
-    retry_s: float = FIRST_RETRY_S
+    retries: Retries = field(default_factory=Retries)
 
     @property
     def revision(self) -> int:
@@ -54,12 +53,15 @@ class StateDirectory:
         self._bells = bells
         self._hearing = hearing
         self._slots: dict[Subject, _Slot] = {}
+        self._hosts = HostStates(database, bells, hearing)
 
     async def newer(
         self, subject: Subject, since: int | None, until: float, *, whole: bool = False
     ) -> Answer | None:
         """What leads from *since* to the subject's state, as soon as that is newer; None if it is not at
         time *until*. If *whole*, what leads there from nothing, as soon as it is not older. Raises NotFound."""
+        if subject.kind == "host":
+            return await self._hosts.newer(subject, since, until, whole=whole)
         wanted = 0 if since is None else since if whole else since + 1
         with self._bells.listen(subject) as bell:
             while True:
@@ -71,6 +73,8 @@ class StateDirectory:
 
     def changed(self, topic: Topic, revision: int) -> None:
         """Subjects of *topic* have a change of *revision*, visible now or soon."""
+        if topic == (CHANGE, HOSTS):
+            self._hosts.changed(revision)
         for subject, slot in self._slots.items():
             if topic_of(subject) == topic and slot.revision < revision:
                 slot.wanted = max(slot.wanted, revision)
@@ -78,6 +82,7 @@ class StateDirectory:
 
     def doubt(self) -> None:
         """Notices may have been missed: everything is looked at again."""
+        self._hosts.doubt()
         for subject, slot in self._slots.items():
             self._stale(subject, slot)
 
@@ -121,15 +126,14 @@ class StateDirectory:
 
     async def _load(self, subject: Subject, known: Book | None) -> Book:
         async with self._database.snapshot() as at:
-            return await books.load(at, subject, known)
+            return await books.load(at, subject.id, known)
 
     def _look_again_if_needed(self, subject: Subject, slot: _Slot) -> None:
         if slot.revision < slot.wanted:
             loop = asyncio.get_running_loop()
-            loop.call_later(slot.retry_s, self._stale, subject, slot)
-            slot.retry_s = min(2 * slot.retry_s, LONGEST_RETRY_S)
+            loop.call_later(slot.retries.next(), self._stale, subject, slot)
             return
-        slot.retry_s = FIRST_RETRY_S
+        slot.retries.reset()
         if not slot.fresh:
             self._stale(subject, slot)
 

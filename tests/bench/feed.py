@@ -27,8 +27,9 @@ from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
 from lbaas.services import books, tokens
 from lbaas.services.answers import Published
-from lbaas.services.books import Book, Subject
+from lbaas.services.books import Book
 from tests.bench.feed_agents import Poller, last_answer_s
+from tests.bench.feed_hosts import hosts
 from tests.bench.feed_writers import writing
 from tests.bench.figures import Figures
 
@@ -65,6 +66,7 @@ async def main() -> None:
             await waiting(figures, connection, port, token, process.pid)
             await latency(figures, connection, port, token)
             await not_modified(figures, port, token)
+            await hosts(figures, connection, port, lambda: cpu_s(process.pid))
         finally:
             process.terminate()
             process.wait(20)
@@ -78,7 +80,7 @@ async def main() -> None:
 
 async def load(database: Database, known: Book | None) -> Book:
     async with database.snapshot() as at:
-        return await books.load(at, Subject("cluster", CLUSTER), known)
+        return await books.load(at, CLUSTER, known)
 
 
 async def compiling(figures: Figures, database: Database, connection: asyncpg.Connection) -> None:

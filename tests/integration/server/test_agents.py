@@ -14,7 +14,16 @@ from lbaas.wire.body import decode
 from lbaas.wire.reading import Reader
 from lbaas.wire.state import ClusterState, HostState
 
-from .conftest import Json, LiveServer, Site, cluster_state, fetch, listener, unique
+from .conftest import (
+    Json,
+    LiveServer,
+    Site,
+    cluster_state,
+    fetch,
+    listener,
+    make_site,
+    unique,
+)
 
 
 def report(sequence: int = 1, *, revision: int, boot: str = "", **other: object) -> Json:
@@ -329,6 +338,26 @@ def test_a_poll_that_waits_learns_that_its_node_was_deleted(site: Site) -> None:
     assert f"node/{site.nodes[0]['id']}" not in last[0].entries.values
     with pytest.raises(Decommissioned):
         fetch(node, last[0])
+
+
+def test_a_machine_that_moves_to_another_cluster_is_served_that_ones_whole_state(
+    site: Site,
+) -> None:
+    make_vip(site, "10.0.20.1")
+    before = fetch(site.node())
+    with make_site(site.server, site.admin, nodes=0) as other:
+        vip = make_vip(other, "10.0.20.1")
+        name = site.nodes[0]["name"]
+        site.admin.delete(f"/v1/nodes/{site.nodes[0]['id']}")
+        body = {"cluster_id": other.cluster["id"], "name": name, "addresses": ["10.0.10.11"]}
+        other.nodes.append(site.admin.post("/v1/nodes", body))
+        after = fetch(other.node())
+
+    assert str(cluster_state(before).cluster) == site.cluster["id"]
+    state = cluster_state(after)
+    assert str(state.cluster) == other.cluster["id"]
+    assert [str(address) for address in state.vips] == [vip["address"]]
+    assert str(after.agent) == other.nodes[0]["id"]
 
 
 def test_a_drained_nodes_agent_goes_on_being_served(site: Site) -> None:

@@ -205,6 +205,28 @@ async def fill(database: Database, cluster: UUID, vips: int) -> None:
             await session.execute(text(statement), given)
 
 
+async def test_hosts_that_come_one_after_the_other_are_all_answered(
+    database: Database, runtime: Runtime
+) -> None:
+    """Each comes at another moment of the look that the one before has started."""
+    hosts = [uuid4() for _ in range(40)]
+    made = text("INSERT INTO backend_host (id, name, addresses) VALUES (:id, :name, '{}')")
+    async with database.session() as session, session.begin():
+        for host in hosts:
+            await session.execute(made, {"id": host, "name": host.hex})
+    polls = []
+    for host in hosts:
+        poll = runtime.states.newer(Subject("host", host), None, soon(30))
+        polls.append(asyncio.create_task(poll))
+        await asyncio.sleep(0.002)
+    answers = await asyncio.gather(*polls)
+
+    assert [
+        answer is not None and str(host) in answer.body.decode()
+        for host, answer in zip(hosts, answers, strict=True)
+    ] == [True] * len(hosts)
+
+
 async def test_while_a_large_state_is_compiled_other_polls_are_answered(
     database: Database, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,6 @@ from lbaas.persistence.database import Database
 from lbaas.persistence.models import Change
 from lbaas.persistence.pruning import prune
 from lbaas.services import books
-from lbaas.services.books import Subject
 
 from .test_feed import make_cluster
 
@@ -75,7 +74,7 @@ async def test_an_agent_from_before_the_pruning_gets_the_whole(database: Databas
     assert await prune(database, HOUR) == 2
 
     async with database.snapshot() as at:
-        book = await books.load(at, Subject("cluster", cluster), None)
+        book = await books.load(at, cluster, None)
 
     assert book.update("cluster", first).base is None
     assert book.update("cluster", second).base == second

@@ -28,7 +28,7 @@ from lbaas.client.api import ApiClient
 from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
 from lbaas.services import books
-from lbaas.services.books import Book, Subject
+from lbaas.services.books import Book
 from lbaas.wire.body import Update, decode
 from lbaas.wire.entries import Entries
 
@@ -201,7 +201,7 @@ async def newest_book(dsn: str, cluster: str) -> Book:
     database = Database(dsn)
     try:
         async with database.snapshot() as at:
-            return await books.load(at, Subject("cluster", UUID(cluster)), None)
+            return await books.load(at, UUID(cluster), None)
     finally:
         await database.close()
 
