@@ -6,11 +6,14 @@ the statement costs Postgres. Decision record: hot paths.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import asyncpg
 
+_TAKE_TURNS = (
+    "SELECT pg_advisory_xact_lock(hashtextextended(turn, 0)) FROM unnest($1::text[]) AS turn"
+)
 _PLACE = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
@@ -40,6 +43,22 @@ class Connections:
         async with self.connection() as connection:
             return await connection.fetchrow(statement.sql, *statement.values(values))
 
+    async def rows(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
+        """All rows that *statement* answers; it is committed."""
+        async with self.connection() as connection:
+            return await connection.fetch(statement.sql, *statement.values(values))
+
+    async def row_in_turn(
+        self, turns: Iterable[str], statement: Statement, **values: object
+    ) -> asyncpg.Record | None:
+        """As :meth:`row`, when all is committed of those who were in one of *turns* before.
+
+        A statement sees what was committed before it began: so the waiting is one of its own.
+        """
+        async with self.connection() as connection, connection.transaction():
+            await connection.fetch(_TAKE_TURNS, list(turns))
+            return await connection.fetchrow(statement.sql, *statement.values(values))
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """One for the caller alone."""
@@ -47,6 +66,9 @@ class Connections:
             connection = await self._one()
             try:
                 yield connection
+            except asyncpg.PostgresError:  # which says that Postgres has refused and is well
+                self._idle.append(connection)
+                raise
             except BaseException:
                 # Cancelled in mid-statement, or worse: nobody knows what it would say next.
                 connection.terminate()
