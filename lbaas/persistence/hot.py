@@ -5,20 +5,22 @@ the statement costs Postgres. Decision record: hot paths.
 """
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import asyncpg
 
-_TAKE_TURNS = (
-    "SELECT pg_advisory_xact_lock(hashtextextended(turn, 0)) FROM unnest($1::text[]) AS turn"
-)
+_TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended(turn, 0)) FROM json_array_elements_text($1) AS turn"
 _PLACE = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
 class Statement:
-    """SQL with places like ``:name`` for values."""
+    """SQL with places like ``:name`` for values.
+
+    Several values in one place are best JSON: of arrays asyncpg first asks, on each connection, what they are.
+    """
 
     def __init__(self, sql: str) -> None:
         self._names = list(dict.fromkeys(_PLACE.findall(sql)))
@@ -56,7 +58,7 @@ class Connections:
         A statement sees what was committed before it began: so the waiting is one of its own.
         """
         async with self.connection() as connection, connection.transaction():
-            await connection.fetch(_TAKE_TURNS, list(turns))
+            await connection.fetch(_TAKE_TURNS, json.dumps(list(turns)))
             return await connection.fetchrow(statement.sql, *statement.values(values))
 
     @asynccontextmanager

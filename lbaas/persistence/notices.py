@@ -6,6 +6,7 @@ for himself now and then.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from lbaas.persistence.hot import Statement
 CHANNEL = "lbaas"
 RETRY_S = 0.5
 KEEPALIVE_S = 5.0
-_NOTIFY = Statement("SELECT pg_notify(:channel, payload) FROM unnest(:payloads::text[]) AS payload")
+_NOTIFY = Statement(
+    "SELECT pg_notify(:channel, payload) FROM json_array_elements_text(:payloads) AS payload"
+)
 
 log = structlog.get_logger()
 
@@ -73,7 +76,7 @@ class Sender:
                 self.send(owed.values())
 
     async def _notify(self, payloads: list[str]) -> None:
-        await self._database.hot.rows(_NOTIFY, channel=CHANNEL, payloads=payloads)
+        await self._database.hot.rows(_NOTIFY, channel=CHANNEL, payloads=json.dumps(payloads))
 
 
 def _revision(notice: Notice) -> int:

@@ -51,8 +51,8 @@ _INSERT = """{table} AS (
 )"""
 _MARKED = """marked AS (
   INSERT INTO mark (cluster_id, mark, listener_id)
-  SELECT :mark_space, (SELECT number FROM mark) + given.place - 1, given.id
-  FROM held, unnest(CAST(:listeners AS uuid[])) WITH ORDINALITY AS given (id, place)
+  SELECT :mark_space, (SELECT number FROM mark) + given.place - 1, given.id::uuid
+  FROM held, jsonb_array_elements_text(:listeners) WITH ORDINALITY AS given (id, place)
 ), changed AS (
   INSERT INTO change (cluster_id, kind, object_id) SELECT vip.cluster_id, 'vip', vip.id FROM vip
 )"""
@@ -93,7 +93,7 @@ def statement(kind: type[BaseModel], *, limited: bool) -> Statement:
     """
     rooms = [_ROOM.format(table=model.__tablename__) for model in WRITTEN if limited]
     document, revision = documents.expression(kind, Vip), CURRENT_REVISION.text
-    count = "cardinality(CAST(:listeners AS uuid[]))"
+    count = "jsonb_array_length(:listeners)"
     parts = [
         _HELD.format(room="".join(rooms)),
         extents.taking("address", allowed="EXISTS (SELECT FROM held)"),

@@ -106,10 +106,12 @@ class WholeVips:
                 **_from_premises(premises),
                 **_from_claim(claim),
                 **_from_rows(made.rows, draft),
-                "listeners": [listener.id for listener in vip.listeners],
+                "listeners": to_json([listener.id for listener in vip.listeners]).decode(),
             }
             row = await self._write(premises.tenant, _count(made.rows), values)
-        except (NotSoSimple, Refused, *CONFLICTS):
+        except NotSoSimple:
+            return None
+        except (Refused, *CONFLICTS):
             row = None
         if row is None:
             self._premises.forget(caller, body)
