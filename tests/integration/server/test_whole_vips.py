@@ -27,7 +27,7 @@ CHANGES = "SELECT count(*) FROM change WHERE kind = 'vip'"
 EACH_TIME_OTHER = {
     "ID": re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"),
     "TIME": re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"),
-    "ADDRESS": re.compile(r"198\.51\.100\.\d+|2001:db8::[0-9a-f:]+"),
+    "ADDRESS": re.compile(r"198\.51\.100\.\d+|2001:db8:[0-9a-f:]+"),
     "REVISION": re.compile(r"lbaas-revision'(: |, )'\d+'"),
     "LENGTH": re.compile(r"content-length'(: |, )'\d+'"),
 }
