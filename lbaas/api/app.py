@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 import lbaas
-from lbaas.api import problems
+from lbaas.api import examples, problems
 from lbaas.api.middleware import Edge
 from lbaas.api.polls import Polls
 from lbaas.api.routers import addresses, agent, clusters, events, health, pools, tenants, vips
@@ -84,6 +84,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             for method, operation in path.items():
                 _describe_dry_run(method, operation)
                 operation.setdefault("security", [])  # none is needed where none is named
+        examples.show(described)
         app.openapi_schema = described
     return app.openapi_schema
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.api.route import AnsweredBefore, Exchange
 from lbaas.domain.terms import Role
@@ -161,12 +162,57 @@ def _writing(
         async with runtime_of(request).database.session() as session:
             work = Work(session, caller, request_id=request.state.request_id)
             work.precondition = _precondition(request, asked.tags)
-            claim = None if asked.dry_run else await _claimed(request, work, asked.key)
+            claim = None if asked.dry_run else await _claim(request, caller, asked.key)
+            await _take(work, claim)
             request.state.work = work
             request.state.exchange = Exchange(work, claim, dry_run=asked.dry_run)
             yield work
 
     return write
+
+
+class Creation:
+    """A POST that may be done in one statement; only if it can't, there is a session for it."""
+
+    def __init__(self, request: Request, caller: Caller, asked: Asked) -> None:
+        self.request = request
+        self.caller = caller
+        self.asked = asked
+        self.runtime = runtime_of(request)
+        self._session: AsyncSession | None = None
+
+    @property
+    def request_id(self) -> str:
+        return str(self.request.state.request_id)
+
+    async def claim(self) -> Claim | None:
+        """To the key that the request names."""
+        return await _claim(self.request, self.caller, self.asked.key)
+
+    async def work(self, claim: Claim | None) -> Work:
+        """As other routes that write have it. Raises AnsweredBefore if the request was done already."""
+        self._session = self.runtime.database.session()
+        work = Work(self._session, self.caller, request_id=self.request_id)
+        await _take(work, claim)
+        self.request.state.work = work
+        self.request.state.exchange = Exchange(work, claim, dry_run=self.asked.dry_run)
+        return work
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+async def _creation(
+    request: Request,
+    caller: Annotated[Caller, Depends(role(Role.ADMIN, Role.MEMBER))],
+    asked: Annotated[Asked, Depends(asked_to_create)],
+) -> AsyncIterator[Creation]:
+    creation = Creation(request, caller, asked)
+    try:
+        yield creation
+    finally:
+        await creation.close()
 
 
 def _precondition(request: Request, tags: str | None) -> Precondition | None:
@@ -182,16 +228,18 @@ def _precondition(request: Request, tags: str | None) -> Precondition | None:
     return Precondition(object_id, frozenset(STRONG_TAG.findall(tags)))
 
 
-async def _claimed(request: Request, work: Work, key: str | None) -> Claim | None:
-    """The claim to *key*. Raises AnsweredBefore if the request was done already."""
+async def _claim(request: Request, caller: Caller, key: str | None) -> Claim | None:
     if key is None:
         return None
     credential = request.headers.get("authorization", "")
-    claim = idempotency.claim_for(work, key, credential, await _essence(request))
-    before = await idempotency.take(work, claim)
+    return idempotency.claim_for(caller, key, credential, await _essence(request))
+
+
+async def _take(work: Work, claim: Claim | None) -> None:
+    """The key is held. Raises AnsweredBefore if the request was done already."""
+    before = None if claim is None else await idempotency.take(work, claim)
     if before is not None:
         raise AnsweredBefore(before)
-    return claim
 
 
 async def _essence(request: Request) -> bytes:
@@ -223,6 +271,7 @@ OperatorCreates = Annotated[Work, _creates(*OPERATORS)]
 OperatorChanges = Annotated[Work, _changes(*OPERATORS)]
 TenantReads = Annotated[Work, Depends(_reading(*READERS), scope="function")]
 TenantCreates = Annotated[Work, _creates(*TENANTS)]
+TenantCreation = Annotated[Creation, Depends(_creation, scope="function")]
 TenantChanges = Annotated[Work, _changes(*TENANTS)]
 OperatorCaller = Annotated[Caller, Depends(role(*OPERATORS))]
 TenantCaller = Annotated[Caller, Depends(role(*READERS))]

@@ -68,6 +68,12 @@ def as_json(text: bytes) -> Response:
     return Response(text, media_type="application/json")
 
 
+def as_created(text: bytes, version: int, revision: int) -> Response:
+    """The answer to a POST that is committed already."""
+    headers = {"ETag": f'"{version}"', "LBaaS-Revision": str(revision)}
+    return Response(text, 201, headers, media_type="application/json")
+
+
 async def _finished(request: Request, response: Response) -> Response:
     """*response* with what the headers tell of the work; written work is durable from here on."""
     work: Work | None = getattr(request.state, "work", None)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.pool import NullPool
 
 from lbaas.errors import DatabaseUnusable
+from lbaas.persistence.hot import Connections
 from lbaas.persistence.postgres_programs import MINIMUM_MAJOR
 
 # An open write transaction holds the feed's horizon back for every reader, so none may linger.
@@ -19,6 +20,9 @@ SESSION_SETTINGS = {
     "lock_timeout": "10s",
     "statement_timeout": "30s",
 }
+# Less than the time after which Postgres looks for a deadlock (1 s): who waits so long gives way before.
+HOT_SETTINGS = {**SESSION_SETTINGS, "lock_timeout": "500ms"}
+HOT_CONNECTIONS = 16  # enough to share the log's writes; more only wait for each other's locks
 MIGRATION_SETTINGS = {"application_name": "lbaas-migration"}
 
 
@@ -39,6 +43,7 @@ class Database:
     def __init__(self, dsn: str, pool_size: int = 10) -> None:
         self.dsn = dsn.replace("postgresql+asyncpg://", "postgresql://", 1)
         self.engine = _engine(self.dsn, SESSION_SETTINGS, pool_size=pool_size, max_overflow=0)
+        self.hot = Connections(self._connect_hot, HOT_CONNECTIONS)
         # The same pool, and SQLAlchemy begins no transaction of its own.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -87,7 +92,11 @@ class Database:
 
     async def close(self) -> None:
         """Every pooled connection is closed."""
+        await self.hot.close()
         await self.engine.dispose()
+
+    async def _connect_hot(self) -> asyncpg.Connection:
+        return await asyncpg.connect(self.dsn, server_settings=HOT_SETTINGS, timeout=10)
 
 
 def _engine(dsn: str, settings: dict[str, str], **options: object) -> AsyncEngine:

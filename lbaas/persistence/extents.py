@@ -17,31 +17,48 @@ STRIPES = 64  # enough for 32 writers to pick different ones; few enough to stay
 
 # What is taken is what the update or the delete returns, and not what was found: the row that a lock
 # follows to may be one that this statement's snapshot does not show, and then nothing is taken.
-_TAKE_FROM = """
-WITH {found}, rest AS (
-  UPDATE free_extent AS extent SET lo = extent.lo + 1 FROM found
-  WHERE (extent.space_id, extent.hi) = (found.space_id, found.hi) AND found.lo < found.hi
-  RETURNING extent.lo - 1 AS number
-), used_up AS (
-  DELETE FROM free_extent AS extent USING found
-  WHERE (extent.space_id, extent.hi) = (found.space_id, found.hi) AND found.lo = found.hi
+_TAKEN_FROM_FOUND = """{name}_rest AS (
+  UPDATE free_extent AS extent SET lo = extent.lo + {count} FROM {name}_found AS found
+  WHERE (extent.space_id, extent.hi) = (found.space_id, found.hi) AND found.lo + {count} <= found.hi
+  RETURNING extent.lo - {count} AS number
+), {name}_used_up AS (
+  DELETE FROM free_extent AS extent USING {name}_found AS found
+  WHERE (extent.space_id, extent.hi) = (found.space_id, found.hi) AND found.lo + {count} > found.hi
   RETURNING extent.lo AS number
-)
-SELECT number FROM rest UNION ALL SELECT number FROM used_up
-"""
-_UNLOCKED = """above AS (
-  SELECT * FROM free_extent WHERE space_id = :space AND hi >= :start
-  ORDER BY hi LIMIT 1 FOR UPDATE SKIP LOCKED
-), below AS (
-  SELECT * FROM free_extent WHERE space_id = :space AND NOT EXISTS (SELECT FROM above)
-  ORDER BY hi LIMIT 1 FOR UPDATE SKIP LOCKED
-), found AS (
-  SELECT * FROM above UNION ALL SELECT * FROM below
+), {name} AS (
+  SELECT number FROM {name}_rest UNION ALL SELECT number FROM {name}_used_up
 )"""
-_WAITED_FOR = """found AS (
-  SELECT * FROM free_extent WHERE space_id = :space ORDER BY hi LIMIT 1 FOR UPDATE
+_FOUND_UNLOCKED = """{name}_above AS (
+  SELECT * FROM free_extent
+  WHERE space_id = :{name}_space AND hi >= :{name}_start AND lo + {count} <= hi + 1 AND {allowed}
+  ORDER BY hi LIMIT 1 FOR UPDATE SKIP LOCKED
+), {name}_below AS (
+  SELECT * FROM free_extent
+  WHERE space_id = :{name}_space AND lo + {count} <= hi + 1 AND {allowed}
+    AND NOT EXISTS (SELECT FROM {name}_above)
+  ORDER BY hi LIMIT 1 FOR UPDATE SKIP LOCKED
+), {name}_found AS (
+  SELECT * FROM {name}_above UNION ALL SELECT * FROM {name}_below
 )"""
-TAKE = _TAKE_FROM.format(found=_UNLOCKED)
+_FOUND_WAITING = """taken_found AS (
+  SELECT * FROM free_extent WHERE space_id = :taken_space ORDER BY hi LIMIT 1 FOR UPDATE
+)"""
+
+
+def taking(name: str, *, count: str = "1", allowed: str = "TRUE") -> str:
+    """Parts of a WITH, the last of which, *name*, has the first of *count* numbers in a row that are taken.
+
+    From one extent that nobody has locked, the first that has so many from ``:NAME_start`` on, else from the
+    beginning of ``:NAME_space``. None if there is none, or if it is not *allowed*.
+    """
+    found = _FOUND_UNLOCKED.format(name=name, count=count, allowed=allowed)
+    return f"{found}, {_TAKEN_FROM_FOUND.format(name=name, count=count)}"
+
+
+_TAKEN = "WITH {parts} SELECT number FROM taken"
+_WAITED_FOR = f"{_FOUND_WAITING}, {_TAKEN_FROM_FOUND.format(name='taken', count='1')}"
+TAKE = _TAKEN.format(parts=taking("taken"))
+_TAKE_WAITING = _TAKEN.format(parts=_WAITED_FOR)
 # *hi* of a row never changes: an extent that grows at its end is another row. So whoever has locked a row
 # finds by its key what he has locked.
 GIVE_BACK = """
@@ -61,7 +78,7 @@ WITH below AS (
 INSERT INTO free_extent (space_id, hi, lo)
 SELECT :space, :number, lo FROM joined WHERE NOT EXISTS (SELECT FROM above)
 """
-_PASSES = (text(TAKE), text(_TAKE_FROM.format(found=_WAITED_FOR)))
+_PASSES = (text(TAKE), text(_TAKE_WAITING))
 _GIVE_BACK = text(GIVE_BACK)
 _INSERT = text("INSERT INTO free_extent (space_id, hi, lo) VALUES (:space, :hi, :lo)")
 _DELETE = text("DELETE FROM free_extent WHERE space_id = :space AND hi = :hi")
@@ -117,7 +134,7 @@ async def take_any(session: AsyncSession, space: UUID, start: int) -> int | None
     """
     while True:
         for statement in _PASSES:
-            given = {"space": space, "start": Decimal(start)}
+            given = {"taken_space": space, "taken_start": Decimal(start)}
             taken = await session.scalar(statement, given)
             if taken is not None:
                 return int(taken)

@@ -5,17 +5,22 @@ the statement costs Postgres. Decision record: hot paths.
 """
 
 import asyncio
+import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import asyncpg
 
+_TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended(turn, 0)) FROM json_array_elements_text($1) AS turn"
 _PLACE = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
 class Statement:
-    """SQL with places like ``:name`` for values."""
+    """SQL with places like ``:name`` for values.
+
+    Several values in one place are best JSON: of arrays asyncpg first asks, on each connection, what they are.
+    """
 
     def __init__(self, sql: str) -> None:
         self._names = list(dict.fromkeys(_PLACE.findall(sql)))
@@ -40,6 +45,22 @@ class Connections:
         async with self.connection() as connection:
             return await connection.fetchrow(statement.sql, *statement.values(values))
 
+    async def rows(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
+        """All rows that *statement* answers; it is committed."""
+        async with self.connection() as connection:
+            return await connection.fetch(statement.sql, *statement.values(values))
+
+    async def row_in_turn(
+        self, turns: Iterable[str], statement: Statement, **values: object
+    ) -> asyncpg.Record | None:
+        """As :meth:`row`, when all is committed of those who were in one of *turns* before.
+
+        A statement sees what was committed before it began: so the waiting is one of its own.
+        """
+        async with self.connection() as connection, connection.transaction():
+            await connection.fetch(_TAKE_TURNS, json.dumps(list(turns)))
+            return await connection.fetchrow(statement.sql, *statement.values(values))
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """One for the caller alone."""
@@ -47,6 +68,9 @@ class Connections:
             connection = await self._one()
             try:
                 yield connection
+            except asyncpg.PostgresError:  # which says that Postgres has refused and is well
+                self._idle.append(connection)
+                raise
             except BaseException:
                 # Cancelled in mid-statement, or worse: nobody knows what it would say next.
                 connection.terminate()

@@ -6,20 +6,23 @@ for himself now and then.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 import asyncpg
 import structlog
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from lbaas.persistence.database import Database
+from lbaas.persistence.hot import Statement
 
 CHANNEL = "lbaas"
 RETRY_S = 0.5
 KEEPALIVE_S = 5.0
+_NOTIFY = Statement(
+    "SELECT pg_notify(:channel, payload) FROM json_array_elements_text(:payloads) AS payload"
+)
 
 log = structlog.get_logger()
 
@@ -67,18 +70,13 @@ class Sender:
             try:
                 await self._notify([notice.encode() for notice in owed.values()])
                 self.sent += len(owed)
-            except (OSError, SQLAlchemyError) as error:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("notices not sent yet", count=len(owed), error=str(error))
                 await asyncio.sleep(RETRY_S)
                 self.send(owed.values())
 
     async def _notify(self, payloads: list[str]) -> None:
-        query = text(
-            "SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) payload"
-        )
-        async with self._database.engine.connect() as connection:
-            autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await autocommit.execute(query, {"channel": CHANNEL, "payloads": payloads})
+        await self._database.hot.rows(_NOTIFY, channel=CHANNEL, payloads=json.dumps(payloads))
 
 
 def _revision(notice: Notice) -> int:

@@ -43,7 +43,7 @@ async def create(work: Work, body: operators.AddressPoolCreate) -> AddressPool:
     )
     work.session.add(pool)
     await work.session.flush()
-    free = extents.without(_span(body.prefix), map(_span, body.reserved))
+    free = extents.without(span(body.prefix), map(span, body.reserved))
     await extents.open_space(work.session, pool.id, free)
     return pool
 
@@ -74,7 +74,7 @@ async def allocate(work: Work, tenant_id: UUID, body: tenants.VipCreate) -> Allo
 
     Raises Invalid if no pool fits, AddressTaken, or PoolExhausted with the pools' names.
     """
-    pools = await _fitting(work, tenant_id, body)
+    pools = await fitting(work, tenant_id, body)
     if body.address is not None:
         return await _allocate_given(work, tenant_id, pools, body.address)
     for pool in pools:
@@ -93,9 +93,9 @@ async def release(work: Work, vip: Vip) -> None:
 
 async def _take_any(work: Work, pool: AddressPool) -> int | None:
     """A number of the pool that is free, or has rested enough."""
-    span = _span(pool.prefix)
+    whole = span(pool.prefix)
     while True:
-        start = span.first + secrets.randbelow(span.last - span.first + 1)
+        start = whole.first + secrets.randbelow(whole.last - whole.first + 1)
         number = await extents.take_any(work.session, pool.id, start)
         if number is not None or not await resting.reap(work.session, pool.id):
             return number
@@ -111,7 +111,7 @@ async def _exhausted(work: Work, pools: Sequence[AddressPool]) -> PoolExhausted:
     )
 
 
-async def _fitting(work: Work, tenant_id: UUID, body: tenants.VipCreate) -> Sequence[AddressPool]:
+async def fitting(work: Work, tenant_id: UUID, body: tenants.VipCreate) -> Sequence[AddressPool]:
     """The pools that the VIP may have its address from. Raises Invalid if there are none."""
     query = select(AddressPool).where(
         or_(AddressPool.tenant_ids.is_(None), AddressPool.tenant_ids.contains([tenant_id]))
@@ -120,7 +120,7 @@ async def _fitting(work: Work, tenant_id: UUID, body: tenants.VipCreate) -> Sequ
         query = query.where(AddressPool.id == body.address_pool_id)
     if body.address is not None:
         query = query.where(AddressPool.prefix.op(">>=")(body.address))
-    if (family := _wanted_family(body)) is not None:
+    if (family := wanted_family(body)) is not None:
         query = query.where(func.family(AddressPool.prefix) == family)
     pools = list(await work.session.scalars(query.order_by(AddressPool.id)))
     if not pools:
@@ -128,8 +128,8 @@ async def _fitting(work: Work, tenant_id: UUID, body: tenants.VipCreate) -> Sequ
     return pools
 
 
-def _wanted_family(body: tenants.VipCreate) -> int | None:
-    """None: whatever the pool or the address says."""
+def wanted_family(body: tenants.VipCreate) -> int | None:
+    """The VIP's. None: whatever the pool or the address says."""
     if body.family is None and body.address_pool_id is None and body.address is None:
         return 4
     return body.family
@@ -171,10 +171,10 @@ async def _take_given(work: Work, tenant_id: UUID, pool: AddressPool, number: in
 
 
 def _reserved_inside(body: operators.AddressPoolCreate) -> None:
-    whole = _span(body.prefix)
+    whole = span(body.prefix)
     for index, part in enumerate(body.reserved):
-        span = _span(part)
-        inside = whole.first <= span.first and span.last <= whole.last
+        inner = span(part)
+        inside = whole.first <= inner.first and inner.last <= whole.last
         if part.version != body.prefix.version or not inside:
             detail = f"{part} is not part of {body.prefix}"
             problem = FieldProblem(pointer=f"/reserved/{index}", detail=detail)
@@ -193,7 +193,8 @@ async def _prefix_free(work: Work, body: operators.AddressPoolCreate) -> None:
         )
 
 
-def _span(prefix: Prefix) -> extents.Span:
+def span(prefix: Prefix) -> extents.Span:
+    """Its addresses as numbers."""
     return extents.Span(int(prefix.network_address), int(prefix.broadcast_address))
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.errors import InFlight, KeyReused
 from lbaas.persistence.models import StoredAnswer
-from lbaas.services.work import Work
+from lbaas.services.work import Caller, Work
 
 RETENTION = timedelta(hours=24)
 NONCE_BYTES = 12
@@ -43,13 +43,13 @@ class Answer:
     body: bytes
 
 
-def claim_for(work: Work, key: str, credential: str, request: bytes) -> Claim:
-    """The claim of *work*'s caller to *key* for *request*, all that makes the request what it is.
+def claim_for(caller: Caller, key: str, credential: str, request: bytes) -> Claim:
+    """The claim of *caller* to *key* for *request*, all that makes the request what it is.
 
     A seal needs the credential too, which nobody keeps: a guessed key alone opens nothing.
     """
     return Claim(
-        bearer=work.caller.idempotency_scope,
+        bearer=caller.idempotency_scope,
         key_sha256=hashlib.sha256(key.encode()).digest(),
         request_sha256=hashlib.sha256(request).digest(),
         seal_key=hashlib.sha256(f"seal\0{key}\0{credential}".encode()).digest(),
@@ -61,7 +61,7 @@ async def take(work: Work, claim: Claim) -> Answer | None:
 
     Raises InFlight if another request holds the key, KeyReused if it was used for another request.
     """
-    if not await work.session.scalar(_LOCK, {"number": _number(claim)}):
+    if not await work.session.scalar(_LOCK, {"number": lock_number(claim)}):
         raise InFlight(
             "a request with the same Idempotency-Key is being worked on: ask again", retry_after_s=1
         )
@@ -96,8 +96,8 @@ async def forget_old(session: AsyncSession) -> None:
     await session.execute(delete(StoredAnswer).where(old))
 
 
-def _number(claim: Claim) -> int:
-    """64 bits for the lock. Two keys that share them are in each other's way for a moment, no more."""
+def lock_number(claim: Claim) -> int:
+    """64 bits for the lock on the key. Two keys that share them are in each other's way for a moment, no more."""
     digest = hashlib.sha256(claim.bearer.encode() + claim.key_sha256).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 

@@ -59,7 +59,7 @@ async def delete(work: Work, listener_id: UUID) -> None:
 async def create_inline(
     work: Work, tenant: Tenant, vip: Vip, bodies: Sequence[wire.InlineListener]
 ) -> list[Listener]:
-    """The first listeners of *vip*, which is new, with pools of their own or existing ones."""
+    """The first listeners of *vip*, which is new, with pools of their own or existing ones; without marks yet."""
     await pools.hold_in_order(work, (body.pool_id for body in bodies if body.pool_id is not None))
     made: list[Listener] = []
     for index, body in enumerate(bodies):
@@ -71,8 +71,6 @@ async def create_inline(
         work.session.add(listener)
         made.append(listener)
     await work.session.flush()
-    if made:
-        await marks.allocate(work, vip.cluster_id, [listener.id for listener in made])
     return sorted(made, key=lambda listener: listener.id)
 
 

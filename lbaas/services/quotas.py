@@ -49,6 +49,11 @@ async def check(work: Work) -> None:
             await _within(work, tenant, resource, tenant.quotas[resource])
 
 
+def turn(tenant_id: UUID, resource: str) -> str:
+    """What requests that would use up the quota wait for, one after the other."""
+    return f"{tenant_id} {resource}"
+
+
 async def _may_write(work: Work) -> None:
     tenant_id = work.caller.tenant_id
     if tenant_id is None or not work.trail.deeds():
@@ -61,7 +66,7 @@ async def _may_write(work: Work) -> None:
 
 
 async def _within(work: Work, tenant: Tenant, resource: str, limit: int) -> None:
-    await work.session.execute(_TAKE_TURNS, {"what": f"{tenant.id} {resource}"})
+    await work.session.execute(_TAKE_TURNS, {"what": turn(tenant.id, resource)})
     model = COUNTED[resource]
     query = select(func.count()).select_from(model).where(model.tenant_id == tenant.id)
     used = await work.session.scalar(query) or 0

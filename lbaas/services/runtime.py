@@ -22,6 +22,7 @@ from lbaas.services.rates import Rates
 from lbaas.services.reports import ReportWriter
 from lbaas.services.states import StateDirectory
 from lbaas.services.tokens import TOKEN_START, TokenDirectory
+from lbaas.services.whole_vips import WholeVips
 from lbaas.services.work import ALL, CHANGE, TOKEN, Caller
 
 # A notice can be lost with the replica that owed it: whoever waits looks again this often.
@@ -58,6 +59,7 @@ class Runtime:
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
         self.provider = None if self.trust is None else Provider(self.trust, self.database)
         self.rates = Rates(self.rate_limit)
+        self.whole_vips = WholeVips(self.database, self.sender)
 
     async def caller(self, credential: str) -> Caller:
         """Who bears *credential*, a token of ours or a JWT. Raises Unauthenticated or RateLimited."""

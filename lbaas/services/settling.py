@@ -1,11 +1,14 @@
 """The last thing before a commit: all that must hold for every write, whichever service did it."""
 
+from typing import Any
+
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from lbaas.persistence.models import Event
 from lbaas.persistence.violations import as_refusal
 from lbaas.services import quotas
+from lbaas.services.trail import Deed
 from lbaas.services.work import Work
 
 
@@ -24,16 +27,18 @@ async def settle(work: Work) -> None:
     await _note_events(work)
 
 
+def told(deed: Deed, work: Work) -> dict[str, Any]:
+    """The event of *deed*, which *work* has done."""
+    return {
+        **vars(deed),
+        "actor": work.caller.bearer,
+        "actor_name": work.caller.name,
+        "role": work.caller.role,
+        "request_id": work.request_id,
+    }
+
+
 async def _note_events(work: Work) -> None:
-    rows = [
-        {
-            **vars(deed),
-            "actor": work.caller.bearer,
-            "actor_name": work.caller.name,
-            "role": work.caller.role,
-            "request_id": work.request_id,
-        }
-        for deed in work.trail.deeds()
-    ]
+    rows = [told(deed, work) for deed in work.trail.deeds()]
     if rows:
         await work.session.execute(insert(Event), rows)

@@ -89,7 +89,7 @@ def _over(first: Deed, second: Deed) -> Values:
 def _seen(session: Session) -> Iterator[Deed]:
     for row in session.new:
         if isinstance(row, Resource):
-            yield _deed(Action.CREATE, row, None, _fields(row))
+            yield creation(row)
     for row in session.dirty:
         if isinstance(row, Resource) and row not in session.deleted:
             before, after = _changed(row)
@@ -97,7 +97,12 @@ def _seen(session: Session) -> Iterator[Deed]:
                 yield _deed(Action.UPDATE, row, before, after)
     for row in session.deleted:
         if isinstance(row, Resource):
-            yield _deed(Action.DELETE, row, _fields(row), None)
+            yield _deed(Action.DELETE, row, fields(row), None)
+
+
+def creation(row: Resource) -> Deed:
+    """That *row*, which is complete, was made."""
+    return _deed(Action.CREATE, row, None, fields(row))
 
 
 def _deed(action: Action, row: Resource, before: Values | None, after: Values | None) -> Deed:
@@ -120,7 +125,8 @@ def _columns(row: Resource) -> Iterator[tuple[str, bool]]:
             yield attribute.key, "secret" in attribute.columns[0].info
 
 
-def _fields(row: Resource) -> Values:
+def fields(row: Resource) -> Values:
+    """What events tell of *row*, as JSON has it."""
     held: Mapping[str, Any] = row.__dict__
     return {name: _shown(held.get(name), secret=secret) for name, secret in _columns(row)}
 

@@ -8,8 +8,9 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from lbaas.domain.terms import Role
 from lbaas.errors import InUse
-from lbaas.persistence.models import Vip
+from lbaas.persistence.models import Tenant, Vip
 from lbaas.services import address_pools, listeners, marks, rules, tenants
+from lbaas.services.address_pools import Allocation
 from lbaas.services.scope import Lock, change, fetch, users
 from lbaas.services.uses import refusal
 from lbaas.services.work import Work
@@ -25,6 +26,15 @@ async def create(work: Work, body: wire.VipCreate) -> Vip:
     """A new VIP with an address of its own, and all that *body* says of listeners, pools and members."""
     tenant = await tenants.owner(work, body.tenant_id)
     allocation = await address_pools.allocate(work, tenant.id, body)
+    vip = await describe(work, tenant, allocation, body)
+    if vip.listeners:
+        await marks.allocate(work, vip.cluster_id, [listener.id for listener in vip.listeners])
+    await _changed(work, vip)
+    return vip
+
+
+async def describe(work: Work, tenant: Tenant, allocation: Allocation, body: wire.VipCreate) -> Vip:
+    """The rows that *body* asks for are in the session, and no rule forbids them."""
     vip = Vip(
         tenant_id=tenant.id,
         cluster_id=allocation.pool.cluster_id,
@@ -44,7 +54,6 @@ async def create(work: Work, body: wire.VipCreate) -> Vip:
     await work.session.flush()
     made = await listeners.create_inline(work, tenant, vip, body.listeners)
     set_committed_value(vip, "listeners", made)
-    await _changed(work, vip)
     return vip
 
 

@@ -223,7 +223,9 @@ async def allocations(site: Site, first: int, size: int) -> float:
             giving = await connection.prepare(give_back.sql)
             while going_on():
                 start = Decimal(first + uuid4().int % left)
-                number = await taking.fetchval(*take.values({"space": space, "start": start}))
+                number = await taking.fetchval(
+                    *take.values({"taken_space": space, "taken_start": start})
+                )
                 if number is not None:
                     await giving.fetch(*give_back.values({"space": space, "number": number}))
                     count += 1

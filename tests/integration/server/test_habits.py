@@ -129,7 +129,7 @@ class TestIdempotencyKey:
         )
         database = Database(server.dsn)
         async with database.session() as session:
-            await session.execute(idempotency._LOCK, {"number": idempotency._number(claim)})
+            await session.execute(idempotency._LOCK, {"number": idempotency.lock_number(claim)})
             answer = await asyncio.to_thread(http.post, "/v1/pools", json=body, headers=keyed(key))
         await database.close()
 

@@ -103,7 +103,8 @@ async def test_a_page_costs_the_same_however_many_objects_it_shows(
 async def test_a_whole_vip_costs_no_more_statements_than_it_has_kinds_of_rows(
     http: httpx.AsyncClient, database: Database, vip: Json
 ) -> None:
-    """However many members: 8 kinds of rows are written, and as many are looked at or locked."""
+    """Through a session, as an operator's goes: however many members, 8 kinds of rows are written, and as many
+    are looked at or locked."""
     members = [f"10.0.20.{n}" for n in range(1, 40)]
     body = {"name": "w", "tenant_id": vip["tenant_id"], "listeners": [listener("a", 80, *members)]}
 
