@@ -6,6 +6,8 @@ from functools import cached_property, partial
 from lbaas.agent.rounds import Round, Subsystem, begin
 from lbaas.dataplane.ipvs import apply as ipvs_apply
 from lbaas.dataplane.ipvs import observe as ipvs_observe
+from lbaas.dataplane.ipvs.connections import ConnectionTable, SyncDaemon, sync_daemons
+from lbaas.dataplane.ipvs.connections import plan as plan_connections
 from lbaas.dataplane.ipvs.desired import ServiceTable
 from lbaas.dataplane.ipvs.netlink import IpvsSocket
 from lbaas.dataplane.ipvs.plan import plan as plan_ipvs
@@ -25,6 +27,7 @@ from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.errors import StepFailed
 from lbaas.node_agent.picture import Change, Picture, links, marks, services
 from lbaas.wire.state import ClusterState, MarkRange
 
@@ -61,6 +64,7 @@ class Kernel:
                 self._services(
                     lambda: ipvs_observe.observe(self._ipvs, bare.marks), lambda: services(wanted)
                 ),
+                self._connections(bare),
                 self._marks(
                     bare.marks,
                     self._marks_held,
@@ -104,6 +108,28 @@ class Kernel:
             lambda: plan_ipvs(observed(), desired()),
             lambda steps: ipvs_apply.apply(self._ipvs, steps),
         )
+
+    def _connections(self, bare: ClusterState) -> Subsystem:
+        return Subsystem(
+            "connections",
+            lambda: plan_connections(
+                ipvs_observe.observe_connections(self._ipvs),
+                ConnectionTable(bare.timeouts, self._sync_daemons(bare)),
+            ),
+            lambda steps: ipvs_apply.apply_connections(self._ipvs, steps),
+        )
+
+    def _sync_daemons(self, bare: ClusterState) -> frozenset[SyncDaemon]:
+        """Nodes of a cluster share the segment on which their routers are: there they hear each other."""
+        if not bare.connection_sync:
+            return frozenset()
+        ways = (self._link.device_towards(peer.address) for peer in bare.peers)
+        device = next(filter(None, ways), None)
+        if device is None:
+            raise StepFailed(
+                "connections", "observe", "*", "no way to any peer: nobody to sync with"
+            )
+        return sync_daemons(bare.cluster, device)
 
     def _marks(
         self,
