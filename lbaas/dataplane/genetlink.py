@@ -49,10 +49,14 @@ class GenericSocket:
         """All *commands* were carried out in order; the errno of each, 0 where it succeeded."""
         return self._netlink.send([_message(self._family, each) for each in commands])
 
+    def ask(self, command: Command) -> dict[int, bytes]:
+        """The attributes of the one answer. Raises OSError."""
+        return _attributes(self._netlink.ask(_message(self._family, command)))
+
     def dump(self, command: Command) -> list[dict[int, bytes]]:
         """The attributes of all answers. Raises OSError."""
         payloads = self._netlink.dump(_message(self._family, command))
-        return [parse(payload[_HEADER.size :]) for payload in payloads]
+        return [_attributes(payload) for payload in payloads]
 
     def _find(self, name: str, without: str) -> int:
         wanted = Command(_GET_FAMILY, attribute(_FAMILY_NAME, name.encode() + b"\0"))
@@ -62,7 +66,11 @@ class GenericSocket:
             if error.errno != errno.ENOENT:
                 raise
             raise ToolMissing(without) from error
-        return int.from_bytes(parse(answer[_HEADER.size :])[_FAMILY_ID], "little")
+        return int.from_bytes(_attributes(answer)[_FAMILY_ID], "little")
+
+
+def _attributes(payload: bytes) -> dict[int, bytes]:
+    return parse(payload[_HEADER.size :])
 
 
 def _message(kind: int, command: Command) -> netlink.Message:

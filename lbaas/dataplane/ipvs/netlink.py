@@ -245,8 +245,7 @@ class IpvsSocket:
 
     def timeouts(self) -> tuple[int, int, int]:
         """How long an idle flow is remembered, in seconds: TCP, TCP after a FIN, UDP."""
-        answer = self._netlink.ask(_generic(self._family, Command.GET_CONFIG, b""))
-        fields = parse(answer[_GENERIC_HEADER.size :])
+        fields = self._generic.ask(GenericCommand(Command.GET_CONFIG))
         return _uint(fields[4]), _uint(fields[5]), _uint(fields[6])
 
     def daemons(self) -> list[tuple[str, str, int]]:
