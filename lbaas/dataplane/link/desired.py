@@ -103,13 +103,13 @@ def host_links(state: HostState) -> LinkTable:
 def tunnel_devices(state: HostState) -> frozenset[str]:
     """The devices at which packets to the host's endpoints leave their tunnels.
 
-    GUE has none of its own: what is inside goes on as IP in IP. IPv6 in IPv4 is for hosts without IPv6.
+    GUE has none of its own: what is inside goes on as IP in IP.
     """
     families = {endpoint.version for endpoint in state.endpoints}
     devices = {_TUNNELS[family] for family in families}
     if any(tunnel.encapsulation is Encapsulation.GRE for tunnel in state.tunnels):
         devices |= {_GRE[family] for family in families}
-    if 6 not in families and any(vip.version == 6 for vip in state.vips):
+    if any(vip.version == 6 for vip in state.vips):
         devices |= {sit_device(each) for each in state.endpoints if each.version == 4}
     return frozenset(devices)
 

@@ -20,6 +20,7 @@ from lbaas.domain.terms import Encapsulation
 from lbaas.wire.state import HostState, Tunnel
 
 E4, E6 = IPv4Address("10.0.20.11"), IPv6Address("fd00:20::11")
+SIT = "lbsit0a00140b"
 V4, V6 = IPv4Address("198.51.100.1"), IPv6Address("2001:db8:100::1")
 GRE, GUE = (Tunnel(encapsulation=Encapsulation(kind)) for kind in ("gre", "gue"))
 
@@ -39,11 +40,11 @@ def host(*endpoints: IPv4Address | IPv6Address, tunnels: tuple[Tunnel, ...] = ()
     ("state", "devices"),
     [
         (host(), set()),
-        (host(E4, E6), {"lbtun4", "lbtun6"}),
+        (host(E4, E6), {"lbtun4", "lbtun6", SIT}),
         (host(E6), {"lbtun6"}),
-        (host(E4), {"lbtun4", "lbsit0a00140b"}),
-        (host(E4, E6, tunnels=(GUE,)), {"lbtun4", "lbtun6"}),
-        (host(E4, E6, tunnels=(GRE,)), {"lbtun4", "lbtun6", "lbgre4", "lbgre6"}),
+        (host(E4), {"lbtun4", SIT}),
+        (host(E4, E6, tunnels=(GUE,)), {"lbtun4", "lbtun6", SIT}),
+        (host(E4, E6, tunnels=(GRE,)), {"lbtun4", "lbtun6", SIT, "lbgre4", "lbgre6"}),
     ],
     ids=["none", "both", "v6", "v4", "gue", "gre"],
 )
@@ -60,8 +61,8 @@ def test_an_ipv4_vip_is_on_every_device_that_may_receive_it_and_an_ipv6_vip_on_o
 
 def test_ipv6_in_ipv4_has_a_device_of_its_own_that_needs_no_ipv4_address() -> None:
     aliases = host_links(host(E4)).aliases
-    assert aliases == {Alias("lbtun4", V4), Alias("lbsit0a00140b", V6)}
-    assert receiving_v4(["lbtun4", "lbsit0a00140b"]) == {"lbtun4"}
+    assert aliases == {Alias("lbtun4", V4), Alias(SIT, V6)}
+    assert receiving_v4(["lbtun4", SIT]) == {"lbtun4"}
 
 
 def test_the_name_of_such_a_device_says_its_endpoint() -> None:
