@@ -17,7 +17,7 @@ from tests.unit.client.recorded import Call, Prepared, Recorded, lost
 
 ID = UUID(int=7)
 NOW = "2026-11-23T00:00:00Z"
-POOL = {
+POOL: dict[str, object] = {
     "id": str(ID),
     "created_at": NOW,
     "updated_at": NOW,
@@ -25,6 +25,16 @@ POOL = {
     "name": "web",
     "scheduler": "mh",
     "forwarding": "tunnel",
+    "encapsulation": None,
+    "gue_port": None,
+    "hash_ports": True,
+    "persistence_s": None,
+    "persistence_prefix_v4": None,
+    "persistence_prefix_v6": None,
+    "one_packet": False,
+    "drain_deadline_s": None,
+    "quorum": 1,
+    "monitor": None,
     "labels": {},
 }
 MEMBER = {
@@ -36,6 +46,7 @@ MEMBER = {
     "address": "10.0.20.11",
     "weight": 1,
     "admin_state": "active",
+    "drained_at": None,
     "labels": {},
 }
 
