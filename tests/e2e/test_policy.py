@@ -23,6 +23,7 @@ def policies(site: Site) -> Iterator[dict[str, Balanced]]:
     """VIPs that each differ from the usual in one thing, all programmed."""
     for backend in site.lab.topology.of(Role.BACKEND):
         site.lab.web(backend.name, OTHER_PORT)
+    before = _services(site)
     made = {
         "gue4": Balanced.order(site, 4, pool=GUE),
         "gue6": Balanced.order(site, 6, pool=GUE),
@@ -43,6 +44,11 @@ def policies(site: Site) -> Iterator[dict[str, Balanced]]:
     yield made
     for each in made.values():
         each.delete()
+    eventually(lambda: _services(site) == before)
+
+
+def _services(site: Site) -> list[str]:
+    return [site.lab.run(node, ["ipvsadm", "-Sn"]).stdout for node in NODES]
 
 
 def _restricted(site: Site, family: int) -> Balanced:
