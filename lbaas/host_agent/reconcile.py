@@ -11,9 +11,14 @@ from lbaas.dataplane.guard import observe as guard_observe
 from lbaas.dataplane.guard.desired import declaration, guard
 from lbaas.dataplane.guard.plan import ReplaceTable
 from lbaas.dataplane.guard.plan import plan as plan_guard
+from lbaas.dataplane.gue import apply as gue_apply
+from lbaas.dataplane.gue.desired import openings, owned
+from lbaas.dataplane.gue.netlink import FouSocket
+from lbaas.dataplane.gue.plan import GueStep
+from lbaas.dataplane.gue.plan import plan as plan_gue
 from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link import observe as link_observe
-from lbaas.dataplane.link.desired import TUNNEL4_DEVICE, host_links, tunnel_devices
+from lbaas.dataplane.link.desired import host_links, receiving_v4, tunnel_devices
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.nftables import Nft
@@ -22,6 +27,7 @@ from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import HOST, tunnel_sysctls
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.errors import ToolMissing
 from lbaas.host_agent.lingering import Lingering
 from lbaas.wire.state import HostState
 
@@ -44,11 +50,16 @@ class Host:
     def _nft(self) -> Nft:
         return Nft()
 
+    @cached_property
+    def _fou(self) -> FouSocket:
+        return FouSocket()
+
     def reconcile(self, state: HostState, agent: UUID) -> Round:  # noqa: ARG002  # one loop runs both agents
         """The host holds *state* as far as it could be had.
 
         The guard stands before the tunnel opens and the ARP settings before the VIPs come; a device's own
-        setting can only follow it. A VIP that is no longer wanted lingers.
+        setting can only follow it, and GUE opens once there are devices behind it. A VIP that is no longer
+        wanted lingers.
         """
         held = self._lingering.held(state.vips, time.monotonic())
         round_ = begin(self._subsystems(state.model_copy(update={"vips": held})))
@@ -58,7 +69,7 @@ class Host:
         return round_
 
     def _subsystems(self, state: HostState) -> Sequence[Subsystem]:
-        tunnels = tunnel_sysctls(tunnel_devices(state.endpoints) & {TUNNEL4_DEVICE})
+        tunnels = tunnel_sysctls(sorted(receiving_v4(tunnel_devices(state))))
         return (
             Subsystem(
                 "guard",
@@ -72,7 +83,22 @@ class Host:
                 lambda steps: link_apply.apply(self._link, steps),
             ),
             _sysctls(tunnels),
+            Subsystem(
+                "gue",
+                lambda: self._plan_gue(state),
+                lambda steps: gue_apply.apply(self._fou, steps),
+            ),
         )
+
+    def _plan_gue(self, state: HostState) -> Plan[GueStep]:
+        wanted = openings(state)
+        try:
+            found = self._fou.openings()
+        except ToolMissing:
+            if wanted:
+                raise
+            return Plan()  # a kernel that can't has nothing open
+        return plan_gue(owned(found, state.endpoints), wanted)
 
     def _plan_guard(self, state: HostState) -> Plan[ReplaceTable]:
         wanted = declaration(guard(state, self._mtus(state)))

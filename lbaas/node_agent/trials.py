@@ -22,8 +22,8 @@ from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import SetSysctl
 from lbaas.domain.addresses import Address
-from lbaas.domain.terms import Forwarding, Scheduler
-from lbaas.wire.state import Affinity, MarkRange
+from lbaas.domain.terms import Encapsulation, Forwarding, Scheduler
+from lbaas.wire.state import Affinity, MarkRange, Tunnel
 
 _MARKS = MarkRange(first=1, last=0xFF)
 _LOOPBACK: dict[int, Address] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
@@ -42,6 +42,10 @@ def node_trials() -> Iterator[Trial]:
     for scheduler in Scheduler:
         without = f"pools with scheduler {scheduler} fail; modprobe ip_vs_{scheduler}"
         yield Trial(f"IPVS scheduler {scheduler}", without, partial(_serve, scheduler, 4))
+    for encapsulation in (Encapsulation.GUE, Encapsulation.GRE):
+        without = f"pools with encapsulation {encapsulation} fail; Linux 5.3 has it"
+        attempt = partial(_serve, Scheduler.RR, 4, encapsulation)
+        yield Trial(f"IPVS tunnel {encapsulation}", without, attempt)
     for name, value in NODE.items():
         yield Trial(name, "flows break that need not", partial(_set, SetSysctl(name, value)))
 
@@ -56,8 +60,11 @@ def _marks() -> None:
         nft.run(f"table {FAMILY} {TABLE} {{\n{declaration(_MARKS)}}}\n")
 
 
-def _serve(scheduler: Scheduler, family: int) -> None:
-    destination = Destination(_LOOPBACK[family], Forwarding.TUNNEL, 1)
+def _serve(
+    scheduler: Scheduler, family: int, encapsulation: Encapsulation = Encapsulation.IPIP
+) -> None:
+    port = Tunnel(encapsulation=encapsulation).udp_port or 0
+    destination = Destination(_LOOPBACK[family], Forwarding.TUNNEL, 1, encapsulation, port)
     service = Service(scheduler, service_flags(scheduler, Affinity()), (destination,))
     table = {ServiceKey(family, _MARKS.first): service}
     _raise_loopback()  # a destination must be an address that the namespace can reach

@@ -41,28 +41,43 @@ class Balanced:
         return self
 
     @classmethod
-    def order(cls, site: Site, family: int) -> "Balanced":
-        """The API has it; nodes and hosts will."""
+    def order(
+        cls,
+        site: Site,
+        family: int,
+        *,
+        members: int | None = None,
+        pool: Json | None = None,
+        vip: Json | None = None,
+        listener: Json | None = None,
+    ) -> "Balanced":
+        """The API has it; nodes and hosts will.
+
+        *members* are of another family than the VIP, if given; *pool*, *vip* and *listener* say what is not
+        as usual with them.
+        """
         backends = site.lab.topology.of(Role.BACKEND)
-        members = [
-            {"address": str(each.address4 if family == 4 else each.address6)} for each in backends
+        addresses = [
+            {"address": str(each.address4 if (members or family) == 4 else each.address6)}
+            for each in backends
         ]
         name = f"vip-{next(_numbers)}"
-        pool = site.tenant.post("/v1/pools", {"name": name, "members": members})
+        made = site.tenant.post("/v1/pools", {"name": name, "members": addresses, **(pool or {})})
         body = {
             "name": name,
+            **(vip or {}),
             "address_pool_id": str(site.inventory.pools[family]),
             "listeners": [
                 {
                     "name": protocol,
                     "protocol": protocol,
-                    "ports": [{"first": PORT}],
-                    "pool_id": pool["id"],
+                    "pool_id": made["id"],
+                    **(listener or {"ports": [{"first": PORT}]}),
                 }
                 for protocol in ("tcp", "udp")
             ],
         }
-        return cls(site, family, site.tenant.post("/v1/vips", body), pool["id"])
+        return cls(site, family, site.tenant.post("/v1/vips", body), made["id"])
 
     @property
     def address(self) -> str:

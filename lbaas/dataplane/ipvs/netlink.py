@@ -3,7 +3,6 @@
 Source: include/uapi/linux/ip_vs.h, net/netfilter/ipvs/ip_vs_ctl.c.
 """
 
-import errno
 import socket
 import struct
 from collections.abc import Sequence
@@ -12,17 +11,12 @@ from enum import IntEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
-from lbaas.dataplane import netlink
-from lbaas.dataplane.netlink import NetlinkSocket, attribute, parse
+from lbaas.dataplane.genetlink import Command as GenericCommand
+from lbaas.dataplane.genetlink import GenericSocket
+from lbaas.dataplane.netlink import attribute, parse
 from lbaas.domain.addresses import Address
-from lbaas.errors import ToolMissing
 
-_GENERIC = 16  # NETLINK_GENERIC
-_CONTROLLER = 16  # GENL_ID_CTRL
-_GET_FAMILY = 3  # CTRL_CMD_GETFAMILY
 _NESTED = 0x8000
-
-_GENERIC_HEADER = struct.Struct("=BBH")
 
 
 class Command(IntEnum):
@@ -232,16 +226,13 @@ class IpvsSocket:
     """
 
     def __init__(self) -> None:
-        self._netlink = NetlinkSocket(_GENERIC)
-        try:
-            self._family = self._find_family()
-        except BaseException:
-            self._netlink.close()
-            raise
+        self._generic = GenericSocket(
+            "IPVS", "the kernel has no IPVS: load it with `modprobe ip_vs`"
+        )
 
     def close(self) -> None:
         """The socket is given back."""
-        self._netlink.close()
+        self._generic.close()
 
     def services(self) -> list[ServiceEntry]:
         """Every service of this namespace, foreign ones too."""
@@ -254,8 +245,7 @@ class IpvsSocket:
 
     def timeouts(self) -> tuple[int, int, int]:
         """How long an idle flow is remembered, in seconds: TCP, TCP after a FIN, UDP."""
-        answer = self._netlink.ask(_generic(self._family, Command.GET_CONFIG, b""))
-        fields = parse(answer[_GENERIC_HEADER.size :])
+        fields = self._generic.ask(GenericCommand(Command.GET_CONFIG))
         return _uint(fields[4]), _uint(fields[5]), _uint(fields[6])
 
     def daemons(self) -> list[tuple[str, str, int]]:
@@ -269,24 +259,7 @@ class IpvsSocket:
 
     def send(self, messages: Sequence[Message]) -> list[int]:
         """All *messages* were carried out in order; the errno of each, 0 where it succeeded."""
-        return self._netlink.send(
-            [_generic(self._family, each.command, each.body) for each in messages]
-        )
-
-    def _find_family(self) -> int:
-        wanted = _generic(_CONTROLLER, _GET_FAMILY, attribute(2, b"IPVS\0"))
-        try:
-            answer = self._netlink.ask(wanted)
-        except OSError as error:
-            if error.errno != errno.ENOENT:
-                raise
-            raise ToolMissing("the kernel has no IPVS: load it with `modprobe ip_vs`") from error
-        return _uint(parse(answer[_GENERIC_HEADER.size :])[1])
+        return self._generic.send([GenericCommand(each.command, each.body) for each in messages])
 
     def _dump(self, command: Command, body: bytes) -> list[dict[int, bytes]]:
-        payloads = self._netlink.dump(_generic(self._family, command, body))
-        return [parse(payload[_GENERIC_HEADER.size :]) for payload in payloads]
-
-
-def _generic(kind: int, command: int, body: bytes) -> netlink.Message:
-    return netlink.Message(kind, _GENERIC_HEADER.pack(command, 1, 0) + body)
+        return self._generic.dump(GenericCommand(command, body))

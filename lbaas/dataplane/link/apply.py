@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pyroute2.netlink.exceptions import NetlinkError
 
-from lbaas.dataplane.link.desired import Kind
+from lbaas.dataplane.link.desired import Kind, sit_endpoint
 from lbaas.dataplane.link.netlink import Held, LinkSocket
 from lbaas.dataplane.link.plan import (
     AddAddress,
@@ -16,18 +16,15 @@ from lbaas.dataplane.link.plan import (
     RemoveAddress,
     RemoveDevice,
 )
+from lbaas.dataplane.netlink import attribute
 from lbaas.dataplane.steps import Outcome, try_each
 from lbaas.errors import StepFailed
 
-A = TypeVar("A", AddAddress, RemoveAddress)
+# From include/uapi/linux/if_tunnel.h.
+_IPTUN_LOCAL, _IPTUN_COLLECT_METADATA = 2, 19
+_GRE_COLLECT_METADATA = 18
 
-# A tunnel in "collect metadata" mode takes packets for any local address from any sender, so one device
-# serves all the nodes; which senders are let in is the guard's job (lbaas.dataplane.guard).
-_DEVICE_OPTIONS: dict[Kind, dict[str, object]] = {
-    Kind.DUMMY: {},
-    Kind.IPIP: {"ipip_collect_metadata": True},
-    Kind.IP6TNL: {"ip6tnl_collect_metadata": True},
-}
+A = TypeVar("A", AddAddress, RemoveAddress)
 
 
 def apply(link: LinkSocket, steps: Sequence[LinkStep]) -> Outcome[LinkStep]:
@@ -58,9 +55,27 @@ def apply(link: LinkSocket, steps: Sequence[LinkStep]) -> Outcome[LinkStep]:
 
 def _add_device(link: LinkSocket, step: AddDevice) -> None:
     if link.index_of(step.name) is None:
-        options = _DEVICE_OPTIONS[step.kind]
-        link.devices.link("add", ifname=step.name, kind=step.kind.value, **options)
+        code = link.create(step.name, step.kind, _options(step))
+        if code:
+            raise NetlinkError(code, os.strerror(code))
     link.devices.link("set", index=_index(link, step.name), state="up")
+
+
+def _options(step: AddDevice) -> bytes:
+    """The device's attributes.
+
+    A tunnel that collects metadata takes packets for any local address from any sender, so one device serves
+    all the nodes; which senders are let in is the guard's job (lbaas.dataplane.guard).
+    """
+    match step.kind:
+        case Kind.IPIP | Kind.IP6TNL:
+            return attribute(_IPTUN_COLLECT_METADATA, b"")
+        case Kind.GRE | Kind.IP6GRE:
+            return attribute(_GRE_COLLECT_METADATA, b"")
+        case Kind.SIT:
+            return attribute(_IPTUN_LOCAL, sit_endpoint(step.name).packed)
+        case Kind.DUMMY:
+            return b""
 
 
 def _change(

@@ -17,6 +17,10 @@ from lbaas.domain.addresses import Address
 
 _ROUTE = 0  # NETLINK_ROUTE
 _NEW, _DELETE, _GET = 20, 21, 22  # RTM_NEWADDR …
+_NEWLINK = 16  # RTM_NEWLINK
+_IFINFOMSG = struct.Struct("=BxHiII")  # family, type, index, flags, change
+_IFNAME, _LINKINFO, _INFO_KIND, _INFO_DATA = 3, 18, 1, 2  # IFLA_*
+_NESTED = 0x8000
 _CREATE = 0x600  # NLM_F_CREATE | NLM_F_EXCL
 _IFADDRMSG = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, device index
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
@@ -50,6 +54,15 @@ class LinkSocket:
         """The device's index, None if there is no such device."""
         found = self.devices.link_lookup(ifname=device)
         return int(found[0]) if found else None
+
+    def create(self, name: str, kind: str, options: bytes) -> int:
+        """The device exists, down; the errno, 0 where it succeeded. *options* are encoded attributes."""
+        info = attribute(_INFO_KIND, kind.encode() + b"\0")
+        info += attribute(_INFO_DATA | _NESTED, options)
+        body = _IFINFOMSG.pack(0, 0, 0, 0, 0) + attribute(_IFNAME, name.encode() + b"\0")
+        body += attribute(_LINKINFO | _NESTED, info)
+        (code,) = self._addresses.send([Message(_NEWLINK, body, _CREATE)])
+        return code
 
     def device_towards(self, address: Address) -> str | None:
         """The device by which packets to *address* leave, None if there is no way."""

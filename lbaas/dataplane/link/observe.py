@@ -1,10 +1,19 @@
 """Our devices and their addresses, as the kernel has them."""
 
+import socket
+from ipaddress import IPv6Address
 from typing import Any
 
 from pyroute2.netlink.exceptions import NetlinkError
 
-from lbaas.dataplane.link.desired import DEVICE_KINDS, Alias, LinkTable
+from lbaas.dataplane.link.desired import (
+    Alias,
+    Kind,
+    LinkTable,
+    is_ours,
+    kind_of,
+    sit_endpoint,
+)
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.domain.addresses import Address
 from lbaas.errors import StepFailed
@@ -17,14 +26,22 @@ def observe(link: LinkSocket) -> LinkTable:
 
     Raises StepFailed if a device of our name is of another kind: it is not ours to change.
     """
-    devices = {name: found for name in DEVICE_KINDS if (found := _device(link, name))}
+    present = [name for _, name in socket.if_nameindex() if is_ours(name)]
+    devices = {name: found for name in present if (found := _device(link, name))}
     names = {found["index"]: name for name, found in devices.items()}
     return LinkTable(
         frozenset(name for name, found in devices.items() if found["flags"] & _UP),
         frozenset(
-            Alias(names[each.index], each.address) for each in link.held() if each.index in names
+            Alias(names[each.index], each.address)
+            for each in link.held()
+            if each.index in names and not _of_the_kernel(names[each.index], each.address)
         ),
     )
+
+
+def _of_the_kernel(device: str, address: Address) -> bool:
+    """True for what the kernel adds by itself: a sit device's own ``::A.B.C.D`` (net/ipv6/addrconf.c)."""
+    return kind_of(device) is Kind.SIT and address == IPv6Address(int(sit_endpoint(device)))
 
 
 def mtu_towards(link: LinkSocket, endpoint: Address) -> int | None:
@@ -47,7 +64,7 @@ def _device(link: LinkSocket, name: str) -> Any | None:
         return None  # gone between the two calls
     info = device.get_attr("IFLA_LINKINFO")
     kind = info.get_attr("IFLA_INFO_KIND") if info else None
-    if kind != DEVICE_KINDS[name]:
+    if kind != kind_of(name):
         raise StepFailed(
             "link", "observe", name, f"is a {kind} device, not ours: remove or rename it"
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from lbaas.dataplane.link.desired import DEVICE_KINDS, Alias, Kind, LinkTable
+from lbaas.dataplane.link.desired import Alias, Kind, LinkTable, kind_of
 from lbaas.dataplane.steps import Plan
 from lbaas.domain.addresses import address_key
 
@@ -21,7 +21,7 @@ class AddDevice:
 
     @property
     def kind(self) -> Kind:
-        return DEVICE_KINDS[self.name]
+        return kind_of(self.name)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ A packet's way through them, whatever the number of VIPs:
 
 - ``raw`` (priority raw): conntrack passes it over. It would see half of each flow, since replies go past us.
 - ``prerouting``: one look-up in a hash finds the mark of a port, one in an interval map that of a range. Our word
-  is the last: others that write marks hook in at mangle, ten before us.
+  is the last: others that write marks hook in at mangle, five before us.
 - ``admit``: flags that no honest TCP sends are dropped; a listener with a policy goes on to ``policed``, by its mark.
 - ``policed``: a stranger is dropped; so is who opens too many connections, by the ``rate_N`` of the listener's limit.
 - ``refuse`` (input): what nothing marked must not reach the node's own services. IPVS takes the marked packets
@@ -187,7 +187,7 @@ chain raw {{
     ip6 daddr @vips6 notrack
 }}
 chain prerouting {{
-    type filter hook prerouting priority -140; policy accept;
+    type filter hook prerouting priority -145; policy accept;
     ip daddr @vips4 goto vip4
     ip6 daddr @vips6 goto vip6
 }}

@@ -1,9 +1,11 @@
 """The law of the links' plan."""
 
+from ipaddress import IPv4Address
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lbaas.dataplane.link.desired import DEVICE_KINDS, Alias, LinkTable
+from lbaas.dataplane.link.desired import DEVICE_KINDS, Alias, LinkTable, sit_device
 from lbaas.dataplane.link.plan import (
     AddAddress,
     AddDevice,
@@ -14,10 +16,12 @@ from lbaas.dataplane.link.plan import (
 )
 from tests.unit.dataplane.strategies import addresses
 
+NAMES = [*sorted(DEVICE_KINDS), sit_device(IPv4Address("127.0.0.1"))]
+
 
 @st.composite
 def tables(draw: st.DrawFn) -> LinkTable:
-    devices = draw(st.frozensets(st.sampled_from(sorted(DEVICE_KINDS))))
+    devices = draw(st.frozensets(st.sampled_from(NAMES)))
     if not devices:
         return LinkTable()
     aliases = st.builds(Alias, st.sampled_from(sorted(devices)), addresses)

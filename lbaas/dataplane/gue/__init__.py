@@ -1,0 +1,1 @@
+"""The UDP ports at which GUE is opened on a backend host."""
