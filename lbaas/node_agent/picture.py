@@ -17,7 +17,7 @@ from lbaas.wire.state import ClusterState
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class VipTables:
     """One VIP's services and marks, and the prefix that announces it, None if nothing shall."""
 
@@ -30,7 +30,7 @@ class VipTables:
 Picture: TypeAlias = Mapping[Address, VipTables]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """VIPs as they were and as they shall be; one that is missing is not held."""
 
