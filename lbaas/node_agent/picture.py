@@ -27,6 +27,9 @@ class VipTables:
     communities: tuple[str, ...] = ()
 
 
+# What a step can be about: a VIP, a service, a mark.
+Subject: TypeAlias = Address | ServiceKey | int
+
 Picture: TypeAlias = Mapping[Address, VipTables]
 
 
@@ -46,9 +49,10 @@ class Change:
         return frozenset((*self.before, *self.after))
 
     @property
-    def services(self) -> frozenset[ServiceKey]:
-        """All that the change concerns."""
-        return frozenset(key for part in (self.before, self.after) for key in services(part))
+    def subjects(self) -> frozenset[Subject]:
+        """The VIPs, services and marks that the change concerns."""
+        keys = {key for part in (self.before, self.after) for key in services(part)}
+        return self.vips | keys | {key.mark for key in keys}
 
     @property
     def heard(self) -> bool:

@@ -147,7 +147,7 @@ class Node:
         round_.expected = True
         round_.establish()
         told = bool(round_.failures) or change.heard
-        concerned = change.vips | change.services
+        concerned = change.subjects
         round_.failures += [
             each
             for each in self._failures

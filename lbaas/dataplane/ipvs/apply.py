@@ -53,8 +53,12 @@ def apply(ipvs: IpvsSocket, steps: Sequence[IpvsStep]) -> Outcome[IpvsStep]:
 
 
 def apply_connections(ipvs: IpvsSocket, steps: Sequence[ConnectionStep]) -> Outcome[ConnectionStep]:
-    """As ``apply``, for what concerns the whole node."""
-    return _outcome(steps, ipvs.send([_connection_message(step) for step in steps]))
+    """As ``apply``, for what concerns the whole node.
+
+    One message at a time: a daemon that starts in the wake of another's end leaves its answer out.
+    """
+    codes = [code for step in steps for code in ipvs.send([_connection_message(step)])]
+    return _outcome(steps, codes)
 
 
 def _outcome(steps: Sequence[S], codes: Sequence[int]) -> Outcome[S]:
