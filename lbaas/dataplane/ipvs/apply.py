@@ -55,10 +55,12 @@ def apply(ipvs: IpvsSocket, steps: Sequence[IpvsStep]) -> Outcome[IpvsStep]:
 def apply_connections(ipvs: IpvsSocket, steps: Sequence[ConnectionStep]) -> Outcome[ConnectionStep]:
     """As ``apply``, for what concerns the whole node.
 
-    One message at a time: a daemon that starts in the wake of another's end leaves its answer out.
+    The end of a daemon that has not run yet is EINTR (kthread_stop), which netlink leaves unanswered: so
+    something that changes nothing comes last, and is.
     """
-    codes = [code for step in steps for code in ipvs.send([_connection_message(step)])]
-    return _outcome(steps, codes)
+    messages = [_connection_message(step) for step in steps]
+    codes = ipvs.send([*messages, Message(Command.SET_CONFIG, encode_timeouts(0, 0, 0))])
+    return _outcome(steps, codes[:-1])
 
 
 def _outcome(steps: Sequence[S], codes: Sequence[int]) -> Outcome[S]:
