@@ -1,6 +1,5 @@
 """``lbaas node-agent``."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +9,9 @@ from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
 from lbaas.node_agent.announce import BirdPaths
-from lbaas.node_agent.reconcile import Node
+from lbaas.node_agent.reconcile import Node, undisturbed
 from lbaas.node_agent.trials import node_trials
 from lbaas.wire.reading import PartsReader
-
-_SWITCH_S = 0.0005
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -42,8 +39,7 @@ def node_agent(
 
     Stopping it leaves kernel and BIRD as they are: forwarding goes on.
     """
-    # The audit runs beside the main thread, which must get the interpreter back quickly when news come.
-    sys.setswitchinterval(_SWITCH_S)
+    undisturbed()
     node = Node(BirdPaths(bird_socket, bird_include), cycle_s=cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
     agent = Agent(

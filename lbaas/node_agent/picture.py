@@ -5,10 +5,11 @@ those VIPs alone that differ.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
-from lbaas.dataplane.ipvs.desired import ServiceKey, ServiceTable, service_table
+from lbaas.dataplane.ipvs.desired import Destination, ServiceKey, ServiceTable, service_table
 from lbaas.dataplane.link.desired import VIP_DEVICE, Alias, LinkTable
 from lbaas.dataplane.marks.desired import MarkTable, joined, mark_table
 from lbaas.domain.addresses import Address, Prefix
@@ -65,13 +66,26 @@ def picture(state: ClusterState) -> dict[Address, VipTables]:
     announced = {prefix.network_address: prefix for prefix in state.announced}
     return {
         vip: VipTables(
-            service_table(part),
+            _sharing(service_table(part)),
             mark_table(part, None),
             announced.get(vip),
             state.communities.get(announced[vip], ()) if vip in announced else (),
         )
         for vip, part in _by_vip(state).items()
     }
+
+
+def _sharing(table: ServiceTable) -> ServiceTable:
+    """*table*, its destinations shared with all others that have equal ones: backends serve many VIPs."""
+    return {
+        key: replace(service, destinations=tuple(map(_shared, service.destinations)))
+        for key, service in table.items()
+    }
+
+
+@lru_cache(maxsize=65536)
+def _shared(destination: Destination) -> Destination:
+    return destination
 
 
 def _by_vip(state: ClusterState) -> dict[Address, ClusterState]:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from lbaas.agent.rounds import Round
 from lbaas.node_agent.announce import BirdPaths
-from lbaas.node_agent.reconcile import Node
+from lbaas.node_agent.reconcile import Node, undisturbed
 from lbaas.wire.body import Update, decode, encode
 from lbaas.wire.canonical import canonical_json
 from lbaas.wire.entries import Delta, Entries
@@ -111,7 +111,7 @@ def megabytes() -> float:
 
 def main() -> None:
     services, bird = int(sys.argv[1]), BirdPaths(Path(sys.argv[2]), Path(sys.argv[3]))
-    sys.setswitchinterval(0.0005)  # as the agent's
+    undisturbed()
     agent = Agent(bird, cycle_s=3600)
     full, _ = timed(agent, whole(entries(services)))
     time.sleep(SETTLING_S)
