@@ -2,12 +2,14 @@
 
 import re
 import signal
+import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
 
 from lbaas.lab.site import Site
+from lbaas.node_agent.retiring import RETIRE_S
 from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
 from tests.e2e.test_promises import failures
 
@@ -43,6 +45,17 @@ def said(site: Site) -> str:
 def marks(site: Site) -> int:
     """How many services lb1 has."""
     return site.lab.run(NODE, ["ipvsadm", "-Sn"]).stdout.count("-A -f")
+
+
+def marks_at_rest(site: Site) -> int:
+    """As many as there are once nothing that an earlier test deleted is on its way out."""
+    now = marks(site)
+    while True:
+        before = now
+        time.sleep(RETIRE_S + 1)
+        now = marks(site)
+        if now == before:
+            return now
 
 
 @pytest.mark.usefixtures("stopped_bird")
@@ -111,7 +124,7 @@ def test_a_clock_that_jumps_changes_nothing(balanced4: Balanced) -> None:
 def test_most_services_of_a_node_go_only_when_an_operator_confirms(balanced4: Balanced) -> None:
     """lb1 sleeps while they are deleted, so that for it they all go at once."""
     site = balanced4.site
-    before = marks(site)
+    before = marks_at_rest(site)
     doomed = [Balanced.create(site, 4) for _ in range(before + 4)]
     full = marks(site)
     site.agents[NODE].kill(signal.SIGSTOP)
