@@ -1,5 +1,7 @@
 """``lbaas node-agent``."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +10,10 @@ import typer
 from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
+from lbaas.domain.addresses import Address
+from lbaas.health.kernel import in_service
+from lbaas.health.monitoring import Health
+from lbaas.health.prober import Prober
 from lbaas.node_agent.announce import BirdPaths
 from lbaas.node_agent.reconcile import Node, undisturbed
 from lbaas.node_agent.trials import node_trials
@@ -40,13 +46,19 @@ def node_agent(
     Stopping it leaves kernel and BIRD as they are: forwarding goes on.
     """
     undisturbed()
-    node = Node(BirdPaths(bird_socket, bird_include), cycle_s=cycle_s)
+    health = Health(in_service, Prober())
+    node = Node(BirdPaths(bird_socket, bird_include), health.view, cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
-    agent = Agent(
-        settings,
-        PartsReader().read,
-        node.reconcile,
-        lambda: Details(dropped=node.dropped, facts=node.facts()),
-    )
+
+    def details() -> Details:
+        return replace(health.details(), dropped=node.dropped, facts=node.facts())
+
+    agent = Agent(settings, PartsReader().read, node.reconcile, details)
     node.wake_with(agent.wake)
+
+    def changed(vips: Iterable[Address]) -> None:
+        node.review(vips)
+        agent.wake()
+
+    health.start(changed)
     agent.run()
