@@ -136,7 +136,10 @@ class Node:
         round_ = findings.round
         round_.establish()
         held = self._guard.holds(
-            removed_services(round_), len(services(self._wanted.picture)), bare.revision, leave
+            leave.counted(removed_services(round_)),
+            len(leave.counted(services(self._wanted.picture))),
+            bare.revision,
+            leave,
         )
         if self._announce(round_, bare, settings, findings.bird) and not held:
             round_.withdraw()
