@@ -41,12 +41,18 @@ class Node:
     given, which costs what changed; every *cycle_s* an audit, beside the main thread, finds what it does not hold.
     """
 
-    def __init__(self, bird: BirdPaths, view: View = as_it_is, cycle_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        bird: BirdPaths,
+        view: View = as_it_is,
+        cycle_s: float = 5.0,
+        kernel: Callable[[], Kernel] = Kernel,
+    ) -> None:
         self._bird = bird
         self._cycle_s = cycle_s
         self._wanted = Wanted(view)
-        self._kernel = Kernel()
-        self._beside = Kernel()
+        self._kernel = kernel()
+        self._beside = kernel()
         self._reviewed: SimpleQueue[Address] = SimpleQueue()
         self._wake: Callable[[], None] = lambda: None
         self._audit = Audit(self._audited)
