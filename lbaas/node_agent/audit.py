@@ -20,12 +20,13 @@ from lbaas.wire.report import NodeFacts
 class Findings:
     """A round with its plans, and BIRD as it was; None where a change came in between, or it could not be read.
 
-    *facts* are what else was seen, None if it could not be.
+    *facts* are what else was seen, None if it could not be. Nothing is said of what is *unsure*.
     """
 
     round: Round
     bird: Observed | None = None
     facts: NodeFacts | None = None
+    unsure: frozenset[Subject] = frozenset()
 
 
 @dataclass
@@ -95,7 +96,7 @@ def _still_true(findings: Findings, touched: set[Subject]) -> Findings:
         return findings
     round_ = findings.round
     round_.plans = [(subsystem, _filtered(plan, touched)) for subsystem, plan in round_.plans]
-    return Findings(round_, None, findings.facts)
+    return Findings(round_, None, findings.facts, frozenset(touched))
 
 
 def _filtered(plan: Plan[Any], touched: set[Subject]) -> Plan[Any]:

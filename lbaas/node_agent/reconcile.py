@@ -19,7 +19,7 @@ from lbaas.errors import StepFailed
 from lbaas.node_agent.announce import BirdPaths, announce
 from lbaas.node_agent.audit import Audit, Findings, subject
 from lbaas.node_agent.kernel import Kernel
-from lbaas.node_agent.picture import Change, Picture, announced, services
+from lbaas.node_agent.picture import Change, Picture, Subject, announced, services
 from lbaas.node_agent.refused import dropped
 from lbaas.node_agent.removal import Leave, RemovalGuard
 from lbaas.node_agent.view import View, as_it_is
@@ -141,6 +141,7 @@ class Node:
         leave = Leave.of(bare, settings)
         round_ = findings.round
         round_.establish()
+        round_.failures += [each for each in self._failures if _unsure(each, findings.unsure)]
         held = self._guard.holds(
             leave.counted(removed_services(round_)),
             len(leave.counted(services(self._wanted.picture))),
@@ -205,6 +206,11 @@ class Node:
 
     def _observe_bird(self) -> Observed:
         return observe_bird(self._bird.control, self._bird.include)
+
+
+def _unsure(failed: Failed, unsure: frozenset[Subject]) -> bool:
+    """True if an audit that says nothing of *unsure* says nothing of what *failed*."""
+    return bool(unsure) and failed.step is not None and subject(failed.step) in (None, *unsure)
 
 
 def undisturbed() -> None:

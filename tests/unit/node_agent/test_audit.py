@@ -77,6 +77,7 @@ def test_what_changed_meanwhile_is_not_believed_and_all_else_is() -> None:
     ((_, plan),) = findings.round.plans
     assert plan == Plan((fine, CreateService(ONE)), ())
     assert findings.bird is None
+    assert findings.unsure == {B, TWO, TWO.mark}
 
 
 def test_without_a_change_all_is_believed() -> None:
