@@ -54,7 +54,8 @@ def _sentences(found: Surroundings, marks: MarkRange) -> Iterator[str]:
 
 
 _SETS_MARKS = re.compile(r"\bmeta mark set\b|\bMARK\b")
-_STATEFUL = re.compile(r"\bct state [^\n]*\binvalid\b[^\n]*\b(drop|reject)\b")
+# "invalid" is bit 1, which a listing with numbers shows.
+_STATEFUL = re.compile(r"\bct state [^\n]*\b(?:invalid|0x0*1)\b[^\n]*\b(?:drop|reject)\b")
 
 
 def _matches(rule: FwmarkRule, mark: int) -> bool:

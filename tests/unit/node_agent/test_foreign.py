@@ -11,6 +11,7 @@ ALONE = Surroundings(0, {}, (), (), ())
 TABLES = {
     "ip mangle": "\tchain PREROUTING {\n\t\tmeta mark set 0x00000001\n\t}\n",
     "inet filter": "\tchain input {\n\t\tct state invalid drop\n\t}\n",
+    "inet numeric": "\tchain input {\n\t\tct state 0x1 drop\n\t}\n",
     "inet harmless": "\tchain input {\n\t\tct state established accept\n\t}\n",
 }
 
@@ -21,7 +22,8 @@ def test_a_node_by_itself_has_nothing_to_report() -> None:
 
 def test_tables_that_mark_or_that_drop_by_state_are_reported() -> None:
     found = Surroundings(0, TABLES, (), (), ())
-    stateful, marking = described(found, MARKS)
+    stateful, numeric, marking = described(found, MARKS)
+    assert "inet numeric drops" in numeric
     assert "inet filter drops by connection state" in stateful
     assert "ip mangle sets packet marks" in marking
 
