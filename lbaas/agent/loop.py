@@ -14,19 +14,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
 from lbaas.agent.details import Details
 from lbaas.agent.last_good import LastGood
+from lbaas.agent.ledger import Ledger
 from lbaas.agent.newest import Newest
 from lbaas.agent.rounds import Failed, Round
 from lbaas.agent.supervisor import Supervisor
 from lbaas.client.agent import AgentClient, Fetched
 from lbaas.errors import BadState, Decommissioned, LbaasError, ServerUnavailable, StepFailed
 from lbaas.wire.entries import Entries
-from lbaas.wire.report import Failure, Report
+from lbaas.wire.report import Report
 
 log = structlog.get_logger()
 
@@ -40,13 +41,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
 # Nobody waits for an agent whose node was deleted, and it may come back only by hand.
 _DECOMMISSIONED_PAUSE_S = 60.0
 
-# A report that says nothing new is still a sign of life.
-_HEARTBEAT_S = 30.0
-
 # Writing a large state to disk takes the time of many changes, so it waits for the round, but not for long.
 _SAVE_AFTER_S = 1.0
-
-_NO_DETAILS = Details()
 
 # After a round that left something undone, how soon the next.
 _RETRY_S = 1.0
@@ -271,51 +267,6 @@ class Pauses:
         pause_s = self._next_s * (0.5 + spread)
         self._next_s = min(2 * self._next_s, _LONGEST_PAUSE_S)
         return pause_s
-
-
-class Ledger:
-    """Counts what was done since the agent started, and says when that is worth a report."""
-
-    def __init__(self) -> None:
-        self._boot = uuid4()
-        self._sequence = 0
-        self._changes = 0
-        self._repaired = 0
-        self._settled: str | None = None  # digest of the state that once held wholly
-        self._told: tuple[object, ...] = ()
-        self._told_at = 0.0
-
-    def enter(
-        self, fetched: Fetched, done: Round, now_s: float, details: Details = _NO_DETAILS
-    ) -> Report | None:
-        """The round is counted; a report, if it says anything new or the last is old."""
-        self._changes += done.changes
-        if self._settled == fetched.digest and not done.expected:
-            self._repaired += done.changes
-        if not done.failures and not done.pending:
-            self._settled = fetched.digest
-        failures = tuple(
-            Failure(subsystem=e.subsystem, operation=e.operation, key=e.key, cause=e.cause)
-            for e in (failed.error for failed in done.failures)
-        )
-        news = (fetched.revision, fetched.digest, self._changes, failures, details.news)
-        if news == self._told and now_s - self._told_at < _HEARTBEAT_S:
-            return None
-        self._told, self._told_at = news, now_s
-        self._sequence += 1
-        return Report(
-            boot=self._boot,
-            sequence=self._sequence,
-            revision=fetched.revision,
-            digest=fetched.digest,
-            changes=self._changes,
-            repaired=self._repaired,
-            failures=failures,
-            checked=details.checked,
-            unhealthy=details.unhealthy,
-            dropped=details.dropped,
-            facts=details.facts,
-        )
 
 
 def _lock(directory: Path) -> int:

@@ -85,9 +85,10 @@ class Nft:
             ).items()
         }
 
-    def ruleset(self) -> str:
-        """All tables of the namespace as text, without counts and without the content of sets and maps."""
-        return self._run("list ruleset", _STATELESS | _NUMERIC | _TERSE)
+    def tables(self) -> list[tuple[str, str]]:
+        """Family and name of every table of the namespace."""
+        lines = self._run("list tables", _PLAIN).splitlines()
+        return [(family, name) for _, family, name in map(str.split, lines)]
 
     def _list(self, what: str, flags: int) -> str | None:
         try:

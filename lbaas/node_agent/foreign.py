@@ -53,19 +53,15 @@ def _sentences(found: Surroundings, marks: MarkRange) -> Iterator[str]:
         yield f"iptables (legacy) has tables {', '.join(found.legacy)}: what they do is not known to us"
 
 
-# Whatever agent made it.
-_OURS = "inet lbaas"
-
 _SETS_MARKS = re.compile(r"\bmeta mark set\b|\bMARK\b")
-_STATEFUL = re.compile(r"\bct state [^\n]*\binvalid\b[^\n]*\b(drop|reject)\b")
+# "invalid" is bit 1, which a listing with numbers shows.
+_STATEFUL = re.compile(r"\bct state [^\n]*\b(?:invalid|0x0*1)\b[^\n]*\b(?:drop|reject)\b")
 
 
 def _matches(rule: FwmarkRule, mark: int) -> bool:
     return mark & rule.mask == rule.mark & rule.mask
 
 
-def split_tables(ruleset: str) -> dict[str, str]:
-    """The tables of a ruleset as ``nft list ruleset`` words it, by family and name, but for ours."""
-    pieces = re.split(r"^table (\S+ \S+) \{$", ruleset, flags=re.MULTILINE)
-    tables = dict(zip(pieces[1::2], pieces[2::2], strict=True))
-    return {name: text for name, text in tables.items() if not name.startswith(_OURS)}
+def ours(family: str, table: str) -> bool:
+    """True if one of our agents made it."""
+    return family == "inet" and table.startswith("lbaas")

@@ -42,7 +42,7 @@ from lbaas.node_agent.facts import (
     scheduler_bytes,
     strict_rp_filter,
 )
-from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described, split_tables
+from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described, ours
 from lbaas.node_agent.picture import Change, Picture, links, marks, services
 from lbaas.wire.report import NodeFacts
 from lbaas.wire.state import ClusterState, MarkRange
@@ -107,11 +107,19 @@ class Kernel:
         others = [each for each in self._ipvs.services() if each.mark not in owned(marks)]
         return Surroundings(
             services=len(others),
-            tables=split_tables(self._nft.ruleset()),
+            tables=self._foreign_tables(),
             rules=tuple(FwmarkRule(*each) for each in self._link.fwmark_rules()),
             strict=tuple(strict_rp_filter()),
             legacy=tuple(legacy_tables()),
         )
+
+    def _foreign_tables(self) -> dict[str, str]:
+        """Others' tables by family and name, as text. Ours are large, and not looked at for this."""
+        return {
+            f"{family} {name}": self._nft.structure(family, name) or ""
+            for family, name in self._nft.tables()
+            if not ours(family, name)
+        }
 
     def _observe_services(self, marks: MarkRange) -> ServiceTable:
         self._observed = ipvs_observe.observe(self._ipvs, marks)

@@ -1,6 +1,7 @@
 """One round on a node, in the order that keeps every packet forwarded."""
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
@@ -18,7 +19,7 @@ from lbaas.errors import StepFailed
 from lbaas.node_agent.announce import BirdPaths, announce
 from lbaas.node_agent.audit import Audit, Findings, subject
 from lbaas.node_agent.kernel import Kernel
-from lbaas.node_agent.picture import Change, Picture, announced, services
+from lbaas.node_agent.picture import Change, Picture, Subject, announced, services
 from lbaas.node_agent.refused import dropped
 from lbaas.node_agent.removal import Leave, RemovalGuard
 from lbaas.node_agent.view import View, as_it_is
@@ -30,6 +31,8 @@ from lbaas.wire.state import ClusterState, NodeSettings
 # After a failure an audit comes so soon: it tries again whatever is still missing.
 _RETRY_S = 1.0
 
+_SWITCH_S = 0.0005
+
 
 class Node:
     """This node's data plane.
@@ -38,12 +41,18 @@ class Node:
     given, which costs what changed; every *cycle_s* an audit, beside the main thread, finds what it does not hold.
     """
 
-    def __init__(self, bird: BirdPaths, view: View = as_it_is, cycle_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        bird: BirdPaths,
+        view: View = as_it_is,
+        cycle_s: float = 5.0,
+        kernel: Callable[[], Kernel] = Kernel,
+    ) -> None:
         self._bird = bird
         self._cycle_s = cycle_s
         self._wanted = Wanted(view)
-        self._kernel = Kernel()
-        self._beside = Kernel()
+        self._kernel = kernel()
+        self._beside = kernel()
         self._reviewed: SimpleQueue[Address] = SimpleQueue()
         self._wake: Callable[[], None] = lambda: None
         self._audit = Audit(self._audited)
@@ -113,7 +122,10 @@ class Node:
         if findings is not None:
             self._audited_at = time.monotonic()
             self._facts = findings.facts or self._facts
-            return self._repair(findings, bare, settings)
+            round_ = self._repair(findings, bare, settings)
+            # Nothing is under way, and what stays was set aside: now it is quick (see ``undisturbed``).
+            gc.collect()
+            return round_
         return Round(failures=self._failures)
 
     def _whole(self, bare: ClusterState, settings: NodeSettings) -> Round:
@@ -129,8 +141,12 @@ class Node:
         leave = Leave.of(bare, settings)
         round_ = findings.round
         round_.establish()
+        round_.failures += [each for each in self._failures if _unsure(each, findings.unsure)]
         held = self._guard.holds(
-            removed_services(round_), len(services(self._wanted.picture)), bare.revision, leave
+            leave.counted(removed_services(round_)),
+            len(leave.counted(services(self._wanted.picture))),
+            bare.revision,
+            leave,
         )
         if self._announce(round_, bare, settings, findings.bird) and not held:
             round_.withdraw()
@@ -147,7 +163,7 @@ class Node:
         round_.expected = True
         round_.establish()
         told = bool(round_.failures) or change.heard
-        concerned = change.vips | change.services
+        concerned = change.subjects
         round_.failures += [
             each
             for each in self._failures
@@ -190,6 +206,21 @@ class Node:
 
     def _observe_bird(self) -> Observed:
         return observe_bird(self._bird.control, self._bird.include)
+
+
+def _unsure(failed: Failed, unsure: frozenset[Subject]) -> bool:
+    """True if an audit that says nothing of *unsure* says nothing of what *failed*."""
+    return bool(unsure) and failed.step is not None and subject(failed.step) in (None, *unsure)
+
+
+def undisturbed() -> None:
+    """The interpreter keeps no news waiting: call it once in the process that runs a node.
+
+    An audit runs beside the main thread, which must get the interpreter back quickly. A collection that begins
+    by itself, in the midst of an audit's tables, would stop both for a tenth of a second.
+    """
+    sys.setswitchinterval(_SWITCH_S)
+    gc.disable()
 
 
 def removed_services(round_: Round) -> frozenset[ServiceKey]:

@@ -1,12 +1,13 @@
 """The guard against a mistake upstream: many services that would go at once wait for an operator's word."""
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from lbaas.dataplane.ipvs.desired import ServiceKey
 from lbaas.errors import StepFailed
 from lbaas.wire.report import HeldRemoval
-from lbaas.wire.state import ClusterState, NodeSettings
+from lbaas.wire.state import ClusterState, MarkRange, NodeSettings
 
 # Below that, even all of a node's services may go: a small site does so in its daily life.
 _ALWAYS_ALLOWED = 10
@@ -14,15 +15,23 @@ _ALWAYS_ALLOWED = 10
 
 @dataclass(frozen=True)
 class Leave:
-    """What may go at once: so many percent, and anything that was confirmed up to a revision."""
+    """What may go at once: so many percent, and anything that was confirmed up to a revision.
+
+    Services of other marks than the cluster's own *marks* come and go with the node's checks.
+    """
 
     percent: int
     confirmed: int | None
+    marks: MarkRange
 
     @classmethod
     def of(cls, bare: ClusterState, settings: NodeSettings) -> "Leave":
         """What cluster and node say."""
-        return cls(bare.removal_guard_percent, settings.removal_confirmed)
+        return cls(bare.removal_guard_percent, settings.removal_confirmed, bare.marks)
+
+    def counted(self, keys: Iterable[ServiceKey]) -> frozenset[ServiceKey]:
+        """Those of *keys* that count."""
+        return frozenset(key for key in keys if key.mark in self.marks)
 
 
 class RemovalGuard:

@@ -10,12 +10,13 @@ from lbaas.node_agent.removal import Leave, RemovalGuard
 from lbaas.node_agent.retiring import Retiring
 from lbaas.node_agent.view import View
 from lbaas.wire.reading import ClusterParts
+from lbaas.wire.state import MarkRange
 
 # So many VIPs are read together: enough to be quick, few enough to be small.
 _AT_ONCE = 500
 
 # For those who ask nobody.
-_ALL = Leave(100, None)
+_ALL = Leave(100, None, MarkRange(first=1, last=0xFFFFFFFF))
 
 
 class Wanted:
@@ -74,9 +75,10 @@ class Wanted:
     def _keep(self, vips: AbstractSet[Address], wanted: Picture, leave: Leave) -> Picture:
         """What the guard keeps as it is, with what is new beside it."""
         losing = {vip: old for vip in vips if (old := self._losing(vip, wanted)) is not None}
-        removed = services(losing).keys() - services(wanted).keys()
+        gone = services(losing).keys() - services(wanted).keys()
+        removed = leave.counted(gone)
         revision = 0 if self._parts is None else self._parts.revision
-        of = len(services(self.picture)) if removed else 0
+        of = len(leave.counted(services(self.picture))) if removed else 0
         if not self.guard.holds(removed, of, revision, leave):
             self._kept = frozenset()
             return {}

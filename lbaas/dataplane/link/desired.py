@@ -61,7 +61,7 @@ def sit_endpoint(name: str) -> IPv4Address:
     return IPv4Address(bytes.fromhex(name.removeprefix(SIT_PREFIX)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Alias:
     """An address held on one of our devices, as /32 or /128."""
 
@@ -72,7 +72,7 @@ class Alias:
         return f"{self.address} on {self.device}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LinkTable:
     """Of our devices these and no others are present and up, and hold these addresses and no others."""
 

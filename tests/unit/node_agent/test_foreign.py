@@ -2,42 +2,38 @@
 
 import pytest
 
-from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described, split_tables
+from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described, ours
 from lbaas.wire.state import MarkRange
 
 MARKS = MarkRange(first=0x10000000, last=0x1000FFFF)
 ALONE = Surroundings(0, {}, (), (), ())
 
-RULESET = """\
-table inet lbaas {
-\tchain prerouting {
-\t\tmeta mark set ip daddr map @flows4
-\t}
+TABLES = {
+    "ip mangle": "\tchain PREROUTING {\n\t\tmeta mark set 0x00000001\n\t}\n",
+    "inet filter": "\tchain input {\n\t\tct state invalid drop\n\t}\n",
+    "inet numeric": "\tchain input {\n\t\tct state 0x1 drop\n\t}\n",
+    "inet harmless": "\tchain input {\n\t\tct state established accept\n\t}\n",
 }
-table ip mangle {
-\tchain PREROUTING {
-\t\tmeta mark set 0x00000001
-\t}
-}
-table inet filter {
-\tchain input {
-\t\tct state invalid drop
-\t}
-}
-"""
 
 
 def test_a_node_by_itself_has_nothing_to_report() -> None:
     assert described(ALONE, MARKS) == ()
 
 
-def test_other_tables_are_told_from_ours_and_read() -> None:
-    tables = split_tables(RULESET)
-    assert tables.keys() == {"ip mangle", "inet filter"}
-    found = Surroundings(0, tables, (), (), ())
-    stateful, marking = described(found, MARKS)
+def test_tables_that_mark_or_that_drop_by_state_are_reported() -> None:
+    found = Surroundings(0, TABLES, (), (), ())
+    stateful, numeric, marking = described(found, MARKS)
+    assert "inet numeric drops" in numeric
     assert "inet filter drops by connection state" in stateful
     assert "ip mangle sets packet marks" in marking
+
+
+@pytest.mark.parametrize(
+    ("family", "table", "is_ours"),
+    [("inet", "lbaas", True), ("inet", "lbaas_probes", True), ("ip", "lbaas", False)],
+)
+def test_our_own_tables_are_told_from_others(family: str, table: str, *, is_ours: bool) -> None:
+    assert ours(family, table) is is_ours
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ import pytest
 
 from lbaas.dataplane.ipvs.desired import ServiceKey
 from lbaas.node_agent.removal import Leave, RemovalGuard
+from lbaas.wire.state import MarkRange
 
-HALF = Leave(50, None)
+MARKS = MarkRange(first=1, last=0xFFFF)
+HALF = Leave(50, None, MARKS)
 
 
 def services(count: int) -> frozenset[ServiceKey]:
@@ -36,14 +38,14 @@ def test_the_revision_to_confirm_is_the_first_that_asked_for_as_much() -> None:
     assert guard.holds(services(18), 30, 8, HALF)
     assert guard.held is not None
     assert guard.held.revision == 7
-    assert not guard.holds(services(18), 30, 9, Leave(50, 7))
+    assert not guard.holds(services(18), 30, 9, Leave(50, 7, MARKS))
     assert guard.held is None
 
 
 def test_more_than_what_was_confirmed_stays() -> None:
     guard = RemovalGuard()
     guard.holds(services(20), 30, 7, HALF)
-    assert guard.holds(services(25), 30, 8, Leave(50, 7))
+    assert guard.holds(services(25), 30, 8, Leave(50, 7, MARKS))
     assert guard.held is not None
     assert guard.held.revision == 8
 
@@ -53,3 +55,8 @@ def test_a_state_that_takes_it_back_ends_the_matter() -> None:
     guard.holds(services(20), 30, 7, HALF)
     assert not guard.holds(services(0), 30, 8, HALF)
     assert guard.held is None
+
+
+def test_services_of_the_nodes_own_checks_do_not_count() -> None:
+    own, others = ServiceKey(4, 0xFFFF), ServiceKey(4, 0x10000)
+    assert HALF.counted([own, others]) == {own}

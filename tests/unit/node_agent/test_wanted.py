@@ -21,7 +21,7 @@ from lbaas.wire.canonical import canonical_json
 from lbaas.wire.entries import Entries
 from lbaas.wire.reading import ClusterParts
 from lbaas.wire.report import HeldRemoval
-from lbaas.wire.state import ClusterState
+from lbaas.wire.state import ClusterState, MarkRange
 from tests.unit.dataplane.ipvs.test_plan import carry_out as carry_out_ipvs
 from tests.unit.dataplane.link.test_plan import carry_out as carry_out_link
 from tests.unit.dataplane.marks.test_plan import carry_out as carry_out_marks
@@ -31,6 +31,7 @@ CLUSTER = {
     "as_number": 65001,
     "marks": {"first": 0x100, "last": 0x1FF},
 }
+MARKS = MarkRange(first=0x100, last=0x1FF)
 VIPS = ("198.51.100.1", "198.51.100.2", "2001:db8:100::1")
 
 
@@ -189,7 +190,7 @@ def test_a_state_that_takes_most_away_takes_nothing_until_it_is_confirmed() -> N
     wanted = Wanted(as_it_is, clock)
     wanted.turn_to(parts(many(range(20))), ())
     full = dict(wanted.picture)
-    leave = Leave(50, None)
+    leave = Leave(50, None, MARKS)
 
     assert not wanted.turn_to(parts(many(range(8)), 7), (), leave)
     assert wanted.picture == full
@@ -199,10 +200,10 @@ def test_a_state_that_takes_most_away_takes_nothing_until_it_is_confirmed() -> N
     assert wanted.guard.held == HeldRemoval(revision=7, services=12, of=20)
 
     fewer = parts(many(range(8)) | many(range(30, 31)), 9)
-    change = wanted.turn_to(fewer, (), Leave(50, 7))
+    change = wanted.turn_to(fewer, (), Leave(50, 7, MARKS))
     assert not change.after.keys() & announced(change.after).keys()
     clock.now_s += RETIRE_S
-    wanted.turn_to(fewer, (), Leave(50, 7))
+    wanted.turn_to(fewer, (), Leave(50, 7, MARKS))
     started = Wanted(as_it_is, clock)
     started.turn_to(fewer, ())
     assert wanted.picture == started.picture
