@@ -13,8 +13,9 @@ import pytest
 from lbaas.domain.terms import ProbeKind, ProbeTarget
 from lbaas.health import prober as module
 from lbaas.health.checks import Check
-from lbaas.health.prober import Prober, Watch
+from lbaas.health.prober import Prober
 from lbaas.health.verdicts import presumed_fit, unproven
+from lbaas.health.watch import Watch
 from lbaas.wire.state import HttpProbe, Monitor, UdpProbe
 
 LOOPBACK = IPv4Address("127.0.0.1")
