@@ -26,9 +26,11 @@ _LONGEST_PAUSE_S = 1.0
 # New members wait for their first pass, so their probes begin almost at once; this far apart.
 _FIRST_APART_S = 0.0005
 
-# Descriptors that are not for probes, and how soon a check is tried again that found none left.
+# Descriptors that are not for probes, and the most at once.
 _SPARE_FILES, _MOST_PROBES = 256, 8192
-_CROWDED_S = 0.02
+
+# How soon a check is tried again that found no descriptor left, or its last probe still under way.
+_SOON_S = 0.02
 
 _COMPLAIN_EVERY_S = 60.0
 
@@ -43,12 +45,11 @@ _WORDS = {
 class _Attempt:
     """One probe of a watch."""
 
-    __slots__ = ("begun_s", "over", "probe", "watch")
+    __slots__ = ("over", "probe", "watch")
 
-    def __init__(self, watch: Watch, probe: Probe, begun_s: float) -> None:
+    def __init__(self, watch: Watch, probe: Probe) -> None:
         self.watch = watch
         self.probe = probe
-        self.begun_s = begun_s
         self.over = False
 
 
@@ -131,27 +132,31 @@ class Prober:
         self._agenda.add(at_s, lambda: self._start(watch))
 
     def _start(self, watch: Watch) -> None:
+        """One probe sets out, and the next is planned whatever becomes of it."""
         now_s = time.monotonic()
         if watch.gone:
             return
-        if len(self._attempts) >= self._most:
-            self._plan(watch, now_s + _CROWDED_S)
+        if watch.asking or len(self._attempts) >= self._most:
+            self._plan(watch, now_s + _SOON_S)
             return
+        chance = random.random()  # noqa: S311  # spreading, not secrecy
+        self._plan(watch, following(now_s, watch.interval_s, chance))
         try:
             probe = Probe(watch.check, next(self._identifiers) & 0xFFFF, self._sources)
         except OSError as error:
-            self._conclude(watch, now_s, self._finding(error))
+            self._conclude(watch, self._finding(error))
         except (BadState, ValueError) as error:
-            self._conclude(watch, now_s, Result(passed=False, cause=f"can't be asked: {error}"))
+            self._conclude(watch, Result(passed=False, cause=f"can't be asked: {error}"))
         else:
-            self._follow(_Attempt(watch, probe, now_s))
+            self._follow(_Attempt(watch, probe), now_s + watch.timeout_s)
 
-    def _follow(self, attempt: _Attempt) -> None:
+    def _follow(self, attempt: _Attempt, until_s: float) -> None:
         """It is heard of when its socket is ready or its time is over, whichever comes first."""
         probe = attempt.probe
         self._attempts[probe.descriptor] = attempt
         self._epoll.register(probe.descriptor, probe.awaits)
-        self._agenda.add(attempt.begun_s + attempt.watch.timeout_s, lambda: self._expire(attempt))
+        attempt.watch.asking = True
+        self._agenda.add(until_s, lambda: self._expire(attempt))
 
     def _advance(self, attempt: _Attempt) -> None:
         probe = attempt.probe
@@ -171,20 +176,17 @@ class Prober:
             self._end(attempt, Result(passed=False, cause="no answer in time"))
 
     def _end(self, attempt: _Attempt, result: Result | None) -> None:
-        attempt.over = True
+        attempt.over, attempt.watch.asking = True, False
         del self._attempts[attempt.probe.descriptor]
         attempt.probe.close()  # and epoll forgets it
-        self._conclude(attempt.watch, attempt.begun_s, result)
+        self._conclude(attempt.watch, result)
 
-    def _conclude(self, watch: Watch, begun_s: float, result: Result | None) -> None:
-        """The result is judged, unless there is none, and the next probe is planned."""
-        now_s = time.monotonic()
-        next_s = following(begun_s, watch.interval_s, random.random())  # noqa: S311  # spreading
-        self._plan(watch, max(next_s, now_s))
+    def _conclude(self, watch: Watch, result: Result | None) -> None:
+        """The result is judged, unless there is none."""
         if result is None or watch.gone:
             return
         before = watch.standing
-        judged = judge(before, result, watch.rise, watch.fall, now_s)
+        judged = judge(before, result, watch.rise, watch.fall, time.monotonic())
         watch.standing = explained(judged, result)
         if (watch.standing.fit, watch.standing.cause) != (before.fit, before.cause):
             self._changed(watch)
