@@ -104,7 +104,12 @@ def _fetched(answer: httpx.Response, held: Fetched | None) -> Fetched:
 
 
 def follow(held: Fetched | None, update: Update) -> Entries:
-    """The entries that *update* leads to. Raises BadState if it does not begin at *held*."""
+    """The entries that *update* leads to. Raises BadState if it does not begin at *held*, or goes back."""
+    if held is not None and update.revision < held.revision:
+        raise BadState(
+            f"revision {update.revision} is older than {held.revision}, which we hold: was the server's database"
+            " restored? Then restart the agent, which takes what the server has"
+        )
     if update.base is None:
         return Entries.of({}).after(update.delta)
     if held is None or (held.kind, held.revision) != (update.kind, update.base):

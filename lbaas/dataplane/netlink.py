@@ -29,7 +29,7 @@ _LARGEST_DATAGRAM = 1 << 20
 _SILENCE_S = 30
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Message:
     """One request: its type, its flags besides NLM_F_REQUEST, and what follows the header."""
 
@@ -90,11 +90,13 @@ class NetlinkSocket:
     def ask(self, message: Message) -> bytes:
         """The payload of the one answer. Raises OSError."""
         self._socket.send(self._encode(message, 0))
-        for kind, _, payload in self._receive():
-            if kind == _ERROR:
-                _raise(payload)
-            return payload
-        raise OSError("the kernel did not answer")
+        while True:
+            for kind, sequence, payload in self._receive():
+                if sequence != self._sequence:
+                    continue  # the rest of an answer that overran the buffer
+                if kind == _ERROR:
+                    _raise(payload)
+                return payload
 
     def dump(self, message: Message) -> list[bytes]:
         """The payloads of all answers. Raises OSError."""

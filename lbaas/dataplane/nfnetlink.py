@@ -35,7 +35,7 @@ _LARGEST_LIST = 60_000
 _SEND_BUFFER = 256 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Element:
     """One element of a set or, with a *value*, of a map; a range of keys if it has an *end*.
 
@@ -50,7 +50,7 @@ class Element:
     chain: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Put:
     """The element is in the set; an error if it was there."""
 
@@ -58,7 +58,7 @@ class Put:
     element: Element
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Remove:
     """The element is not in the set; an error if it was not."""
 

@@ -11,10 +11,8 @@ from typing import Any
 
 from lbaas.agent.rounds import Round
 from lbaas.dataplane.bird.plan import Observed
-from lbaas.dataplane.ipvs.desired import ServiceKey
 from lbaas.dataplane.steps import Plan, Step
-from lbaas.domain.addresses import Address
-from lbaas.node_agent.picture import Change
+from lbaas.node_agent.picture import Change, Subject
 from lbaas.wire.report import NodeFacts
 
 
@@ -36,7 +34,7 @@ class _Look:
 
     findings: Findings | None = None
     error: Exception | None = None
-    touched: set[Address | ServiceKey] = field(default_factory=set)
+    touched: set[Subject] = field(default_factory=set)
     wanted: bool = True
 
 
@@ -66,7 +64,7 @@ class Audit:
     def note(self, change: Change) -> None:
         """What the look finds of *change* is not believed."""
         if self._look is not None:
-            self._look.touched |= change.vips | change.services
+            self._look.touched |= change.subjects
 
     def forget(self) -> None:
         """Nothing that the look finds is believed."""
@@ -92,7 +90,7 @@ class Audit:
         self._done()
 
 
-def _still_true(findings: Findings, touched: set[Address | ServiceKey]) -> Findings:
+def _still_true(findings: Findings, touched: set[Subject]) -> Findings:
     if not touched:
         return findings
     round_ = findings.round
@@ -100,16 +98,16 @@ def _still_true(findings: Findings, touched: set[Address | ServiceKey]) -> Findi
     return Findings(round_, None, findings.facts)
 
 
-def _filtered(plan: Plan[Any], touched: set[Address | ServiceKey]) -> Plan[Any]:
+def _filtered(plan: Plan[Any], touched: set[Subject]) -> Plan[Any]:
     def untouched(steps: tuple[Step, ...]) -> Iterator[Step]:
         return (step for step in steps if (of := subject(step)) is not None and of not in touched)
 
     return Plan(tuple(untouched(plan.establish)), tuple(untouched(plan.withdraw)))
 
 
-def subject(step: Step) -> Address | ServiceKey | None:
-    """The VIP or the service that *step* is about; None if it is about more than one."""
-    for path in (("alias", "address"), ("flow", "vip"), ("service",), ("address",)):
+def subject(step: Step) -> Subject | None:
+    """The VIP, the service or the mark that *step* is about; None if it is about more than one."""
+    for path in (("alias", "address"), ("flow", "vip"), ("service",), ("address",), ("mark",)):
         found: Any = step
         for name in path:
             found = getattr(found, name, None)

@@ -1,6 +1,5 @@
 """``lbaas node-agent``."""
 
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,9 @@ from lbaas.health.kernel import in_service
 from lbaas.health.monitoring import Health
 from lbaas.health.prober import Prober
 from lbaas.node_agent.announce import BirdPaths
-from lbaas.node_agent.reconcile import Node
+from lbaas.node_agent.reconcile import Node, undisturbed
 from lbaas.node_agent.trials import node_trials
 from lbaas.wire.reading import PartsReader
-
-_SWITCH_S = 0.0005
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -48,8 +45,7 @@ def node_agent(
 
     Stopping it leaves kernel and BIRD as they are: forwarding goes on.
     """
-    # The audit runs beside the main thread, which must get the interpreter back quickly when news come.
-    sys.setswitchinterval(_SWITCH_S)
+    undisturbed()
     health = Health(in_service, Prober())
     node = Node(BirdPaths(bird_socket, bird_include), health.view, cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)

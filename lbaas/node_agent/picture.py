@@ -5,10 +5,11 @@ those VIPs alone that differ.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
-from lbaas.dataplane.ipvs.desired import ServiceKey, ServiceTable, service_table
+from lbaas.dataplane.ipvs.desired import Destination, ServiceKey, ServiceTable, service_table
 from lbaas.dataplane.link.desired import VIP_DEVICE, Alias, LinkTable
 from lbaas.dataplane.marks.desired import MarkTable, joined, mark_table
 from lbaas.domain.addresses import Address, Prefix
@@ -17,7 +18,7 @@ from lbaas.wire.state import ClusterState
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class VipTables:
     """One VIP's services and marks, and the prefix that announces it, None if nothing shall."""
 
@@ -27,10 +28,13 @@ class VipTables:
     communities: tuple[str, ...] = ()
 
 
+# What a step can be about: a VIP, a service, a mark.
+Subject: TypeAlias = Address | ServiceKey | int
+
 Picture: TypeAlias = Mapping[Address, VipTables]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """VIPs as they were and as they shall be; one that is missing is not held."""
 
@@ -46,9 +50,10 @@ class Change:
         return frozenset((*self.before, *self.after))
 
     @property
-    def services(self) -> frozenset[ServiceKey]:
-        """All that the change concerns."""
-        return frozenset(key for part in (self.before, self.after) for key in services(part))
+    def subjects(self) -> frozenset[Subject]:
+        """The VIPs, services and marks that the change concerns."""
+        keys = {key for part in (self.before, self.after) for key in services(part)}
+        return self.vips | keys | {key.mark for key in keys}
 
     @property
     def heard(self) -> bool:
@@ -61,13 +66,26 @@ def picture(state: ClusterState) -> dict[Address, VipTables]:
     announced = {prefix.network_address: prefix for prefix in state.announced}
     return {
         vip: VipTables(
-            service_table(part),
+            _sharing(service_table(part)),
             mark_table(part, None),
             announced.get(vip),
             state.communities.get(announced[vip], ()) if vip in announced else (),
         )
         for vip, part in _by_vip(state).items()
     }
+
+
+def _sharing(table: ServiceTable) -> ServiceTable:
+    """*table*, its destinations shared with all others that have equal ones: backends serve many VIPs."""
+    return {
+        key: replace(service, destinations=tuple(map(_shared, service.destinations)))
+        for key, service in table.items()
+    }
+
+
+@lru_cache(maxsize=65536)
+def _shared(destination: Destination) -> Destination:
+    return destination
 
 
 def _by_vip(state: ClusterState) -> dict[Address, ClusterState]:

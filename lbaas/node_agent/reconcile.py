@@ -1,6 +1,7 @@
 """One round on a node, in the order that keeps every packet forwarded."""
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
@@ -20,7 +21,7 @@ from lbaas.node_agent.audit import Audit, Findings, subject
 from lbaas.node_agent.kernel import Kernel
 from lbaas.node_agent.picture import Change, Picture, announced, services
 from lbaas.node_agent.refused import dropped
-from lbaas.node_agent.removal import Leave, RemovalGuard
+from lbaas.node_agent.removal import Leave, RemovalGuard, of_clients
 from lbaas.node_agent.view import View, as_it_is
 from lbaas.node_agent.wanted import Wanted
 from lbaas.wire.reading import ClusterParts
@@ -29,6 +30,8 @@ from lbaas.wire.state import ClusterState, NodeSettings
 
 # After a failure an audit comes so soon: it tries again whatever is still missing.
 _RETRY_S = 1.0
+
+_SWITCH_S = 0.0005
 
 
 class Node:
@@ -113,7 +116,10 @@ class Node:
         if findings is not None:
             self._audited_at = time.monotonic()
             self._facts = findings.facts or self._facts
-            return self._repair(findings, bare, settings)
+            round_ = self._repair(findings, bare, settings)
+            # Nothing is under way, and what stays was set aside: now it is quick (see ``undisturbed``).
+            gc.collect()
+            return round_
         return Round(failures=self._failures)
 
     def _whole(self, bare: ClusterState, settings: NodeSettings) -> Round:
@@ -130,7 +136,10 @@ class Node:
         round_ = findings.round
         round_.establish()
         held = self._guard.holds(
-            removed_services(round_), len(services(self._wanted.picture)), bare.revision, leave
+            of_clients(removed_services(round_), bare.marks),
+            len(of_clients(services(self._wanted.picture), bare.marks)),
+            bare.revision,
+            leave,
         )
         if self._announce(round_, bare, settings, findings.bird) and not held:
             round_.withdraw()
@@ -147,7 +156,7 @@ class Node:
         round_.expected = True
         round_.establish()
         told = bool(round_.failures) or change.heard
-        concerned = change.vips | change.services
+        concerned = change.subjects
         round_.failures += [
             each
             for each in self._failures
@@ -190,6 +199,16 @@ class Node:
 
     def _observe_bird(self) -> Observed:
         return observe_bird(self._bird.control, self._bird.include)
+
+
+def undisturbed() -> None:
+    """The interpreter keeps no news waiting: call it once in the process that runs a node.
+
+    An audit runs beside the main thread, which must get the interpreter back quickly. A collection that begins
+    by itself, in the midst of an audit's tables, would stop both for a tenth of a second.
+    """
+    sys.setswitchinterval(_SWITCH_S)
+    gc.disable()
 
 
 def removed_services(round_: Round) -> frozenset[ServiceKey]:

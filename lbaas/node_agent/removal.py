@@ -1,12 +1,13 @@
 """The guard against a mistake upstream: many services that would go at once wait for an operator's word."""
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from lbaas.dataplane.ipvs.desired import ServiceKey
 from lbaas.errors import StepFailed
 from lbaas.wire.report import HeldRemoval
-from lbaas.wire.state import ClusterState, NodeSettings
+from lbaas.wire.state import ClusterState, MarkRange, NodeSettings
 
 # Below that, even all of a node's services may go: a small site does so in its daily life.
 _ALWAYS_ALLOWED = 10
@@ -23,6 +24,11 @@ class Leave:
     def of(cls, bare: ClusterState, settings: NodeSettings) -> "Leave":
         """What cluster and node say."""
         return cls(bare.removal_guard_percent, settings.removal_confirmed)
+
+
+def of_clients(services: Iterable[ServiceKey], marks: MarkRange) -> frozenset[ServiceKey]:
+    """Those that clients' packets go by. Services of health checks may come and go: nobody's flows hang on them."""
+    return frozenset(key for key in services if key.mark in marks)
 
 
 class RemovalGuard:

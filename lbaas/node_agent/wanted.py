@@ -6,10 +6,11 @@ from collections.abc import Set as AbstractSet
 
 from lbaas.domain.addresses import Address
 from lbaas.node_agent.picture import Change, Picture, VipTables, picture, services, united
-from lbaas.node_agent.removal import Leave, RemovalGuard
+from lbaas.node_agent.removal import Leave, RemovalGuard, of_clients
 from lbaas.node_agent.retiring import Retiring
 from lbaas.node_agent.view import View
 from lbaas.wire.reading import ClusterParts
+from lbaas.wire.state import MarkRange
 
 # So many VIPs are read together: enough to be quick, few enough to be small.
 _AT_ONCE = 500
@@ -56,7 +57,7 @@ class Wanted:
         vips |= wanted.keys()
         self._view(parts.bare, frozenset(vips - wanted.keys()))
         self._parts = parts
-        wanted |= self._keep(vips, wanted, leave)
+        wanted |= self._keep(vips, wanted, leave, parts.bare.marks)
         return self._hold(vips, wanted, now_s)
 
     def _read(self, parts: ClusterParts, keys: Iterable[str]) -> Picture:
@@ -71,25 +72,27 @@ class Wanted:
         part = parts.part(found.values())
         return picture(self._view(part, frozenset(part.vips)))
 
-    def _keep(self, vips: AbstractSet[Address], wanted: Picture, leave: Leave) -> Picture:
+    def _keep(
+        self, vips: AbstractSet[Address], wanted: Picture, leave: Leave, marks: MarkRange
+    ) -> Picture:
         """What the guard keeps as it is, with what is new beside it."""
-        losing = {vip: old for vip in vips if (old := self._losing(vip, wanted)) is not None}
-        removed = services(losing).keys() - services(wanted).keys()
+        losing = {vip: old for vip in vips if (old := self._losing(vip, wanted, marks)) is not None}
+        removed = of_clients(services(losing).keys() - services(wanted).keys(), marks)
         revision = 0 if self._parts is None else self._parts.revision
-        of = len(services(self.picture)) if removed else 0
+        of = len(of_clients(services(self.picture), marks)) if removed else 0
         if not self.guard.holds(removed, of, revision, leave):
             self._kept = frozenset()
             return {}
         self._kept = frozenset(losing)
         return {vip: united(old, wanted.get(vip, old), old.prefix) for vip, old in losing.items()}
 
-    def _losing(self, vip: Address, wanted: Picture) -> VipTables | None:
+    def _losing(self, vip: Address, wanted: Picture, marks: MarkRange) -> VipTables | None:
         """What the VIP has, if it would lose a service. A VIP that retires has lost them already."""
         old = self.picture.get(vip)
         if old is None or old.prefix is None:
             return None
         left = wanted[vip].services.keys() if vip in wanted else frozenset()
-        return None if old.services.keys() <= left else old
+        return None if of_clients(old.services, marks) <= left else old
 
     def _hold(self, vips: AbstractSet[Address], wanted: Picture, now_s: float) -> Change:
         after = self._retiring.held(self.picture, vips, wanted, now_s)

@@ -1,18 +1,21 @@
 """Runs on a machine of the lab: prints what it measured as one JSON document."""
 
 import json
-import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
 from ipaddress import IPv4Address
+from pathlib import Path
 
 from lbaas.dataplane.ipvs.apply import apply
 from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey, ServiceTable
 from lbaas.dataplane.ipvs.netlink import (
     Command,
+    DestinationEntry,
     IpvsSocket,
     Message,
     Method,
@@ -82,13 +85,11 @@ def measure_converging(services: int) -> dict[str, float | str]:
         show = ["ipvsadm", "-Sn"]
         saved = subprocess.run(show, capture_output=True, text=True, check=True).stdout
         converge(ipvs, {})
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "full": full,
         "nothing": nothing,
         "writes": writes,
         "one": one,
-        "rss": rss,
         "saved": saved,
     }
 
@@ -99,6 +100,51 @@ def restore(_: int) -> dict[str, float | str]:
     return {"restore": timed(lambda: subprocess.run(run, input=saved, text=True, check=True))}
 
 
+def keepalived(services: int) -> dict[str, float | str]:
+    """From its start until the kernel has all; nothing where it is not installed."""
+    program = shutil.which("keepalived", path="/usr/sbin:/sbin:/usr/bin")
+    if program is None:
+        return {}
+    directory = Path(tempfile.mkdtemp())
+    (directory / "keepalived.conf").write_text(_keepalived_conf(services))
+    argv = [program, "-n", "-C", "-D", "-l", "-f", str(directory / "keepalived.conf")]
+    argv += ["-p", str(directory / "pid"), "-c", str(directory / "checkers.pid")]
+    begun = time.monotonic()
+    with (directory / "log").open("wb") as log:
+        running = subprocess.Popen(argv, stdout=log, stderr=log)
+    with closing(IpvsSocket()) as ipvs:
+        # It sets the services in order, so the last one's last backend is the end.
+        last = MARKS.first + services - 1
+        while len(_backends(ipvs, last)) < len(BACKENDS):
+            if running.poll() is not None:
+                sys.exit((directory / "log").read_text()[-2000:])
+            time.sleep(0.05)
+        seconds = time.monotonic() - begun
+        running.kill()
+        running.wait()
+    return {"keepalived": seconds}
+
+
+def _backends(ipvs: IpvsSocket, mark: int) -> list[DestinationEntry]:
+    try:
+        return ipvs.destinations(4, mark)
+    except OSError:  # there is no such service yet
+        return []
+
+
+def _keepalived_conf(services: int) -> str:
+    backends = "".join(f"  real_server {address} 0 {{ weight 1 }}\n" for address in BACKENDS)
+    return "".join(
+        f"virtual_server fwmark {mark} {{\n  lvs_sched mh\n  lvs_method TUN\n{backends}}}\n"
+        for mark in range(MARKS.first, MARKS.first + services)
+    )
+
+
 if __name__ == "__main__":
-    measurements = {"raw": raw, "converge": measure_converging, "restore": restore}
+    measurements = {
+        "raw": raw,
+        "converge": measure_converging,
+        "restore": restore,
+        "keepalived": keepalived,
+    }
     print(json.dumps(measurements[sys.argv[1]](int(sys.argv[2]))))

@@ -39,6 +39,9 @@ from lbaas.errors import StepFailed
 
 S = TypeVar("S", bound=Step)
 
+# So many messages are encoded together: a large start must not hold all of them in memory.
+_AT_ONCE = 2048
+
 _METHOD = {Forwarding.TUNNEL: Method.TUNNEL, Forwarding.DIRECT: Method.DIRECT}
 _TUNNEL_TYPE = {
     Encapsulation.IPIP: TunnelType.IPIP,
@@ -49,12 +52,21 @@ _TUNNEL_TYPE = {
 
 def apply(ipvs: IpvsSocket, steps: Sequence[IpvsStep]) -> Outcome[IpvsStep]:
     """All *steps* were tried, in order; one that failed stops no other."""
-    return _outcome(steps, ipvs.send([_message(step) for step in steps]))
+    codes: list[int] = []
+    for start in range(0, len(steps), _AT_ONCE):
+        codes += ipvs.send([_message(step) for step in steps[start : start + _AT_ONCE]])
+    return _outcome(steps, codes)
 
 
 def apply_connections(ipvs: IpvsSocket, steps: Sequence[ConnectionStep]) -> Outcome[ConnectionStep]:
-    """As ``apply``, for what concerns the whole node."""
-    return _outcome(steps, ipvs.send([_connection_message(step) for step in steps]))
+    """As ``apply``, for what concerns the whole node.
+
+    The end of a daemon that has not run yet is EINTR (kthread_stop), which netlink leaves unanswered: so
+    something that changes nothing comes last, and is.
+    """
+    messages = [_connection_message(step) for step in steps]
+    codes = ipvs.send([*messages, Message(Command.SET_CONFIG, encode_timeouts(0, 0, 0))])
+    return _outcome(steps, codes[:-1])
 
 
 def _outcome(steps: Sequence[S], codes: Sequence[int]) -> Outcome[S]:

@@ -24,7 +24,7 @@ UNLISTED_TUNNELS = 0x0020
 HASHING = frozenset({Scheduler.MH, Scheduler.SH})
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, slots=True, order=True)
 class ServiceKey:
     """What IPVS knows a fwmark service by."""
 
@@ -35,7 +35,7 @@ class ServiceKey:
         return f"{self.mark:#x}/v{self.family}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Destination:
     """One backend of one service. *forwarding* is None where the kernel holds a method that is not ours.
 
@@ -50,7 +50,7 @@ class Destination:
     port: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Persistence:
     """Clients of one prefix of *prefix* bits stay with their backend until *timeout_s* after the last flow."""
 
@@ -58,7 +58,7 @@ class Persistence:
     prefix: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Service:
     """A service with its destinations in insertion order.
 

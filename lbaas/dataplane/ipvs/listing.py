@@ -18,7 +18,7 @@ from lbaas.domain.terms import Forwarding
 _FORWARDING = {b"Tunnel": Forwarding.TUNNEL, b"Route": Forwarding.DIRECT}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listed:
     """One fwmark service of the text; its destinations in insertion order."""
 

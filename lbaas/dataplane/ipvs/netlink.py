@@ -59,7 +59,7 @@ class TunnelType(IntEnum):
     GRE = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stats:
     """Counters since the service or destination exists; the kernel refreshes them every 2 s."""
 
@@ -68,7 +68,7 @@ class Stats:
     rx_bytes: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ServiceEntry:
     """A service as the kernel lists it; *mark* is None for one keyed by address and port."""
 
@@ -81,7 +81,7 @@ class ServiceEntry:
     stats: Stats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DestinationEntry:
     """A destination as the kernel lists it."""
 
@@ -96,7 +96,7 @@ class DestinationEntry:
     stats: Stats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Message:
     """One command with its encoded attributes."""
 

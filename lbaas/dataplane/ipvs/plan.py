@@ -24,7 +24,7 @@ ORDERED_SCHEDULERS = frozenset({"mh", "sh"})
 FIRST_SCHEDULER = "rr"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _ServiceStep:
     service: ServiceKey
 
@@ -33,7 +33,7 @@ class _ServiceStep:
         return str(self.service)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CreateService(_ServiceStep):
     """The service exists, without destinations, under FIRST_SCHEDULER.
 
@@ -43,7 +43,7 @@ class CreateService(_ServiceStep):
     flags: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SetScheduler(_ServiceStep):
     """The service chooses so."""
 
@@ -52,12 +52,12 @@ class SetScheduler(_ServiceStep):
     persistence: Persistence | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RemoveService(_ServiceStep):
     """The service and its destinations are gone."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AddDestination(_ServiceStep):
     """The destination is the service's last."""
 
@@ -68,7 +68,7 @@ class AddDestination(_ServiceStep):
         return f"{self.service} -> {self.destination.address}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EditDestination(_ServiceStep):
     """Weight, forwarding method and tunnel are the given ones; its flows and its place stay."""
 
@@ -79,7 +79,7 @@ class EditDestination(_ServiceStep):
         return f"{self.service} -> {self.destination.address}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RemoveDestination(_ServiceStep):
     """The destination is gone; flows to it expire (``expire_nodest_conn``)."""
 

@@ -28,7 +28,7 @@ DEVICE_KINDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Alias:
     """An address held on one of our devices, as /32 or /128."""
 
@@ -39,7 +39,7 @@ class Alias:
         return f"{self.address} on {self.device}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LinkTable:
     """Of our devices these and no others are present and up, and hold these addresses and no others."""
 

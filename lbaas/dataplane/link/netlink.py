@@ -26,7 +26,7 @@ _NODAD = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Held:
     """An address, and the index of the device that holds it."""
 

@@ -9,7 +9,7 @@ from lbaas.dataplane.steps import Plan
 from lbaas.domain.addresses import address_key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AddDevice:
     """The device exists and is up."""
 
@@ -24,7 +24,7 @@ class AddDevice:
         return DEVICE_KINDS[self.name]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RemoveDevice:
     """The device is gone, and its addresses with it."""
 
@@ -35,7 +35,7 @@ class RemoveDevice:
         return self.name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AddAddress:
     """The device holds the address."""
 
@@ -46,7 +46,7 @@ class AddAddress:
         return str(self.alias)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RemoveAddress:
     """The device does not hold the address."""
 

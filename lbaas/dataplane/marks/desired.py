@@ -15,7 +15,7 @@ FAMILY, TABLE = "inet", "lbaas"
 PROTOCOL_NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17, Protocol.SCTP: 132}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FlowKey:
     """Packets to one VIP, protocol (by number) and range of ports, both ends included."""
 
@@ -37,7 +37,7 @@ class FlowKey:
         return f"{self.vip} protocol {self.protocol} port {ports}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FlowMark:
     """The mark of a flow's packets, and of the ICMP errors about its replies; None where there is none.
 
@@ -54,7 +54,7 @@ class FlowMark:
 Drops: TypeAlias = Mapping[tuple[str, int], int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MarkTable:
     """The table's content. *structure* is its sets, chains and rules as listed, None without a table.
 

@@ -20,7 +20,7 @@ _PROTOCOL_AND_PORT = struct.Struct("!B3xH2x")
 _MARK = struct.Struct("=I")  # a mark is a number of the kernel's own
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Placed:
     """An element and the set that it belongs to."""
 

@@ -11,7 +11,7 @@ from lbaas.dataplane.steps import Plan
 from lbaas.domain.addresses import Address, address_key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReplaceTable:
     """The table is made anew with *content*, in one transaction: no packet sees it absent or part-filled."""
 
@@ -22,7 +22,7 @@ class ReplaceTable:
         return "table"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AddVip:
     """Packets to the address are looked up, and refused where nothing marks them."""
 
@@ -33,7 +33,7 @@ class AddVip:
         return str(self.address)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RemoveVip:
     """Packets to the address are none of our business."""
 
@@ -44,7 +44,7 @@ class RemoveVip:
         return str(self.address)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SetFlow:
     """The flow carries *mark*; *replaced* went in the same transaction, being in its place."""
 
@@ -57,7 +57,7 @@ class SetFlow:
         return str(self.flow)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RemoveFlow:
     """The flow carries no mark."""
 
@@ -69,7 +69,7 @@ class RemoveFlow:
         return str(self.flow)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SetPolicy:
     """The mark is policed so; *replaced* went in the same transaction."""
 
@@ -82,7 +82,7 @@ class SetPolicy:
         return f"policy of {self.mark:#x}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RemovePolicy:
     """Anybody may use the mark as often as he likes."""
 
@@ -94,7 +94,7 @@ class RemovePolicy:
         return f"policy of {self.mark:#x}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ForgetDrops:
     """Nothing is counted against a mark that no packet carries any more."""
 

@@ -8,7 +8,7 @@ from lbaas.domain.addresses import Address, Prefix
 from lbaas.wire.state import Admission
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """Addresses *first* to *last*, both included."""
 
@@ -19,7 +19,7 @@ class Span:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What the table says of one mark. *policed* marks are looked up in what follows; others are not.
 

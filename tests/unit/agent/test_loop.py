@@ -5,12 +5,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 
 from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings, Ledger, Pauses, _Desired
 from lbaas.agent.rounds import Failed, Round
-from lbaas.client.agent import Fetched
+from lbaas.client.agent import AgentClient, Fetched
 from lbaas.errors import StepFailed
 from lbaas.wire.entries import Entries
 from lbaas.wire.reading import Reader
@@ -154,3 +155,49 @@ def test_an_unfit_backend_is_news_and_a_moved_counter_is_not() -> None:
     report = ledger.enter(FIRST, Round(), 2, Details(checked=1, unhealthy=(unfit,)))
     assert report is not None
     assert (report.checked, report.unhealthy) == (1, (unfit,))
+
+
+def answers(*some: httpx.Response) -> AgentClient:
+    """A server that gives *some* answers, and then none."""
+    left = iter(some)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/state") and (next_one := next(left, None)) is not None:
+            return next_one
+        raise _NoMore
+
+    return AgentClient("http://server", "token", httpx.MockTransport(answer))
+
+
+class _NoMore(BaseException):
+    """Ends a loop that never does."""
+
+
+def test_answers_that_are_no_state_change_nothing_and_the_next_good_one_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lbaas.agent.loop.time.sleep", lambda _: None)
+    monkeypatch.setattr("lbaas.agent.loop._SAVE_AFTER_S", 0)
+    proof = {"LBaaS-Agent": str(FIRST.agent), "LBaaS-Digest": FIRST.digest}
+    older = replace(FIRST, revision=6)
+    good = httpx.Response(200, content=FIRST.body, headers=proof)
+    newer = replace(SECOND, revision=9)
+    bad = [
+        httpx.Response(200, content=b"<html>a captive portal</html>", headers=proof),
+        httpx.Response(200, content=newer.body[:-20], headers=proof),
+        httpx.Response(200, content=newer.body, headers=proof),
+        httpx.Response(200, content=older.body, headers=proof),
+        httpx.Response(502, text="bad gateway"),
+    ]
+    settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=60)
+    read: list[int] = []
+
+    def note(entries: Entries, revision: int) -> int:
+        read.append(revision)
+        return revision
+
+    agent: Agent[int] = Agent(settings, note, lambda *_: Round())
+    better = httpx.Response(200, content=newer.body, headers=proof | {"LBaaS-Digest": newer.digest})
+    with pytest.raises(_NoMore):
+        agent._fetch_forever(answers(*bad[:3], good, *bad, better))
+    assert read == [7, 9]

@@ -100,6 +100,14 @@ def test_a_delta_that_does_not_lead_from_what_we_hold_is_refused(held: Fetched |
         client(lambda _: httpx.Response(200, content=DELTA, headers=HEADERS)).fetch(held)
 
 
+def test_a_state_older_than_what_we_hold_is_refused_until_we_hold_none() -> None:
+    """A replica that lags behind, or a database that was restored: the second is for an operator to say."""
+    answering = client(lambda _: httpx.Response(200, content=WHOLE, headers=HEADERS))
+    with pytest.raises(BadState, match="older than 43"):
+        answering.fetch(replace(HELD, revision=43), whole=True)
+    assert answering.fetch(None) is not None
+
+
 def test_a_state_that_was_fetched_can_be_kept_as_a_whole() -> None:
     fetched = client(lambda _: httpx.Response(200, content=DELTA, headers=HEADERS)).fetch(HELD)
     assert fetched is not None

@@ -1,0 +1,149 @@
+"""Faults that a node lives through, with traffic running: docs/promises.md names each of these tests."""
+
+import re
+import signal
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import pytest
+
+from lbaas.lab.site import Site
+from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
+from tests.e2e.test_promises import failures
+
+NODE = "lb1"
+FLOWS = 20
+
+
+@pytest.fixture
+def stopped_bird(site: Site) -> Iterator[None]:
+    """BIRD of lb1 hangs: it is there and says nothing."""
+    site.lab.birds[NODE].kill(signal.SIGSTOP)
+    yield
+    site.lab.birds[NODE].kill(signal.SIGCONT)
+
+
+@pytest.fixture
+def read_only(site: Site) -> Iterator[None]:
+    """Nobody can write where the include file of lb1 is."""
+    directory = str(site.lab.directory(NODE))
+    mounts = [["mount", "--bind", directory, directory]]
+    mounts.append(["mount", "-o", "remount,ro,bind", directory])
+    for mount in mounts:
+        assert site.lab.run(NODE, mount).status == 0
+    yield
+    assert site.lab.run(NODE, ["umount", directory]).status == 0
+
+
+def said(site: Site) -> str:
+    """The last that the agent of lb1 wrote to its log."""
+    return site.agents[NODE].log_tail()
+
+
+def marks(site: Site) -> int:
+    """How many services lb1 has."""
+    return site.lab.run(NODE, ["ipvsadm", "-Sn"]).stdout.count("-A -f")
+
+
+@pytest.mark.usefixtures("stopped_bird")
+def test_a_bird_that_hangs_keeps_nothing_from_the_kernel_and_catches_up(
+    balanced4: Balanced,
+) -> None:
+    site = balanced4.site
+    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50, timeout_s=2)
+    eventually(lambda: "does not answer" in said(site), timeout_s=60)
+    before = marks(site)
+    late = Balanced.order(site, 4)
+    eventually(lambda: marks(site) == before + 2, timeout_s=60)
+    site.lab.birds[NODE].kill(signal.SIGCONT)
+    late.wait_programmed()
+    eventually(lambda: late.fetch().ok)
+    late.delete()
+    eventually(lambda: marks(site) == before, timeout_s=60)
+    # Routers took the routes away when BFD fell silent, and gave them back: what that cost is not ours.
+    assert load.stop()[-1].ok
+
+
+@pytest.mark.usefixtures("read_only")
+def test_what_cannot_be_written_for_bird_is_told_and_what_is_announced_stays(
+    balanced4: Balanced,
+) -> None:
+    site = balanced4.site
+    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50)
+    late = Balanced.order(site, 4)
+    eventually(lambda: "Read-only" in said(site), timeout_s=60)
+    assert len(balanced4.next_hops()) == 2
+    assert failures(load.stop()) == []
+    assert (
+        site.lab.run(NODE, ["mount", "-o", "remount,rw,bind", str(site.lab.directory(NODE))]).status
+        == 0
+    )
+    late.wait_programmed()
+    late.delete()
+
+
+def test_flows_live_through_a_link_that_flaps(balanced: Balanced) -> None:
+    lab = balanced.site.lab
+    flows = lab.flows(CLIENT, balanced.address, PORT, FLOWS)
+    for _ in range(3):
+        lab.link(NODE, "eth0", up=False)
+        eventually(lambda: len(balanced.next_hops()) == 1, timeout_s=60)
+        lab.link(NODE, "eth0", up=True)
+        eventually(lambda: len(balanced.next_hops()) == 2, timeout_s=60)
+    exchanged = {flow.source_port: flow.exchanged for flow in flows.read()}
+    eventually(lambda: all(flow.exchanged > exchanged[flow.source_port] for flow in flows.read()))
+    assert all(flow.alive for flow in flows.stop())
+    balanced.wait_programmed()
+
+
+def test_a_clock_that_jumps_changes_nothing(balanced4: Balanced) -> None:
+    """The guest has one clock for all: nodes and hosts jump together."""
+    site = balanced4.site
+    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50)
+    for jump in ("+1 day", "-2 days", "+1 day"):
+        assert site.lab.run(NODE, ["sh", "-c", f"date -s \"$(date -d '{jump}')\""]).status == 0
+        late = Balanced.create(site, 4)
+        assert late.fetch().ok
+        late.delete()
+    assert failures(load.stop()) == []
+
+
+def test_most_services_of_a_node_go_only_when_an_operator_confirms(balanced4: Balanced) -> None:
+    """lb1 sleeps while they are deleted, so that for it they all go at once."""
+    site = balanced4.site
+    before = marks(site)
+    doomed = [Balanced.create(site, 4) for _ in range(before + 4)]
+    full = marks(site)
+    site.agents[NODE].kill(signal.SIGSTOP)
+    try:
+        for vip in doomed:
+            vip.delete()
+    finally:
+        site.agents[NODE].kill(signal.SIGCONT)
+    eventually(lambda: _HELD.search(said(site)), timeout_s=60)
+    removal = _HELD.findall(said(site))[-1]
+    assert int(removal[0]) == full - before
+    assert marks(site) == full
+    assert all(NODE in _announcers(site, vip) for vip in doomed)
+    late = Balanced.order(site, 4)  # what is new comes all the same
+    eventually(lambda: marks(site) == full + 2, timeout_s=60)
+    path = f"/v1/nodes/{site.inventory.nodes[NODE]}/confirm-removal"
+    site.admin.post(path, {"revision": int(removal[1])})
+    eventually(lambda: marks(site) == before + 2, timeout_s=60)
+    late.wait_programmed()
+    late.delete()
+    eventually(lambda: marks(site) == before, timeout_s=60)
+
+
+# How many services would go, and the revision to confirm.
+_HELD = re.compile(r"(\d+) of \d+ services would go at once: .*? confirms revision (\d+)")
+
+
+def _announcers(site: Site, vip: Balanced) -> frozenset[str]:
+    """The nodes that the router sends the VIP's packets to, by name."""
+    names = {
+        str(address): machine.name
+        for machine in site.lab.topology.machines
+        for address in (machine.address4, machine.address6)
+    }
+    return frozenset(names[str(ip_address(hop))] for hop in vip.next_hops())
