@@ -14,8 +14,8 @@ from lbaas.domain.addresses import Address, host_prefix
 from lbaas.health.checks import probe_service
 from lbaas.health.effect import Outlook, drained, outlook, withdrawn
 from lbaas.health.marks import owned, probe_range
-from lbaas.health.prober import Watch
 from lbaas.health.roster import Place, Roster, Ward
+from lbaas.health.watch import Watch
 from lbaas.wire.report import Unhealthy
 from lbaas.wire.state import ClusterState, MarkRange, VirtualService
 

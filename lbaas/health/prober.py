@@ -14,10 +14,10 @@ import structlog
 
 from lbaas.errors import BadState
 from lbaas.health.agenda import Agenda, following
-from lbaas.health.checks import Check
 from lbaas.health.probe import Probe
 from lbaas.health.sockets import OUR_OWN, Sources
-from lbaas.health.verdicts import Result, Standing, explained, judge
+from lbaas.health.verdicts import Result, explained, judge
+from lbaas.health.watch import Watch
 
 log = structlog.get_logger()
 
@@ -26,9 +26,11 @@ _LONGEST_PAUSE_S = 1.0
 # New members wait for their first pass, so their probes begin almost at once; this far apart.
 _FIRST_APART_S = 0.0005
 
-# Descriptors that are not for probes, and how soon a check is tried again that found none left.
+# Descriptors that are not for probes, and the most at once.
 _SPARE_FILES, _MOST_PROBES = 256, 8192
-_CROWDED_S = 0.02
+
+# How soon a check is tried again that found no descriptor left, or its last probe still under way.
+_SOON_S = 0.02
 
 _COMPLAIN_EVERY_S = 60.0
 
@@ -40,32 +42,14 @@ _WORDS = {
 }
 
 
-class Watch:
-    """A check, what is held of its member, and whether it is still wanted.
-
-    Once it has begun, the prober's thread alone writes *standing*; *gone* is its owner's.
-    """
-
-    __slots__ = ("check", "fall", "gone", "interval_s", "rise", "standing", "timeout_s")
-
-    def __init__(self, check: Check, standing: Standing) -> None:
-        self.check = check
-        self.standing = standing
-        self.gone = False
-        self.interval_s = check.monitor.interval_ms / 1000
-        self.timeout_s = check.monitor.timeout_ms / 1000
-        self.rise, self.fall = check.monitor.rise, check.monitor.fall
-
-
-class _Round:
+class _Attempt:
     """One probe of a watch."""
 
-    __slots__ = ("begun_s", "over", "probe", "watch")
+    __slots__ = ("over", "probe", "watch")
 
-    def __init__(self, watch: Watch, probe: Probe, begun_s: float) -> None:
+    def __init__(self, watch: Watch, probe: Probe) -> None:
         self.watch = watch
         self.probe = probe
-        self.begun_s = begun_s
         self.over = False
 
 
@@ -79,7 +63,7 @@ class Prober:
         self._epoll = select.epoll()
         self._epoll.register(self._bell, select.EPOLLIN)
         self._agenda: Agenda[Callable[[], None]] = Agenda()
-        self._rounds: dict[int, _Round] = {}
+        self._attempts: dict[int, _Attempt] = {}
         self._sources = Sources(time.monotonic)
         self._identifiers = count(random.randrange(1 << 16))  # noqa: S311  # telling apart, not secrecy
         self._most = _most_probes()
@@ -112,8 +96,8 @@ class Prober:
             except Exception:  # the thread must not die of what nobody foresaw
                 log.exception("checking broke off")
                 time.sleep(_LONGEST_PAUSE_S)
-        for round_ in self._rounds.values():
-            round_.probe.close()
+        for attempt in self._attempts.values():
+            attempt.probe.close()
         self._epoll.close()
         os.close(self._bell)
 
@@ -129,9 +113,9 @@ class Prober:
         while (action := self._agenda.due(now_s)) is not None:
             action()
         for descriptor, _ in self._epoll.poll(self._agenda.pause_s(now_s, _LONGEST_PAUSE_S)):
-            round_ = self._rounds.get(descriptor)
-            if round_ is not None:
-                self._advance(round_)
+            attempt = self._attempts.get(descriptor)
+            if attempt is not None:
+                self._advance(attempt)
             elif descriptor == self._bell:
                 os.eventfd_read(self._bell)
 
@@ -148,60 +132,61 @@ class Prober:
         self._agenda.add(at_s, lambda: self._start(watch))
 
     def _start(self, watch: Watch) -> None:
+        """One probe sets out, and the next is planned whatever becomes of it."""
         now_s = time.monotonic()
         if watch.gone:
             return
-        if len(self._rounds) >= self._most:
-            self._plan(watch, now_s + _CROWDED_S)
+        if watch.asking or len(self._attempts) >= self._most:
+            self._plan(watch, now_s + _SOON_S)
             return
+        chance = random.random()  # noqa: S311  # spreading, not secrecy
+        self._plan(watch, following(now_s, watch.interval_s, chance))
         try:
             probe = Probe(watch.check, next(self._identifiers) & 0xFFFF, self._sources)
         except OSError as error:
-            self._conclude(watch, now_s, self._finding(error))
+            self._conclude(watch, self._finding(error))
         except (BadState, ValueError) as error:
-            self._conclude(watch, now_s, Result(passed=False, cause=f"can't be asked: {error}"))
+            self._conclude(watch, Result(passed=False, cause=f"can't be asked: {error}"))
         else:
-            self._follow(_Round(watch, probe, now_s))
+            self._follow(_Attempt(watch, probe), now_s + watch.timeout_s)
 
-    def _follow(self, round_: _Round) -> None:
+    def _follow(self, attempt: _Attempt, until_s: float) -> None:
         """It is heard of when its socket is ready or its time is over, whichever comes first."""
-        probe = round_.probe
-        self._rounds[probe.descriptor] = round_
+        probe = attempt.probe
+        self._attempts[probe.descriptor] = attempt
         self._epoll.register(probe.descriptor, probe.awaits)
-        self._agenda.add(round_.begun_s + round_.watch.timeout_s, lambda: self._expire(round_))
+        attempt.watch.asking = True
+        self._agenda.add(until_s, lambda: self._expire(attempt))
 
-    def _advance(self, round_: _Round) -> None:
-        probe = round_.probe
+    def _advance(self, attempt: _Attempt) -> None:
+        probe = attempt.probe
         awaited = probe.awaits
         try:
             result = probe.advance()
         except OSError as error:
-            self._end(round_, self._finding(error))
+            self._end(attempt, self._finding(error))
             return
         if result is not None:
-            self._end(round_, result)
+            self._end(attempt, result)
         elif probe.awaits != awaited:
             self._epoll.modify(probe.descriptor, probe.awaits)
 
-    def _expire(self, round_: _Round) -> None:
-        if not round_.over:
-            self._end(round_, Result(passed=False, cause="no answer in time"))
+    def _expire(self, attempt: _Attempt) -> None:
+        if not attempt.over:
+            self._end(attempt, Result(passed=False, cause="no answer in time"))
 
-    def _end(self, round_: _Round, result: Result | None) -> None:
-        round_.over = True
-        del self._rounds[round_.probe.descriptor]
-        round_.probe.close()  # and epoll forgets it
-        self._conclude(round_.watch, round_.begun_s, result)
+    def _end(self, attempt: _Attempt, result: Result | None) -> None:
+        attempt.over, attempt.watch.asking = True, False
+        del self._attempts[attempt.probe.descriptor]
+        attempt.probe.close()  # and epoll forgets it
+        self._conclude(attempt.watch, result)
 
-    def _conclude(self, watch: Watch, begun_s: float, result: Result | None) -> None:
-        """The result is judged, unless there is none, and the next probe is planned."""
-        now_s = time.monotonic()
-        next_s = following(begun_s, watch.interval_s, random.random())  # noqa: S311  # spreading
-        self._plan(watch, max(next_s, now_s))
+    def _conclude(self, watch: Watch, result: Result | None) -> None:
+        """The result is judged, unless there is none."""
         if result is None or watch.gone:
             return
         before = watch.standing
-        judged = judge(before, result, watch.rise, watch.fall, now_s)
+        judged = judge(before, result, watch.rise, watch.fall, time.monotonic())
         watch.standing = explained(judged, result)
         if (watch.standing.fit, watch.standing.cause) != (before.fit, before.cause):
             self._changed(watch)

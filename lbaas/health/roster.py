@@ -11,8 +11,8 @@ from lbaas.domain.addresses import Address
 from lbaas.errors import BadState
 from lbaas.health.checks import Check, Path, check_of
 from lbaas.health.marks import MarkBook
-from lbaas.health.prober import Watch
 from lbaas.health.verdicts import presumed_fit, unproven
+from lbaas.health.watch import Watch
 from lbaas.wire.state import MarkRange, Monitor, VirtualService
 
 log = structlog.get_logger()

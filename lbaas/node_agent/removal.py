@@ -17,7 +17,7 @@ _ALWAYS_ALLOWED = 10
 class Leave:
     """What may go at once: so many percent, and anything that was confirmed up to a revision.
 
-    Services of other marks than the cluster's own *marks* come and go with the node's checks.
+    Services of other marks than the cluster's own *marks* are those of health checks: nobody's flows hang on them.
     """
 
     percent: int

@@ -17,12 +17,16 @@ from lbaas.dataplane.link.plan import AddDevice
 from lbaas.dataplane.marks.desired import FAMILY, TABLE
 from lbaas.dataplane.marks.rules import declaration
 from lbaas.dataplane.nftables import Nft
+from lbaas.dataplane.probes import apply as probes_apply
+from lbaas.dataplane.probes.desired import declaration as probes_declaration
+from lbaas.dataplane.probes.plan import ReplaceTable as ReplaceProbes
 from lbaas.dataplane.steps import demand
 from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import SetSysctl
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import Encapsulation, Forwarding, Scheduler
+from lbaas.health.marks import probe_range
 from lbaas.wire.state import Affinity, MarkRange, Tunnel
 
 _MARKS = MarkRange(first=1, last=0xFF)
@@ -33,6 +37,8 @@ def node_trials() -> Iterator[Trial]:
     """One for each feature that a node's data path uses."""
     yield Trial("device dummy", "no VIP can be held", _dummy)
     yield Trial("nftables: inet, maps, raw payload, reject", "no packet gets its mark", _marks)
+    without = "health checks through the tunnel get no answer over IPv4; modprobe nft_socket"
+    yield Trial("nftables: socket mark, changing a source", without, _probes)
     for family in (4, 6):
         yield Trial(
             f"IPVS by mark, tunnel destinations, IPv{family}",
@@ -58,6 +64,11 @@ def _dummy() -> None:
 def _marks() -> None:
     with closing(Nft()) as nft:
         nft.run(f"table {FAMILY} {TABLE} {{\n{declaration(_MARKS)}}}\n")
+
+
+def _probes() -> None:
+    with closing(Nft()) as nft:
+        demand(probes_apply.apply(nft, [ReplaceProbes(probes_declaration(probe_range(_MARKS)))]))
 
 
 def _serve(

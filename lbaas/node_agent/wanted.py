@@ -74,7 +74,7 @@ class Wanted:
 
     def _keep(self, vips: AbstractSet[Address], wanted: Picture, leave: Leave) -> Picture:
         """What the guard keeps as it is, with what is new beside it."""
-        losing = {vip: old for vip in vips if (old := self._losing(vip, wanted)) is not None}
+        losing = {vip: old for vip in vips if (old := self._losing(vip, wanted, leave)) is not None}
         gone = services(losing).keys() - services(wanted).keys()
         removed = leave.counted(gone)
         revision = 0 if self._parts is None else self._parts.revision
@@ -85,13 +85,13 @@ class Wanted:
         self._kept = frozenset(losing)
         return {vip: united(old, wanted.get(vip, old), old.prefix) for vip, old in losing.items()}
 
-    def _losing(self, vip: Address, wanted: Picture) -> VipTables | None:
+    def _losing(self, vip: Address, wanted: Picture, leave: Leave) -> VipTables | None:
         """What the VIP has, if it would lose a service. A VIP that retires has lost them already."""
         old = self.picture.get(vip)
         if old is None or old.prefix is None:
             return None
         left = wanted[vip].services.keys() if vip in wanted else frozenset()
-        return None if old.services.keys() <= left else old
+        return None if leave.counted(old.services) <= left else old
 
     def _hold(self, vips: AbstractSet[Address], wanted: Picture, now_s: float) -> Change:
         after = self._retiring.held(self.picture, vips, wanted, now_s)

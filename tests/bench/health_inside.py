@@ -15,8 +15,9 @@ from pathlib import Path
 
 from lbaas.domain.terms import ProbeKind, ProbeTarget
 from lbaas.health.checks import Check
-from lbaas.health.prober import Prober, Watch
+from lbaas.health.prober import Prober
 from lbaas.health.verdicts import presumed_fit
+from lbaas.health.watch import Watch
 from lbaas.wire.state import Monitor
 
 TARGETS, PORT, INTERVAL_S = 1000, 8000, 2

@@ -3,6 +3,7 @@
 import re
 import sys
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from lbaas.client.api import Json
@@ -16,6 +17,7 @@ PORT = 8000
 NODES = ("lb1", "lb2")
 INTERVAL_S, TIMEOUT_S, FALL = 0.5, 0.4, 2
 
+_numbers = count(1)
 _WEB = Path(__file__).with_name("web_process.py")
 
 
@@ -51,19 +53,14 @@ class Checked:
     mark: int
 
     @classmethod
-    def create(cls, site: Site, family: int) -> "Checked":
+    def create(cls, site: Site, family: int, **monitor: object) -> "Checked":
         """It is programmed; its members may be still to pass their first check."""
         members = [{"address": _address(each, family)} for each in _backends(site)]
-        monitor = {
-            "kind": "http",
-            "interval_s": INTERVAL_S,
-            "timeout_s": TIMEOUT_S,
-            "rise": 2,
-            "fall": FALL,
-        }
+        timing = {"interval_s": INTERVAL_S, "timeout_s": TIMEOUT_S, "rise": 2, "fall": FALL}
+        monitor = {"kind": "http", **timing, **monitor}
         pool = {"members": members, "monitor": monitor, "drain_deadline_s": 3}
         body = {
-            "name": f"checked-v{family}",
+            "name": f"checked-{next(_numbers)}",
             "address_pool_id": str(site.inventory.pools[family]),
             "listeners": [
                 {"name": "web", "protocol": "tcp", "ports": [{"first": PORT}], "pool": pool}

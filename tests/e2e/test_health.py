@@ -149,6 +149,25 @@ def test_the_last_member_fails_and_the_vip_says_what_happens(
         vip.patch(when_no_backend="send_to_all")
 
 
+@pytest.mark.parametrize("family", [4, 6], ids=["v4", "v6"])
+def test_new_members_are_let_in_by_every_kind_of_check(site: Site, family: int) -> None:
+    """The lab's own servers answer HTTP and datagrams on port 80."""
+    vips = [
+        Checked.create(site, family, **monitor)
+        for monitor in (
+            {"kind": "icmp"},
+            {"kind": "tcp", "port": 80},
+            {"kind": "udp", "port": 80, "udp": {"payload": "3f", "response": "7b22"}},
+            {"kind": "http", "port": 80, "http": {"body_contains": "backend"}},
+            {"kind": "http", "port": 80, "target": "member"},
+        )
+    ]
+    for vip in vips:
+        vip.await_traffic(*BACKENDS)
+    for vip in vips:
+        vip.delete()
+
+
 def test_a_drained_member_leaves_at_its_deadline(site: Site, both: tuple[Checked, Checked]) -> None:
     vip = both[0]
     members = f"/v1/pools/{vip.pool}/members"

@@ -177,10 +177,10 @@ def test_timeouts_and_sync_daemons_come_to_be_what_is_wanted(ipvs: IpvsSocket) -
 def test_after_answers_were_lost_the_socket_still_tells_the_truth(ipvs: IpvsSocket) -> None:
     """A receive buffer too small for the errors of one batch: the kernel drops some, and says so."""
     unknown = [Message(Command.DEL_SERVICE, encode_service(4, mark)) for mark in range(1, 65)]
-    ipvs._netlink._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    ipvs._generic._netlink._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     with pytest.raises(OSError, match="No buffer space"):
         ipvs.send(unknown)
-    ipvs._netlink._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    ipvs._generic._netlink._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     wanted = {
         KEY: Service("rr", 0, (Destination(IPv4Address("10.0.20.11"), Forwarding.TUNNEL, 1),))
     }

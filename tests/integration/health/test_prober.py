@@ -1,6 +1,7 @@
 """The prober against servers of this machine's loopback."""
 
 import errno
+import gc
 import socket
 import threading
 import time
@@ -13,8 +14,9 @@ import pytest
 from lbaas.domain.terms import ProbeKind, ProbeTarget
 from lbaas.health import prober as module
 from lbaas.health.checks import Check
-from lbaas.health.prober import Prober, Watch
+from lbaas.health.prober import Prober
 from lbaas.health.verdicts import presumed_fit, unproven
+from lbaas.health.watch import Watch
 from lbaas.wire.state import HttpProbe, Monitor, UdpProbe
 
 LOOPBACK = IPv4Address("127.0.0.1")
@@ -85,9 +87,11 @@ def answering(answer: bytes) -> Iterator[int]:
     with listening() as listener:
         thread = threading.Thread(target=serve)
         thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def free_port() -> int:
@@ -179,6 +183,27 @@ def test_a_node_that_has_no_socket_left_says_nothing_of_its_members(
             assert tried.acquire(timeout=20)
     assert one.standing.fit
     assert changed == []
+
+
+def test_probes_leave_nothing_for_a_garbage_collector() -> None:
+    """A node's agent runs without one."""
+    with answering(b"HTTP/1.1 200 OK\r\n\r\n") as port:
+        watches = [
+            watch(ProbeKind.HTTP, port),
+            watch(ProbeKind.HTTPS, port),
+            watch(ProbeKind.TCP, free_port()),
+        ]
+        gc.collect()
+        gc.disable()
+        try:
+            with probing(*watches):
+                eventually(lambda: watches[0].standing.fit)
+                eventually(lambda: all(each.standing.cause for each in watches[1:]))
+                gc.collect()
+                time.sleep(1)  # ten probes of each
+                assert gc.collect() < 10
+        finally:
+            gc.enable()
 
 
 def test_a_check_that_is_gone_is_probed_no_more() -> None:

@@ -11,9 +11,9 @@ from lbaas.domain.addresses import Address, host_prefix
 from lbaas.domain.terms import Forwarding, ProbeKind, ProbeTarget, Scheduler, WhenNoBackend
 from lbaas.health.marks import owned, probe_range
 from lbaas.health.monitoring import Health
-from lbaas.health.prober import Watch
 from lbaas.health.roster import Place
 from lbaas.health.verdicts import PASSED, Result, explained, judge
+from lbaas.health.watch import Watch
 from lbaas.wire.state import Backend, ClusterState, MarkRange, Monitor, VirtualService
 
 MARKS = MarkRange(first=0x10000000, last=0x1000FFFF)

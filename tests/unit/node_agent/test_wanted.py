@@ -207,3 +207,29 @@ def test_a_state_that_takes_most_away_takes_nothing_until_it_is_confirmed() -> N
     started = Wanted(as_it_is, clock)
     started.turn_to(fewer, ())
     assert wanted.picture == started.picture
+
+
+def test_services_of_checks_may_all_go_at_once() -> None:
+    """They are of no client, so the guard neither keeps them nor counts them."""
+    checked = True
+
+    def view(state: ClusterState, vips: frozenset[Address]) -> ClusterState:
+        (marks, mark) = (MarkRange(first=0x100, last=0x2FF), 0x200)
+        probes = [
+            each.model_copy(update={"mark": mark + each.mark - 0x100}) for each in state.services
+        ]
+        return state.model_copy(
+            update={
+                "services": (*state.services, *(probes if checked else ())),
+                "marks": marks,
+            }
+        )
+
+    wanted = Wanted(view, Clock())
+    everything = parts(many(range(20)))
+    wanted.turn_to(everything, ())
+    assert len(services(wanted.picture)) == 40
+    checked = False
+    wanted.turn_to(everything, list(wanted.picture), Leave(10, None, MARKS))
+    assert wanted.guard.held is None
+    assert len(services(wanted.picture)) == 20
