@@ -71,17 +71,36 @@ def run(settings: ServerSettings) -> None:
 
 async def _run(settings: ServerSettings) -> None:
     sockets = _sockets(settings)  # first: an address that is taken needs no database to say so
-    async with _dsn(settings) as dsn:
-        database = Database(dsn)
-        try:
-            await database.require()
-            await migrate.to_head(database)
-            if await tokens.bootstrap(database, settings.admin_token_path):
-                log.info("wrote the first admin token", file=str(settings.admin_token_path))
-            runtime = Runtime(database, rate_limit=settings.rate_limit, trust=_trust(settings))
-            await _serve(runtime, sockets)
-        finally:
-            await database.close()
+    async with _dsn(settings) as dsn, _database(dsn) as database, _replica(settings) as replica:
+        await migrate.to_head(database)
+        if await tokens.bootstrap(database, settings.admin_token_path):
+            log.info("wrote the first admin token", file=str(settings.admin_token_path))
+        runtime = Runtime(
+            database,
+            replica=replica,
+            rate_limit=settings.rate_limit,
+            trust=_trust(settings),
+        )
+        await _serve(runtime, sockets)
+
+
+@asynccontextmanager
+async def _database(dsn: str) -> AsyncIterator[Database]:
+    database = Database(dsn)
+    try:
+        await database.require()
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _replica(settings: ServerSettings) -> AsyncIterator[Database | None]:
+    if settings.agents_database_url is None:
+        yield None
+        return
+    async with _database(settings.agents_database_url) as database:
+        yield database
 
 
 def _trust(settings: ServerSettings) -> Trust | None:

@@ -19,7 +19,7 @@ from lbaas.compiler.compile import (
 )
 from lbaas.compiler.history import History, Step
 from lbaas.errors import NotFound
-from lbaas.persistence import feed, snapshot
+from lbaas.persistence import feed, served, snapshot
 from lbaas.persistence.database import Snapshot
 from lbaas.wire.body import Kind, Update
 from lbaas.wire.entries import Delta, Entries
@@ -82,11 +82,11 @@ async def _first(at: Snapshot, cluster: UUID) -> Book:
     revision = await feed.cluster_revision(at.session, cluster)
     row = await snapshot.load_cluster(at.session, cluster)
     if row is None:
-        raise NotFound("the cluster was deleted")
+        raise NotFound("the cluster was deleted, or the replica has not heard of it yet")
     entries = Entries.of(compile_cluster(row, ()))
-    vips = await snapshot.vips_of_cluster(at.driver, cluster)
+    vips = await served.vips_of_cluster(at.driver, cluster)
     for start in range(0, len(vips), BATCH):
-        rows = await snapshot.load_vips(at.driver, cluster, vips[start : start + BATCH])
+        rows = await served.load_vips(at.driver, cluster, vips[start : start + BATCH])
         entries = entries.after(Delta(compile_vips(rows)))
     return Book(revision, entries, await _past(at, cluster, revision))
 

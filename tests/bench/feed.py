@@ -29,6 +29,7 @@ from lbaas.services import books, tokens
 from lbaas.services.answers import Published
 from lbaas.services.books import Book, Subject
 from tests.bench.feed_agents import Poller, last_answer_s
+from tests.bench.feed_writers import writing
 from tests.bench.figures import Figures
 
 AGENTS, COMMITS, IDLE_S, POLLS_S = 1_000, 300, 30, 4
@@ -67,6 +68,9 @@ async def main() -> None:
         finally:
             process.terminate()
             process.wait(20)
+        try:
+            await writing(figures, database, dsn)
+        finally:
             await connection.close()
             await database.close()
     figures.finish()
