@@ -108,4 +108,4 @@ def _comparable(text: str) -> str:
         text = json.dumps(json.loads(text), indent=2)
     for pattern, name in VARYING:
         text = re.sub(pattern, name, text)
-    return text
+    return text.strip()
