@@ -75,7 +75,7 @@ def _lines(error: LbaasError, flag_of: FlagOf) -> Iterator[str]:
 
 def _problem(error: ApiProblem, flag_of: FlagOf) -> Iterator[str]:
     if not error.problems:
-        yield f"lbaas: {error.detail}"
+        yield f"lbaas: {error.detail.replace('?cascade=true', '--cascade')}"
     else:
         yield f"lbaas: {error.problem.get('title', 'refused')}"
     for bad in error.problems:

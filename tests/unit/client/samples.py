@@ -1,6 +1,6 @@
 """Answers that have every field of their model, whatever it gains."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -32,7 +32,10 @@ def _plain(model: type[BaseModel], name: str) -> object:
     field = model.model_fields[name]
     if field.default is not PydanticUndefined:
         return field.default
-    takes: TypeAdapter[Any] = TypeAdapter(field.annotation or str)
+    annotation: Any = field.annotation
+    for constraint in field.metadata:
+        annotation = Annotated[annotation, constraint]
+    takes: TypeAdapter[Any] = TypeAdapter(annotation)
     for value in PLAIN:
         try:
             takes.validate_python(value)
