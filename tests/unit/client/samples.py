@@ -18,6 +18,7 @@ PLAIN: tuple[Any, ...] = (
     str(UUID(int=1)),
     "192.0.2.1",
     "active",
+    "tcp",
     "mh",
     "tunnel",
 )
