@@ -171,7 +171,7 @@ class Commands:
         else:
             now.print(render.object_text(made, now.output))
         if given.get("wait"):
-            wait(now, concerned(now, self.kind, made), given["timeout"])
+            wait(now, concerned(now.api, self.kind, made), given["timeout"])
 
     def _print(self, now: Session, objects: Sequence[Resource]) -> None:
         """As a table, in which other objects have their names."""

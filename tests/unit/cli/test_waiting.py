@@ -61,9 +61,7 @@ def test_a_change_concerns_the_vips_whose_listeners_lead_to_it(
     listeners = [sample(LISTENERS.shown, vip_id=str(vip)) for vip in (VIP, DUAL, VIP)]
     page = httpx.Response(200, json={"items": listeners, "next_cursor": None})
     recorded = Recorded([page])
-    asked = recorded.sync(
-        lambda api: concerned(Session(api, Output.TABLE), kind, one(kind, **known))
-    )
+    asked = recorded.sync(lambda api: concerned(api, kind, one(kind, **known)))
     assert asked == vips
     assert all(dict(request.url.params) == {"pool_id": str(POOL)} for request in recorded.asked)
 
