@@ -92,7 +92,11 @@ def _app(role: str) -> Any:
 def _client(word: str | None) -> Any:
     from lbaas.cli.app import build
 
-    return build(word)
+    app = build(word)
+    if word is None:  # a shell completes the roles' names too
+        for role, what in ROLES.items():
+            app.command(role, help=what)(lambda: None)
+    return app
 
 
 def _help(*, wanted: bool) -> None:

@@ -25,7 +25,7 @@ FILE = option(
 )
 PRUNE = switch("prune", "Remove what the file does not name, of the kinds that it has.", "--prune")
 SELECTOR = option("labels", str | None, "Prune only what has these labels.", "-l", "--labels")
-YES = switch("yes", "Do not ask.", "-y")
+YES = switch("yes", "Do not ask.", "--yes")
 
 
 def add_to(app: typer.Typer) -> None:

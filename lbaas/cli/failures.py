@@ -4,11 +4,11 @@ Exit codes:
 
 0   done
 1   failed in another way
-2   the command line makes no sense
+2   the command line or the file makes no sense
 3   no such object
 4   no token, one that does not hold, or one that may not do this
 5   the present state forbids it: in use, taken, changed meanwhile, quota
-6   the server can't be reached or has failed
+6   the server can't be reached, has failed, or asks for patience
 7   not programmed in time
 8   a field's value can't be accepted
 """
@@ -75,7 +75,7 @@ def _lines(error: LbaasError, flag_of: FlagOf) -> Iterator[str]:
 
 def _problem(error: ApiProblem, flag_of: FlagOf) -> Iterator[str]:
     if not error.problems:
-        yield f"lbaas: {error.detail}"
+        yield f"lbaas: {error.detail.replace('?cascade=true', '--cascade')}"
     else:
         yield f"lbaas: {error.problem.get('title', 'refused')}"
     for bad in error.problems:

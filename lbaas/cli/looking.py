@@ -136,11 +136,15 @@ def _as_they_change(now: Session, views: Iterator[View]) -> None:
 def _agents(found: VipStatus) -> View:
     titles = ["", "NAME", "STATE", "REPORTED"]
     nodes = [
-        ["node", each.name, state(each, found.revision), render.cell(each.reported_at)]
+        ["node", each.name, state(each, found.revision), _time(each.reported_at)]
         for each in found.nodes
     ]
     hosts = [["host", each.name, state(each, found.revision), ""] for each in found.hosts]
     return [titles, *nodes, *hosts]
+
+
+def _time(at: datetime | None) -> str:
+    return "-" if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _word(found: VipStatus) -> str:
@@ -148,5 +152,5 @@ def _word(found: VipStatus) -> str:
 
 
 def _event(event: Event) -> str:
-    who = f"{event.created_at:%Y-%m-%dT%H:%M:%SZ}  {event.actor_name}"
+    who = f"{_time(event.created_at)}  {event.actor_name}"
     return f"{who}  {event.action}  {event.kind} {event.object_name}"

@@ -84,7 +84,7 @@ def _bodies(given: Given) -> list[dict[str, Any]]:
 
 def _wait(now: Session, given: Given, pool: str) -> None:
     if given["wait"]:
-        wait(now, concerned(now, POOLS, now.api.pools.get(pool)), given["timeout"])
+        wait(now, concerned(now.api, POOLS, now.api.pools.get(pool)), given["timeout"])
 
 
 def _moves(before: Any, after: Any) -> list[str]:

@@ -1,16 +1,22 @@
 """Objects by what people call them: a name, ``PARENT/NAME``, an address, or an id."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
+from pydantic import BaseModel
+
+from lbaas.cli.shapes import kind_of
 from lbaas.client.api import ApiClient, Collection
 from lbaas.client.kinds import BACKEND_HOSTS, KINDS, VIPS, AnyKind
 from lbaas.errors import LbaasError
 from lbaas.wire.fields import Resource
 
 Objects = Collection[Any, Any, Any, Any]
+
+# Of so many objects a list asks the names.
+MOST_NAMES = 20
 
 # Names of these are unique inside a parent only.
 PARENTS: Mapping[str, str] = {"listener": "vip", "node": "cluster", "peer": "cluster"}
@@ -41,6 +47,22 @@ def find(objects: Objects, which: str) -> Any:
 def id_of(api: ApiClient, kind: AnyKind, which: str) -> str:
     """The id of the object that *which* means, which is not looked for if it is an id."""
     return which if is_id(which) else str(find(collection(api, kind), which).id)
+
+
+def names(api: ApiClient, objects: Sequence[BaseModel], columns: Iterable[str]) -> dict[str, str]:
+    """The names of what *objects* refer to in *columns*; none where that would be many questions."""
+    asked = [
+        (other, str(value))
+        for column in columns
+        if column.endswith("_id") and (other := kind_of(column)) is not None
+        for value in {getattr(one, column) for one in objects}
+        if value is not None
+    ]
+    if len(asked) > MOST_NAMES:
+        return {}
+    return {
+        value: getattr(collection(api, other).get(value), other.identity) for other, value in asked
+    }
 
 
 def is_id(text: str) -> bool:

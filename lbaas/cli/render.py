@@ -39,17 +39,27 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
-def rows_text(kind: AnyKind | str, objects: Sequence[BaseModel], output: Output) -> str:
-    """Several objects."""
+def rows_text(
+    kind: AnyKind | str,
+    objects: Sequence[BaseModel],
+    output: Output,
+    names: Mapping[str, str] | None = None,
+) -> str:
+    """Several objects. *names* are those of ids, for people."""
     rows = [one.model_dump(mode="json") for one in objects]
     if output in (Output.JSON, Output.YAML):
         return structured(rows, output)
+    rows = [{column: _known(value, names or {}) for column, value in row.items()} for row in rows]
     name = kind if isinstance(kind, str) else kind.name
     columns = [column for column in COLUMNS[name] if not rows or column in rows[0]]
     if output is Output.WIDE and rows:
         columns += [column for column in rows[0] if column not in columns]
     titles = [column.upper().removesuffix("_ID") for column in columns]
     return aligned([titles, *([cell(row[column]) for column in columns] for row in rows)])
+
+
+def _known(value: Any, names: Mapping[str, str]) -> Any:
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def object_text(one: BaseModel, output: Output) -> str:

@@ -1,6 +1,6 @@
 """``lbaas KIND list | show | create | set | delete``, made from the table of kinds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ class Commands:
     def list(self, given: Given) -> None:
         with session(given) as now:
             found = self._objects(now, given).list(**self._filters(now, given))
-            now.print(render.rows_text(self.kind, list(islice(found, given["limit"])), now.output))
+            self._print(now, list(islice(found, given["limit"])))
 
     def show(self, given: Given) -> None:
         with session(given) as now:
@@ -166,11 +166,18 @@ class Commands:
         self._done(now, given, objects.patch(present, body))
 
     def _done(self, now: Session, given: Given, made: Resource) -> None:
-        one_line = now.for_people and self.kind is not TOKENS  # whose secret is in no column
-        shown = render.rows_text(self.kind, [made], now.output) if one_line else None
-        now.print(shown or render.object_text(made, now.output))
+        if now.for_people and self.kind is not TOKENS:  # whose secret is in no column
+            self._print(now, [made])
+        else:
+            now.print(render.object_text(made, now.output))
         if given.get("wait"):
-            wait(now, concerned(now, self.kind, made), given["timeout"])
+            wait(now, concerned(now.api, self.kind, made), given["timeout"])
+
+    def _print(self, now: Session, objects: Sequence[Resource]) -> None:
+        """As a table, in which other objects have their names."""
+        columns = render.COLUMNS[self.kind.name] if now.output is render.Output.TABLE else ()
+        names = references.names(now.api, objects, columns)
+        now.print(render.rows_text(self.kind, objects, now.output, names))
 
     def _objects(self, now: Session, given: Given) -> Collection[Any, Any, Any, Any]:
         if self.kind is MEMBERS:

@@ -8,6 +8,7 @@ from rich.live import Live
 from rich.text import Text
 
 from lbaas.cli.session import Session
+from lbaas.client.api import ApiClient
 from lbaas.client.kinds import LISTENERS, MEMBERS, POOLS, VIPS, AnyKind
 from lbaas.wire.fields import Resource
 from lbaas.wire.status import HostStatus, NodeStatus, VipStatus
@@ -16,14 +17,14 @@ from lbaas.wire.tenants import Listener, Member
 WAITABLE = (VIPS, LISTENERS, POOLS, MEMBERS)
 
 
-def concerned(session: Session, kind: AnyKind, one: Resource) -> list[UUID]:
+def concerned(api: ApiClient, kind: AnyKind, one: Resource) -> list[UUID]:
     """The VIPs that a change of *one* changes."""
     if kind is VIPS:
         return [one.id]
     if isinstance(one, Listener):
         return _vips_of([one])
     pool = one.pool_id if isinstance(one, Member) else one.id
-    return _vips_of(session.api.listeners.list(pool_id=str(pool)))
+    return _vips_of(api.listeners.list(pool_id=str(pool)))
 
 
 def wait(session: Session, vips: Iterable[UUID], timeout_s: float) -> None:

@@ -1,4 +1,4 @@
-"""The README's commands print what it says they print, and the operators' page can be followed.
+"""The README's and the quickstart's commands print what they say they print, and the operators' page can be followed.
 
 Blocks marked ``sh run`` are run one after the other in one shell, on the site of these tests; what one
 prints is compared with the block marked ``json answer`` or ``text answer`` behind it, if there is one.
@@ -20,6 +20,7 @@ from lbaas.lab.site import Site
 TOP = Path(__file__).parents[2]
 README = TOP / "README.md"
 OPERATORS = TOP / "docs/operators.md"
+QUICKSTART = TOP / "docs/quickstart.md"
 EXAMPLE = re.compile(
     r"^```sh run\n(.*?)^```\n(?:\n```(?:json|text) answer\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL
 )
@@ -30,7 +31,8 @@ VARYING = (
     (r'"\d{4}-\d\d-\d\dT[0-9:.]+Z"', '"TIME"'),
     (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME"),
     (r"198\.51\.100\.\d+ *", "VIP "),
-    (r"ADDRESS +", "ADDRESS "),
+    (r"\([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\)", "(ID)"),
+    (r"NAME +ADDRESS +", "NAME ADDRESS "),
     (r"http://127[0-9.:]+", "API"),
     (r" in .*/profiles\.json", ""),
     (r"at revision \d+", "at revision N"),
@@ -67,6 +69,13 @@ def test_the_readmes_examples_print_what_it_says(
     assert [_comparable(text) for text in printed] == [_comparable(text) for _, text in examples]
 
 
+def test_the_quickstart_prints_what_it_says(environment: dict[str, str], tmp_path: Path) -> None:
+    examples = EXAMPLE.findall(QUICKSTART.read_text())
+    assert len(examples) == 7
+    printed = _run([commands for commands, _ in examples], environment, tmp_path)
+    assert [_comparable(text) for text in printed] == [_comparable(text) for _, text in examples]
+
+
 def test_the_operators_page_can_be_followed(environment: dict[str, str], tmp_path: Path) -> None:
     examples = EXAMPLE.findall(OPERATORS.read_text())
     assert len(examples) == 2
@@ -99,4 +108,4 @@ def _comparable(text: str) -> str:
         text = json.dumps(json.loads(text), indent=2)
     for pattern, name in VARYING:
         text = re.sub(pattern, name, text)
-    return text
+    return text.strip()

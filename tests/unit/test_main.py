@@ -60,3 +60,23 @@ def test_a_client_needs_neither_server_nor_agents() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"fastapi", "sqlalchemy", "pyroute2", "yaml"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("la", ["lab"]), ("address", ["address-pool"]), ("pool set x --scheduler w", ["wrr", "wlc"])],
+)
+def test_a_shell_completes_commands_roles_and_values(
+    typed: str,
+    offered: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = f"lbaas {typed}"
+    monkeypatch.setenv("_LBAAS_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    monkeypatch.setattr(sys, "argv", ["lbaas"])
+    with pytest.raises(SystemExit):
+        main.main()
+    assert capsys.readouterr().out.split() == offered

@@ -34,6 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("requirements-node.lock", ["node-agent", "host-agent"], "fastapi"),
         ("requirements-server.lock", ["server"], "pyroute2"),
+        ("requirements-cli.lock", ["vip", "apply"], "fastapi"),
     ],
 )
 def test_a_role_runs_with_its_own_packages_and_without_the_others(

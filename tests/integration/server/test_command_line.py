@@ -216,7 +216,7 @@ def test_applying_a_file_twice_changes_nothing_the_second_time(
 ) -> None:
     file = tmp_path / "api.yaml"
     file.write_text(SECTION % {"pool": site.v4["id"]})
-    asked = ("apply", "-f", str(file), "-y")
+    asked = ("apply", "-f", str(file), "--yes")
     planned = tenant(*asked, "--dry-run").out
     assert [line for line in planned.splitlines() if line.startswith("+")] == [
         "+ pool api",

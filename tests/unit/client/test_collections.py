@@ -12,43 +12,14 @@ from lbaas.client.problems import ChangedMeanwhile, Invalid, NotProgrammed
 from lbaas.client.retrying import Retries
 from lbaas.errors import ServerUnavailable
 from lbaas.wire.fields import Named, Removal
-from lbaas.wire.tenants import MemberCreate, PoolCreate, PoolPatch
+from lbaas.wire.status import NodeStatus, VipStatus
+from lbaas.wire.tenants import Member, MemberCreate, Pool, PoolCreate, PoolPatch
 from tests.unit.client.recorded import Call, Prepared, Recorded, lost
+from tests.unit.client.samples import sample
 
 ID = UUID(int=7)
-NOW = "2026-11-23T00:00:00Z"
-POOL: dict[str, object] = {
-    "id": str(ID),
-    "created_at": NOW,
-    "updated_at": NOW,
-    "tenant_id": str(UUID(int=1)),
-    "name": "web",
-    "scheduler": "mh",
-    "forwarding": "tunnel",
-    "encapsulation": None,
-    "gue_port": None,
-    "hash_ports": True,
-    "persistence_s": None,
-    "persistence_prefix_v4": None,
-    "persistence_prefix_v6": None,
-    "one_packet": False,
-    "drain_deadline_s": None,
-    "quorum": 1,
-    "monitor": None,
-    "labels": {},
-}
-MEMBER = {
-    "id": str(UUID(int=8)),
-    "created_at": NOW,
-    "updated_at": NOW,
-    "tenant_id": str(UUID(int=1)),
-    "pool_id": str(ID),
-    "address": "10.0.20.11",
-    "weight": 1,
-    "admin_state": "active",
-    "drained_at": None,
-    "labels": {},
-}
+POOL = sample(Pool, id=str(ID), name="web", scheduler="mh")
+MEMBER = sample(Member, pool_id=str(ID), address="10.0.20.11", weight=1, admin_state="active")
 
 
 @pytest.fixture(params=["sync", "asynchronous"])
@@ -196,26 +167,8 @@ def test_members_are_added_together_and_replaced_as_they_were_seen(ask: Ask) -> 
 
 
 def status(*, programmed: bool) -> httpx.Response:
-    node = {
-        "node_id": str(ID),
-        "name": "lb1",
-        "admin_state": "active",
-        "applied_revision": 41,
-        "programmed": programmed,
-        "stale": False,
-        "reported_at": NOW,
-        "failures": [],
-        "unhealthy": [],
-        "order_differs": False,
-    }
-    body = {
-        "vip_id": str(ID),
-        "revision": 42,
-        "programmed": programmed,
-        "nodes": [node],
-        "hosts": [],
-        "dropped": [],
-    }
+    node = sample(NodeStatus, name="lb1", applied_revision=41, programmed=programmed)
+    body = sample(VipStatus, revision=42, programmed=programmed, nodes=[node])
     return httpx.Response(200, json=body)
 
 

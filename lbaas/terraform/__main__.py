@@ -1,0 +1,5 @@
+"""``python -m lbaas.terraform``, what the launcher in Terraform's plugin directory runs."""
+
+from lbaas.terraform.provider import main
+
+main()

@@ -1,0 +1,179 @@
+"""The provider under the real Terraform, offline, against a live server."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .conftest import Site
+
+LAUNCHER = "#!/bin/sh\nexec {python} -m lbaas.terraform\n"
+PLUGIN = (
+    "plugins/registry.terraform.io/lbaas/lbaas/0.1.0/linux_amd64/terraform-provider-lbaas_v0.1.0"
+)
+HEAD = """
+terraform {
+  required_providers {
+    lbaas = { source = "lbaas/lbaas", version = "0.1.0" }
+  }
+}
+provider "lbaas" { wait_s = 0 }
+"""
+SHOP = """
+resource "lbaas_pool" "web" {
+  name      = "web"
+  scheduler = "mh"
+  labels    = { env = "prod" }
+  monitor {
+    kind       = "http"
+    interval_s = 2
+    http { path = "/health" }
+  }
+  member { address = "10.0.20.11" }
+  member {
+    address = "10.0.20.12"
+    weight  = 2
+  }
+}
+resource "lbaas_vip" "shop" {
+  name            = "shop"
+  address_pool_id = "POOL"
+}
+resource "lbaas_listener" "http" {
+  name     = "http"
+  vip_id   = lbaas_vip.shop.id
+  pool_id  = lbaas_pool.web.id
+  protocol = "tcp"
+  ports    = ["80", "8000-8099"]
+}
+data "lbaas_pool" "found" {
+  name       = "web"
+  depends_on = [lbaas_pool.web]
+}
+output "address" { value = lbaas_vip.shop.address }
+output "scheduler" { value = data.lbaas_pool.found.scheduler }
+""".replace("member {", "members {")
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@dataclass
+class Workspace:
+    """A directory with a configuration, and Terraform in it."""
+
+    directory: Path
+    environment: dict[str, str]
+
+    def write(self, text: str) -> None:
+        (self.directory / "main.tf").write_text(HEAD + text)
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            ["terraform", *arguments],
+            cwd=self.directory,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def apply(self) -> str:
+        return self.run("apply", "-auto-approve", "-no-color")
+
+    def settled(self) -> None:
+        """A second plan is empty."""
+        self.run("plan", "-detailed-exitcode", "-no-color")
+
+
+@pytest.fixture
+def workspace(site: Site, tmp_path: Path) -> Workspace:
+    assert shutil.which("terraform"), "Terraform 1.5 or newer is needed on the PATH"
+    token = site.admin.post(
+        "/v1/tokens", {"name": "tf", "role": "member", "tenant_id": site.tenant["id"]}
+    )["token"]
+    launcher = tmp_path / PLUGIN
+    launcher.parent.mkdir(parents=True)
+    launcher.write_text(LAUNCHER.format(python=sys.executable))
+    launcher.chmod(0o755)
+    (tmp_path / "rc").write_text(
+        f'provider_installation {{ filesystem_mirror {{ path = "{tmp_path}/plugins" }} }}'
+    )
+    (tmp_path / "work").mkdir()
+    top = str(Path(__file__).parents[3])
+    environment = {
+        **os.environ,
+        "TF_CLI_CONFIG_FILE": str(tmp_path / "rc"),
+        "CHECKPOINT_DISABLE": "1",
+        "LBAAS_SERVER_URL": site.server.url,
+        "LBAAS_TOKEN": token,
+        "PYTHONPATH": top,
+        "HOME": str(tmp_path),
+    }
+    made = Workspace(tmp_path / "work", environment)
+    made.write("")
+    made.run("init", "-no-color")
+    return made
+
+
+def test_a_vip_is_made_changed_drifts_and_goes(workspace: Workspace, site: Site) -> None:
+    shop = SHOP.replace("POOL", site.v4["id"])
+    workspace.write(shop)
+    workspace.apply()
+    workspace.settled()
+    outputs = json.loads(workspace.run("output", "-json"))
+    member = site.member()
+    (vip,) = member.get("/v1/vips")["items"]
+    assert (outputs["address"]["value"], outputs["scheduler"]["value"]) == (vip["address"], "mh")
+    (pool,) = member.get("/v1/pools")["items"]
+    assert (pool["monitor"]["http"]["path"], pool["monitor"]["interval_s"]) == ("/health", 2)
+
+    # Updated in place: the same objects.
+    workspace.write(shop.replace("weight  = 2", "weight  = 5").replace('"prod"', '"test"'))
+    assert "0 to add, 1 to change, 0 to destroy" in workspace.apply()
+    workspace.settled()
+    weights = {
+        m["address"]: m["weight"] for m in member.get(f"/v1/pools/{pool['id']}/members")["items"]
+    }
+    assert weights == {"10.0.20.11": 1, "10.0.20.12": 5}
+    assert member.get(f"/v1/pools/{pool['id']}")["labels"] == {"env": "test"}
+
+    # Drift is seen and repaired.
+    member.patch(f"/v1/pools/{pool['id']}", {"scheduler": "sh"})
+    workspace.run("plan", "-detailed-exitcode", code=2)
+    workspace.apply()
+    assert member.get(f"/v1/pools/{pool['id']}")["scheduler"] == "mh"
+
+    # A protocol can't change: the listener is replaced.
+    workspace.write(
+        shop.replace('"tcp"', '"udp"')
+        .replace("weight  = 2", "weight  = 5")
+        .replace('"prod"', '"test"')
+    )
+    assert "1 to add, 0 to change, 1 to destroy" in workspace.apply()
+
+    workspace.run("destroy", "-auto-approve")
+    assert member.get("/v1/vips")["items"] == []
+    assert member.get("/v1/pools")["items"] == []
+
+
+def test_an_object_that_is_there_is_imported(workspace: Workspace, site: Site) -> None:
+    made = site.member().post("/v1/pools", {"name": "old", "scheduler": "sh"})
+    workspace.write('resource "lbaas_pool" "old" {\n  name = "old"\n  scheduler = "sh"\n}\n')
+    workspace.run("import", "lbaas_pool.old", made["id"])
+    workspace.settled()
+
+
+def test_a_refusal_stands_at_the_line_that_it_concerns(workspace: Workspace) -> None:
+    workspace.write('resource "lbaas_pool" "bad" {\n  name      = "bad"\n  scheduler = "nix"\n}\n')
+    said = workspace.run("apply", "-auto-approve", "-no-color", code=1)
+    assert "/scheduler: Input should be 'mh'" in said
+    assert 'scheduler = "nix"' in said
