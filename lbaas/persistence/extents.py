@@ -39,6 +39,7 @@ _ABOVE_UNLOCKED = text(_ABOVE.format(skip="SKIP LOCKED"))
 _ENDING = text(
     "SELECT hi, lo FROM free_extent WHERE space_id = :space AND hi = :number FOR UPDATE SKIP LOCKED"
 )
+_COUNT = text("SELECT coalesce(sum(hi - lo + 1), 0) FROM free_extent WHERE space_id = :space")
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,11 @@ async def give_back(session: AsyncSession, space: UUID, number: int) -> None:
         await _delete(session, space, above)
         last = above.last
     await _insert(session, space, Span(first, last))
+
+
+async def count_free(session: AsyncSession, space: UUID) -> int:
+    """How many numbers of *space* are free."""
+    return int(await session.scalar(_COUNT, {"space": space}))
 
 
 async def _take(
