@@ -3,6 +3,8 @@
 Text that should be a number and is none goes to the API as it is, so that the API says what is wrong with it.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -67,8 +69,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Draft:
-    """What was typed so far, as text. :meth:`of` a form and back as :meth:`pairs`, nothing is lost."""
+    """What was typed so far, as text. :meth:`of` a form and back as :meth:`pairs`, nothing is lost.
 
+    *id* tells two drafts that say the same apart.
+    """
+
+    id: str = ""
     name: str = ""
     labels: str = ""
     tenant_id: str = ""
@@ -92,7 +98,7 @@ class Draft:
     @classmethod
     def of(cls, form: Form) -> Self:
         """The draft in *form*; what it does not say is as at the beginning."""
-        texts: dict[str, Any] = {name: form[name] for name in cls._texts() if name in form}
+        texts: dict[str, Any] = {name: form[name].strip() for name in cls._texts() if name in form}
         addresses, weights = form.getlist("member_address"), form.getlist("member_weight")
         rows = tuple(Row(*pair) for pair in zip(addresses, weights, strict=False))
         draft = replace(cls(), **texts)
@@ -123,6 +129,11 @@ class Draft:
         if "ports" in done:
             body["listeners"] = [self._listener(done)]
         return body
+
+    def key(self) -> str:
+        """The same for the same order out of the same draft, so that it is done once however often it is sent."""
+        order = json.dumps(self.body(), sort_keys=True)
+        return hashlib.sha256(f"{self.id}\n{order}".encode()).hexdigest()
 
     def place(self, pointer: str) -> str | None:
         """The field that is to blame for what a problem says of *pointer*; of a member, with its row."""

@@ -121,5 +121,7 @@ def _back(visit: Visit) -> Response:
 
 
 def _new_field(where: str) -> str | None:
+    if where == "/errors/address-taken":
+        return "address"
     field = where.split("/")[1] if where.startswith("/") else ""
     return field if field in ("address", "weight") else None

@@ -1,6 +1,6 @@
 """A packet's way to a VIP's members, as a drawing: columns of stops, and who reaches whom."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,6 +16,9 @@ class State(StrEnum):
     WAIT = "wait"
     BAD = "bad"
     OFF = "off"
+
+
+_BADNESS = (State.OK, State.WAIT, State.OFF, State.BAD)
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,11 @@ def way(
     status: Json, pools: Sequence[tuple[Json, Sequence[Json]]], peers: Sequence[Json] | None
 ) -> Way:
     """The way to the members of *pools*, each with its members. *peers* is None for who may not know them."""
-    members = [
+    members = _one_each(
         member_stop(member, pool, sick_on(status, member["address"]))
         for pool, of_pool in pools
         for member in of_pool
-    ]
+    )
     return Way(
         routers=_routers(peers),
         nodes=[node_stop(node, status["revision"]) for node in status["nodes"]],
@@ -127,6 +130,16 @@ def _routers(peers: Sequence[Json] | None) -> list[Stop]:
         Stop(peer["name"], State.OK, f"AS {peer['as_number']}", str(peer["address"]))
         for peer in peers[:MOST_STOPS]
     ]
+
+
+def _one_each(stops: Iterable[Stop]) -> list[Stop]:
+    """A member that is in several pools stands once, as it is in the pool where it is worst."""
+    worst: dict[str, Stop] = {}
+    for stop in stops:
+        known = worst.get(stop.title)
+        if known is None or _BADNESS.index(stop.state) > _BADNESS.index(known.state):
+            worst[stop.title] = stop
+    return list(worst.values())
 
 
 def _middle(index: int, count: int) -> float:

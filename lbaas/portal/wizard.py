@@ -23,6 +23,8 @@ async def show(visit: Visit) -> Response:
     """The step that was asked for, or the first before it that has a fault."""
     asked = Form(visit.request.query_params.multi_items())
     draft = Draft.of(asked)
+    if not draft.id:
+        draft = replace(draft, id=uuid4().hex)
     wanted = asked.get("step", KEYS[0])
     if wanted.endswith(MORE):
         draft = replace(draft, rows=(*draft.rows, Row()))
@@ -37,7 +39,7 @@ async def order(visit: Visit) -> Response:
     given = await form(visit.request)
     draft = Draft.of(given)
     try:
-        vip = await visit.api.post("vips", draft.body(), key=given.get("key") or None)
+        vip = await visit.api.post("vips", draft.body(), key=draft.key())
     except ApiProblem as error:
         faults = sorted_out(error, draft.place)
         return await _page(visit, draft, _first_faulty(faults, "review"), faults, None)
@@ -88,7 +90,6 @@ async def _page(
         following=KEYS[min(index + 1, len(KEYS) - 1)],
         previous=KEYS[index - 1] if index else None,
         carried=list(draft.pairs(STEPS[index].fields)),
-        key=uuid4(),
         tenants=tenants,
         pools=pools,
     )

@@ -1,0 +1,118 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lbaas.portal.draft import KEYS, STEPS, Draft, Row, labels, number, spans, step_of
+from lbaas.portal.visits import Form
+from lbaas.wire.tenants import VipCreate
+
+TYPED = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), max_size=12)
+TEXTS = [name for name in Draft.__dataclass_fields__ if name != "rows"]
+ROWS = st.lists(st.builds(Row, TYPED, TYPED), min_size=1, max_size=5).map(tuple)
+DRAFTS = st.builds(Draft, **dict.fromkeys(TEXTS, TYPED), rows=ROWS)
+
+SHOP = Draft(
+    name="shop",
+    labels="env=prod, canary",
+    ports="80, 8000-8099",
+    rows=(Row("10.0.20.11", "2"), Row(), Row("10.0.20.12")),
+)
+
+
+@given(draft=DRAFTS)
+def test_a_form_that_is_sent_again_says_the_same(draft: Draft) -> None:
+    assert Draft.of(Form(list(draft.pairs()))) == draft
+
+
+@given(draft=DRAFTS)
+def test_each_step_carries_what_the_others_asked_for(draft: Draft) -> None:
+    for step in STEPS:
+        carried = {name for name, _ in draft.pairs(step.fields)}
+        assert not carried & step.fields
+        assert carried | step.fields >= set(TEXTS)
+
+
+def test_the_order_is_a_body_that_the_api_takes() -> None:
+    body = VipCreate.model_validate(SHOP.body())
+    (listener,) = body.listeners
+    assert body.labels == {"env": "prod", "canary": ""}
+    assert [(span.first, span.last) for span in listener.ports] == [(80, None), (8000, 8099)]
+    assert listener.pool is not None
+    assert [(str(each.address), each.weight) for each in listener.pool.members] == [
+        ("10.0.20.11", 2),
+        ("10.0.20.12", 1),
+    ]
+
+
+@pytest.mark.parametrize("upto", KEYS)
+def test_each_step_before_the_last_is_a_whole_order_already(upto: str) -> None:
+    assert VipCreate.model_validate(SHOP.body(upto)).name == "shop"
+
+
+def test_no_address_is_asked_for_before_its_step() -> None:
+    wanted = Draft(name="shop", address="192.0.2.1")
+    assert "address" not in wanted.body("address")
+    assert wanted.body("ports")["address"] == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("pointer", "field"),
+    [
+        ("/name", "name"),
+        ("/labels/env", "labels"),
+        ("/tenant_id", "tenant_id"),
+        ("/address", "address"),
+        ("/listeners/0/ports", "ports"),
+        ("/listeners/0/ports/1/first", "ports"),
+        ("/listeners/0/protocol", "protocol"),
+        ("/listeners/0/pool/members", "members"),
+        ("/listeners/0/pool/members/0/weight", "member.0.weight"),
+        ("/listeners/0/pool/members/1/address", "member.2.address"),  # the second row is empty
+        ("/listeners/0/pool/members/1", "member.2.address"),
+        ("/listeners/0/pool/scheduler", "scheduler"),
+        ("/listeners/0/pool/monitor/interval_s", "interval_s"),
+        ("/listeners/0/pool/monitor/http/path", "path"),
+        ("/listeners/0/pool/monitor", "check"),
+        ("/errors/name-taken", "name"),
+        ("/errors/pool-exhausted", "address"),
+        ("/errors/quota-exceeded", None),
+        ("/listeners/1/ports", None),
+    ],
+)
+def test_what_the_api_finds_wrong_stands_beside_its_field(pointer: str, field: str | None) -> None:
+    assert SHOP.place(pointer) == field
+    if field is not None:
+        assert step_of(field) in KEYS
+
+
+def test_only_the_same_order_out_of_the_same_draft_is_the_same() -> None:
+    keys = {Draft(id=each, name=name).key() for each in "ab" for name in "xy"}
+    assert len(keys) == 4
+    assert Draft(id="a", name="x").key() == Draft(id="a", name="x").key()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        ("80", [{"first": 80}]),
+        ("80,443", [{"first": 80}, {"first": 443}]),
+        ("80 443", [{"first": 80}, {"first": 443}]),
+        ("8000 - 8099", [{"first": 8000, "last": 8099}]),
+        ("8000\u20138099", [{"first": 8000, "last": 8099}]),
+        ("http", [{"first": "http"}]),
+        ("1-", [{"first": 1, "last": ""}]),
+    ],
+)
+def test_ports_are_read_as_people_write_them(text: str, found: list[dict[str, Any]]) -> None:
+    assert spans(text) == found
+
+
+def test_what_is_no_number_goes_to_the_api_as_it_is() -> None:
+    assert [number(text) for text in ("5", "0.5", "five", "")] == [5, 0.5, "five", ""]
+
+
+def test_labels_are_read_as_people_write_them() -> None:
+    assert labels(" env = prod,,canary\nteam=a") == {"env": "prod", "canary": "", "team": "a"}
