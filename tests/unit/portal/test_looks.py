@@ -1,4 +1,6 @@
+import hashlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +47,9 @@ def test_an_asset_has_another_address_when_it_has_another_content() -> None:
     style = assets.Asset(b"a", "text/css")
     assert style.version != assets.Asset(b"b", "text/css").version
     assert assets.url("portal.css").startswith("/portal/static/")
+
+
+def test_vendored_files_are_as_the_record_says() -> None:
+    record = Path("docs/decisions/portal.md").read_text()
+    for name in ("htmx.min.js", "modern-normalize.css"):
+        assert hashlib.sha256(assets.ASSETS[name].body).hexdigest() in record
