@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+# First and last.
+ALL_PORTS = (1, 65535)
+
 
 class Protocol(StrEnum):
     """Transport protocols that IPVS balances."""

@@ -7,34 +7,43 @@ change can appear later below a revision that was already served. Decision recor
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
-    Select,
+    ColumnElement,
     bindparam,
     func,
     insert,
     literal,
     literal_column,
+    or_,
     select,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.persistence.models import HORIZON, Change, Listener, Pruned, Vip
+from lbaas.persistence.prepared import Prepared
 
 HORIZON_COLUMN = literal_column(HORIZON.text, Change.revision.type)
 
-# Put together once: that costs as much as a small delta.
-_CHANGES_SINCE = select(Change.revision, Change.kind, Change.object_id, HORIZON_COLUMN).where(
-    Change.cluster_id == bindparam("cluster"), Change.revision > bindparam("after")
+_CHANGES_SINCE = Prepared(
+    select(Change.revision, Change.kind, Change.object_id, HORIZON_COLUMN).where(
+        Change.cluster_id == bindparam("cluster"), Change.revision > bindparam("after")
+    )
+)
+_LATEST_CHANGES = Prepared(
+    select(Change.revision, Change.kind, Change.object_id)
+    .where(Change.cluster_id == bindparam("cluster"))
+    .order_by(Change.revision.desc(), Change.seq.desc())
+    .limit(bindparam("limit"))
 )
 
 
-@dataclass(frozen=True)
-class Noted:
-    """A row of the feed: which object changed at which revision."""
+class Noted(NamedTuple):
+    """A row of the feed: which object changed at which revision. Read by the thousand: a tuple."""
 
     revision: int
     kind: str
@@ -52,9 +61,9 @@ async def note_change(
         await session.execute(insert(Change), rows)
 
 
-async def note_tenants_vips(session: AsyncSession, tenant: UUID) -> set[UUID]:
-    """A change of each VIP of the tenant is on its cluster's feed; answers the clusters."""
-    vips = select(Vip.cluster_id, literal("vip"), Vip.id).where(Vip.tenant_id == tenant)
+async def note_vips(session: AsyncSession, which: ColumnElement[bool]) -> set[UUID]:
+    """A change of each VIP that is *which* is on its cluster's feed; answers the clusters."""
+    vips = select(Vip.cluster_id, literal("vip"), Vip.id).where(which)
     noted = insert(Change).from_select(["cluster_id", "kind", "object_id"], vips)
     clusters = await session.scalars(noted.returning(Change.cluster_id))
     return {cluster for cluster in clusters if cluster is not None}
@@ -76,34 +85,30 @@ async def cluster_revision(session: AsyncSession, cluster: UUID) -> int:
     return await session.scalar(query) or 0
 
 
+async def newest_of_cluster(session: AsyncSession, cluster: UUID) -> int:
+    """The newest committed revision of the cluster, below the horizon or not; 0 if it has none."""
+    query = select(func.max(Change.revision)).where(Change.cluster_id == cluster)
+    return await session.scalar(query) or 0
+
+
 async def changes_since(
-    session: AsyncSession, cluster: UUID, revision: int
+    driver: asyncpg.Connection, cluster: UUID, revision: int
 ) -> tuple[int, Sequence[Noted]]:
     """The cluster's revision, not below *revision*, and what changed after *revision*.
 
     As far as it is visible, above the horizon too: so a state that follows these rows is what the snapshot
     shows, and not something between.
     """
-    given = {"cluster": cluster, "after": revision}
-    found = (await session.execute(_CHANGES_SINCE, given)).all()
+    found = await _CHANGES_SINCE.rows(driver, cluster=cluster, after=revision)
     below = (changed for changed, _, _, horizon in found if changed < horizon)
     changes = [Noted(changed, kind, of) for changed, kind, of, _ in found]
     return max(below, default=revision), changes
 
 
-async def latest_changes(session: AsyncSession, cluster: UUID, limit: int) -> Sequence[Noted]:
+async def latest_changes(driver: asyncpg.Connection, cluster: UUID, limit: int) -> Sequence[Noted]:
     """The newest visible changes of the cluster, newest first."""
-    query = _changes_of(cluster).order_by(Change.revision.desc(), Change.seq.desc()).limit(limit)
-    return await _noted(session, query)
-
-
-async def _noted(session: AsyncSession, query: Select[int, str, UUID]) -> Sequence[Noted]:
-    return [Noted(revision, kind, of) for revision, kind, of in await session.execute(query)]
-
-
-def _changes_of(cluster: UUID) -> Select[int, str, UUID]:
-    query = select(Change.revision, Change.kind, Change.object_id)
-    return query.where(Change.cluster_id == cluster)
+    found = await _LATEST_CHANGES.rows(driver, cluster=cluster, limit=limit)
+    return [Noted(*row) for row in found]
 
 
 async def pruned_upto(session: AsyncSession) -> int:
@@ -121,7 +126,7 @@ async def vip_revision(session: AsyncSession, vip: UUID) -> int:
     """The newest committed revision that changed the VIP, a listener of it, or a pool that one uses."""
     objects = union_all(
         select(Vip.id).where(Vip.id == vip),
-        select(Listener.pool_id).where(Listener.vip_id == vip),
+        select(Listener.pool_id).where(or_(Listener.vip_id == vip, Listener.dual_vip_id == vip)),
     )
     query = select(func.max(Change.revision)).where(Change.object_id.in_(objects.scalar_subquery()))
     return await session.scalar(query) or 0

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     func,
     text,
     true,
@@ -36,6 +37,7 @@ from uuid_utils.compat import uuid7
 
 from lbaas.domain.addresses import Address, Prefix
 from lbaas.domain.terms import (
+    Encapsulation,
     Forwarding,
     MemberAdminState,
     NodeAdminState,
@@ -43,6 +45,7 @@ from lbaas.domain.terms import (
     Role,
     Scheduler,
     TenantAdminState,
+    WhenNoBackend,
 )
 
 # Column.info of what no event, log line or answer may show.
@@ -85,6 +88,7 @@ class Base(DeclarativeBase):
         list[Address]: ARRAY(INET()),
         list[Prefix]: ARRAY(CIDR()),
         list[UUID]: ARRAY(Uuid()),
+        list[str]: ARRAY(Text()),
         dict[str, str]: JSONB(),
         dict[str, int]: JSONB(),
         dict[str, Any]: JSONB(none_as_null=True),
@@ -96,7 +100,12 @@ class Base(DeclarativeBase):
         Protocol: _words(Protocol),
         Scheduler: _words(Scheduler),
         Forwarding: _words(Forwarding),
+        Encapsulation: _words(Encapsulation),
+        WhenNoBackend: _words(WhenNoBackend),
     }
+
+
+_EMPTY = text("'{}'")  # an array or an object
 
 
 class Identified(Base):
@@ -162,6 +171,8 @@ class Reporting:
         server_default=text("'[]'"), default=list
     )
     reported_at: Mapped[datetime | None]
+    checked: Mapped[int | None]
+    facts: Mapped[dict[str, Any] | None]
 
 
 class Tenant(Resource):
@@ -182,6 +193,11 @@ class Cluster(Resource):
     as_number: Mapped[int]
     mark_first: Mapped[int]
     mark_last: Mapped[int]
+    timeouts: Mapped[dict[str, int]] = mapped_column(
+        server_default=text("""'{"tcp_s": 900, "tcp_fin_s": 120, "udp_s": 300}'""")
+    )
+    removal_guard_percent: Mapped[int] = mapped_column(server_default=text("50"))
+    connection_sync: Mapped[bool] = mapped_column(server_default=false())
 
     @property
     def marks(self) -> dict[str, int]:
@@ -197,6 +213,24 @@ class Node(Reporting, Resource):
     name: Mapped[str]
     addresses: Mapped[list[Address]]
     admin_state: Mapped[NodeAdminState]
+    removal_confirmed: Mapped[int | None]
+
+
+class NodeFinding(Base):
+    """What a node last found of the listeners that it serves: *by_mark* is by fwmark, as decimal digits.
+
+    *kind* is ``unhealthy`` or ``dropped``. Apart from the node: these come by the ten thousand, and what has
+    the same *sha256* as before need be neither read nor written again.
+    """
+
+    __tablename__ = "node_finding"
+
+    node_id: Mapped[UUID] = mapped_column(
+        ForeignKey("node.id", ondelete="CASCADE"), primary_key=True
+    )
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    by_mark: Mapped[dict[str, Any]]
 
 
 class Peer(Resource):
@@ -210,6 +244,7 @@ class Peer(Resource):
     password: Mapped[str | None] = mapped_column(info=SECRET)
     bfd: Mapped[bool]
     multihop: Mapped[bool]
+    graceful_restart: Mapped[bool] = mapped_column(server_default=false())
 
     @property
     def has_password(self) -> bool:
@@ -226,6 +261,7 @@ class AddressPool(Resource):
     reserved: Mapped[list[Prefix]]
     tenant_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid()))
     quarantine_s: Mapped[int] = mapped_column(server_default=text("60"), default=60)
+    communities: Mapped[list[str]] = mapped_column(server_default=_EMPTY)
 
 
 class BackendHost(Reporting, Resource):
@@ -262,6 +298,16 @@ class Pool(Labelled, Owned):
     name: Mapped[str]
     scheduler: Mapped[Scheduler]
     forwarding: Mapped[Forwarding]
+    encapsulation: Mapped[Encapsulation | None] = mapped_column(server_default=Encapsulation.IPIP)
+    gue_port: Mapped[int | None]
+    hash_ports: Mapped[bool] = mapped_column(server_default=true())
+    persistence_s: Mapped[int | None]
+    persistence_prefix_v4: Mapped[int | None]
+    persistence_prefix_v6: Mapped[int | None]
+    one_packet: Mapped[bool] = mapped_column(server_default=false())
+    drain_deadline_s: Mapped[int | None]
+    quorum: Mapped[int] = mapped_column(server_default=text("1"))
+    monitor: Mapped[dict[str, Any] | None]
 
 
 class Member(Labelled, Owned):
@@ -271,12 +317,16 @@ class Member(Labelled, Owned):
         Index(None, "address"),
         Index(None, "tenant_id"),
         Index(None, "pool_id", "id"),
+        CheckConstraint(
+            "(admin_state = 'drained') = (drained_at IS NOT NULL)", name="drained_since"
+        ),
     )
 
     pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.id", ondelete="CASCADE"))
     address: Mapped[Address]
     weight: Mapped[int]
     admin_state: Mapped[MemberAdminState]
+    drained_at: Mapped[datetime | None]
 
 
 class Vip(Labelled, Owned):
@@ -293,21 +343,36 @@ class Vip(Labelled, Owned):
     address_pool_id: Mapped[UUID] = mapped_column(ForeignKey("address_pool.id"))
     name: Mapped[str]
     address: Mapped[Address]
+    allowed_sources: Mapped[list[Prefix]] = mapped_column(server_default=_EMPTY)
+    new_connections_per_source: Mapped[int | None]
+    when_no_backend: Mapped[WhenNoBackend] = mapped_column(server_default=WhenNoBackend.SEND_TO_ALL)
+    communities: Mapped[list[str]] = mapped_column(server_default=_EMPTY)
     listeners: Mapped[list["Listener"]] = relationship(
-        lazy="raise", order_by="Listener.id", passive_deletes="all"
+        lazy="raise",
+        order_by="Listener.id",
+        primaryjoin="or_(Vip.id == foreign(Listener.vip_id), Vip.id == foreign(Listener.dual_vip_id))",
+        viewonly=True,
     )
 
 
 class Listener(Labelled, Owned):
+    """*dual_vip_id* is a VIP of the other family that it serves as well, of the same tenant and cluster."""
+
     __tablename__ = "listener"
     __table_args__ = _listed(
-        UniqueConstraint("vip_id", "name"), Index(None, "tenant_id", "name", "id")
+        UniqueConstraint("vip_id", "name"),
+        UniqueConstraint("dual_vip_id", "name"),
+        CheckConstraint("dual_vip_id <> vip_id", name="two_vips"),
+        Index(None, "tenant_id", "name", "id"),
     )
 
     vip_id: Mapped[UUID] = mapped_column(ForeignKey("vip.id"))
+    dual_vip_id: Mapped[UUID | None] = mapped_column(ForeignKey("vip.id"))
     name: Mapped[str]
     protocol: Mapped[Protocol]
     ports: Mapped[list[dict[str, Any]]]
+    all_ports: Mapped[bool] = mapped_column(server_default=false())
+    allowed_sources: Mapped[list[Prefix]] = mapped_column(server_default=_EMPTY)
     pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.id"), index=True)
 
 

@@ -39,6 +39,7 @@ async def create(work: Work, body: operators.AddressPoolCreate) -> AddressPool:
         reserved=list(body.reserved),
         tenant_ids=None if body.tenant_ids is None else list(body.tenant_ids),
         quarantine_s=body.quarantine_s,
+        communities=list(body.communities),
     )
     work.session.add(pool)
     await work.session.flush()
@@ -52,6 +53,8 @@ async def patch(work: Work, pool_id: UUID, body: operators.AddressPoolPatch) -> 
     pool = await fetch(work, AddressPool, pool_id, lock=Lock.CHANGE)
     change(pool, body.changes())
     await work.session.flush()
+    if body.communities is not None:
+        await work.address_pool_changed(pool_id)
     return pool
 
 

@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, or_, select
 
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import Scheduler
-from lbaas.errors import AddressTaken, Conflict, InUse
-from lbaas.persistence import extents
+from lbaas.errors import AddressTaken, Conflict, FieldProblem, InUse, Invalid
+from lbaas.persistence import extents, feed
 from lbaas.persistence.models import (
     AddressPool,
     Cluster,
     Listener,
     Mark,
+    Member,
     Node,
     Peer,
     Pool,
@@ -29,7 +30,13 @@ async def create(work: Work, body: wire.ClusterCreate) -> Cluster:
     """A new cluster; all fwmarks of its range are free."""
     marks = extents.Span(body.marks.first, body.marks.last)
     cluster = Cluster(
-        name=body.name, as_number=body.as_number, mark_first=marks.first, mark_last=marks.last
+        name=body.name,
+        as_number=body.as_number,
+        mark_first=marks.first,
+        mark_last=marks.last,
+        timeouts=body.timeouts.model_dump(),
+        removal_guard_percent=body.removal_guard_percent,
+        connection_sync=body.connection_sync,
     )
     work.session.add(cluster)
     await work.session.flush()
@@ -39,10 +46,16 @@ async def create(work: Work, body: wire.ClusterCreate) -> Cluster:
 
 
 async def patch(work: Work, cluster_id: UUID, body: wire.ClusterPatch) -> Cluster:
-    """The cluster is as *body* says."""
+    """The cluster is as *body* says. Raises Conflict if a pool forbids its nodes to synchronise connections."""
     cluster = await fetch(work, Cluster, cluster_id, lock=Lock.CHANGE)
-    change(cluster, body.changes())
+    changes = body.changes()
+    if body.timeouts is not None:
+        changes["timeouts"] = body.timeouts.model_dump()
+    if body.connection_sync and not cluster.connection_sync:
+        await _one_family_each(work, cluster)
+    change(cluster, changes)
     await work.session.flush()
+    await changed(work, cluster_id)
     return cluster
 
 
@@ -95,6 +108,23 @@ async def patch_node(work: Work, node_id: UUID, body: wire.NodePatch) -> Node:
     change(node, body.changes())
     await work.session.flush()
     await changed(work, node.cluster_id)
+    return node
+
+
+async def confirm_removal(work: Work, node_id: UUID, body: wire.RemovalConfirmation) -> Node:
+    """The node may remove as many services as the cluster's state of that revision, or an older one, says.
+
+    Raises Invalid for a revision that the cluster has not reached: nobody has seen what it would remove.
+    """
+    node = await fetch(work, Node, node_id, lock=Lock.CHANGE)
+    newest = await feed.newest_of_cluster(work.session, node.cluster_id)
+    if body.revision > newest:
+        detail = f"the cluster is at revision {newest}: confirm what the node reports"
+        raise Invalid(detail, problems=[FieldProblem(pointer="/revision", detail=detail)])
+    if body.revision > (node.removal_confirmed or 0):
+        node.removal_confirmed = body.revision
+        await work.session.flush()
+        await changed(work, node.cluster_id)
     return node
 
 
@@ -152,16 +182,34 @@ async def _addresses_free(
 
 
 async def _schedulers_allow(work: Work, cluster: Cluster, nodes: int) -> None:
-    unlike = [word for word in Scheduler if rules.unlike_nodes(word, nodes)]
-    query = (
-        select(Pool)
-        .join(Listener, Listener.pool_id == Pool.id)
-        .join(Vip, Vip.id == Listener.vip_id)
-        .where(Vip.cluster_id == cluster.id, Pool.scheduler.in_(unlike))
-        .distinct()
-        .limit(100)
+    alike = [word for word in Scheduler if word.same_on_every_node]
+    doubtful = or_(Pool.scheduler.not_in(alike), Pool.persistence_s.is_not(None))
+    pools = await work.session.scalars(_pools_in(cluster).where(doubtful))
+    found = [(pool, no) for pool in pools if (no := rules.unlike_nodes(pool, nodes))]
+    if found:
+        pool, no = found[0]
+        raise Conflict(
+            f"pool {pool.name} forbids another node: {no.reason}",
+            extra={"used_by": users([pool for pool, _ in found[:100]])},
+        )
+
+
+async def _one_family_each(work: Work, cluster: Cluster) -> None:
+    """No listener of one VIP has a member of the other family. Raises Conflict."""
+    member = select(Member.id).where(
+        Member.pool_id == Pool.id, func.family(Member.address) != func.family(Vip.address)
     )
-    if pools := list(await work.session.scalars(query)):
-        reason = rules.unlike_nodes(pools[0].scheduler, nodes)
-        detail = f"pool {pools[0].name} forbids another node: {reason}"
-        raise Conflict(detail, extra={"used_by": users(pools)})
+    query = _pools_in(cluster).where(Listener.dual_vip_id.is_(None), member.exists())
+    if pools := list(await work.session.scalars(query.limit(100))):
+        raise Conflict(
+            f"pool {pools[0].name} sends packets of one family to members of the other, and the kernel "
+            "synchronises connections within one family only",
+            extra={"used_by": users(pools)},
+        )
+
+
+def _pools_in(cluster: Cluster) -> Select[Pool]:
+    """The pools that listeners of the cluster use, each once."""
+    query = select(Pool).join(Listener, Listener.pool_id == Pool.id)
+    query = query.join(Vip, Vip.id == Listener.vip_id).where(Vip.cluster_id == cluster.id)
+    return query.distinct(Pool.id).order_by(Pool.id)

@@ -5,6 +5,7 @@ wait for each other; whoever replaces the set holds the row alone.
 """
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, cast, func, literal, select
@@ -14,7 +15,7 @@ from lbaas.domain.addresses import Address
 from lbaas.errors import BlindWrite, ChangedMeanwhile
 from lbaas.persistence import feed
 from lbaas.persistence.models import Member, Pool
-from lbaas.services import pools, tenants
+from lbaas.services import pools, tenants, uses
 from lbaas.services.scope import Lock, change, fetch
 from lbaas.services.work import Precondition, Work
 from lbaas.wire import tenants as wire
@@ -69,7 +70,7 @@ async def _replace(
             await work.session.delete(member)
     for address, asked in wanted.items():
         if address in present:
-            change(present[address], asked.model_dump(exclude={"address"}))
+            _change(present[address], asked.model_dump(exclude={"address"}))
         else:
             work.session.add(pools.new_member(pool, asked))
     await work.session.flush()
@@ -92,10 +93,17 @@ async def patch(work: Work, pool_id: UUID, member_id: UUID, body: wire.MemberPat
     """The member is as *body* says."""
     await fetch(work, Pool, pool_id, lock=Lock.SHARE)
     member = await _fetch(work, pool_id, member_id, lock=Lock.CHANGE)
-    change(member, body.changes())
+    _change(member, body.changes())
     await work.session.flush()
     await _changed(work, pool_id)
     return member
+
+
+def _change(member: Member, changes: dict[str, Any]) -> None:
+    """A member that is drained already keeps the time since when."""
+    if "admin_state" in changes:
+        changes = {**changes, **pools.drained(changes["admin_state"], member.drained_at)}
+    change(member, changes)
 
 
 async def remove(work: Work, pool_id: UUID, member_id: UUID) -> None:
@@ -125,10 +133,9 @@ async def _add(
 async def _fit(
     work: Work, pool: Pool, bodies: Sequence[wire.MemberCreate], pointers: Sequence[str]
 ) -> None:
-    tenant = await tenants.hold(work, pool.tenant_id)
-    family = await pools.family_of(work, pool.id)
-    for body, pointer in zip(bodies, pointers, strict=True):
-        pools.member_fits(tenant, body.address, family, pointer)
+    members = [(pointer, body.address) for body, pointer in zip(bodies, pointers, strict=True)]
+    pools.inside(await tenants.hold(work, pool.tenant_id), members)
+    await uses.allow_members(work, pool, await uses.of_pool(work, pool.id), members)
 
 
 def _pointers(body: wire.MemberSet) -> list[str]:

@@ -6,46 +6,53 @@ clients that edit different members of one pool do not wait for each other.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
 from lbaas.domain.addresses import Address
-from lbaas.domain.terms import Scheduler
-from lbaas.errors import FieldProblem, InUse, Invalid
-from lbaas.persistence import feed
-from lbaas.persistence.models import Cluster, Listener, Member, Pool, Tenant, Vip
-from lbaas.services import clusters, rules, tenants
+from lbaas.domain.terms import Encapsulation, Forwarding, MemberAdminState
+from lbaas.errors import InUse
+from lbaas.persistence.models import Listener, Member, Pool, Tenant
+from lbaas.services import rules, tenants, uses
 from lbaas.services.scope import Lock, change, fetch, users, visible
+from lbaas.services.uses import Use
 from lbaas.services.work import Work
 from lbaas.wire import tenants as wire
+
+GUE_PORT = 6080  # IANA's for gue
 
 
 async def create(work: Work, body: wire.PoolCreate) -> Pool:
     """A new pool with its members, used by nothing yet."""
     tenant = await tenants.owner(work, body.tenant_id)
-    return await make(work, tenant, body.name, body, pointer="", family=None)
+    return await make(work, tenant, body.name, body, pointer="", use=None)
 
 
 async def make(
     work: Work,
     tenant: Tenant,
     name: str,
-    body: wire.PoolCreate | wire.InlinePool,
+    body: wire.PoolSettings,
     *,
     pointer: str,
-    family: int | None,
+    use: Use | None,
 ) -> Pool:
-    """The pool that *body*, found at *pointer* in the request, describes; for VIPs of *family* if given."""
-    for index, member in enumerate(body.members):
-        member_fits(tenant, member.address, family, f"{pointer}/members/{index}/address")
-    pool = Pool(
-        tenant_id=tenant.id,
-        name=name,
-        scheduler=body.scheduler,
-        forwarding=body.forwarding,
-        labels=body.labels,
-    )
+    """The pool that *body*, found at *pointer* in the request, describes; for a listener if *use* says so."""
+    pool = Pool(tenant_id=tenant.id, name=name, **settings(body))
+    open_left(pool)
+    where = f"{pointer}/{{}}".format
+    uses.possible(pool, where)
+    members = [
+        (f"{pointer}/members/{index}/address", member.address)
+        for index, member in enumerate(body.members)
+    ]
+    inside(tenant, members)
+    if use is not None:
+        await uses.allow(work, pool, [use], where)
+        await uses.allow_members(work, pool, [use], members)
     work.session.add(pool)
     await work.session.flush()
     work.session.add_all(new_member(pool, member) for member in body.members)
@@ -53,17 +60,59 @@ async def make(
     return pool
 
 
+def settings(body: wire.PoolSettings | wire.PoolPatch) -> dict[str, Any]:
+    """What *body* says of the pool itself, by column."""
+    said = body.changes() if isinstance(body, wire.PoolPatch) else _all_settings(body)
+    if (monitor := said.get("monitor")) is not None:
+        said["monitor"] = monitor.model_dump(mode="json")
+    return said
+
+
+def _all_settings(body: wire.PoolSettings) -> dict[str, Any]:
+    names = wire.PoolSettings.model_fields.keys() - {"members"}
+    return {name: getattr(body, name) for name in names}
+
+
+def open_left(pool: Pool) -> None:
+    """What the pool leaves open of its tunnel has its default."""
+    if pool.forwarding is Forwarding.TUNNEL and pool.encapsulation is None:
+        pool.encapsulation = Encapsulation.IPIP
+    if pool.encapsulation is Encapsulation.GUE and pool.gue_port is None:
+        pool.gue_port = GUE_PORT
+
+
 async def patch(work: Work, pool_id: UUID, body: wire.PoolPatch) -> Pool:
-    """The pool is as *body* says. Raises Invalid if one of its clusters can't have the scheduler."""
+    """The pool is as *body* says. Raises Invalid if a listener that uses it, or its cluster, can't have it so."""
     pool = await fetch(work, Pool, pool_id, lock=Lock.CHANGE)
-    used_in = await feed.clusters_of_pool(work.session, pool_id)
-    if body.scheduler is not None:
-        for cluster in used_in:
-            await scheduler_fits(work, body.scheduler, cluster, "/scheduler")
-    change(pool, body.changes())
+    with work.session.no_autoflush:
+        _change(pool, settings(body))
+        uses.possible(pool, "/{}".format)
+        used = await uses.of_pool(work, pool_id)
+        await uses.allow(work, pool, used, "/{}".format)
+        if not rules.bridges(pool):
+            await _members_reachable(work, pool, used, settings(body))
     await work.session.flush()
-    await work.changed("pool", pool_id, used_in)
+    await work.changed("pool", pool_id, {use.cluster_id for use in used})
     return pool
+
+
+def _change(pool: Pool, changes: dict[str, Any]) -> None:
+    """What *changes* do not name of the tunnel follows what they do name."""
+    if changes.get("forwarding") is Forwarding.DIRECT:
+        changes = {"encapsulation": None, "gue_port": None, **changes}
+    if changes.get("encapsulation") in (Encapsulation.IPIP, Encapsulation.GRE):
+        changes = {"gue_port": None, **changes}
+    change(pool, changes)
+    open_left(pool)
+
+
+async def _members_reachable(
+    work: Work, pool: Pool, used: Sequence[Use], changes: dict[str, Any]
+) -> None:
+    """Those of the other family lose the way if the pool no longer bridges."""
+    blamed = "/encapsulation" if "encapsulation" in changes else "/forwarding"
+    addresses = await work.session.scalars(select(Member.address).where(Member.pool_id == pool.id))
+    await uses.allow_members(work, pool, used, [(blamed, address) for address in addresses])
 
 
 async def delete(work: Work, pool_id: UUID) -> None:
@@ -78,13 +127,6 @@ async def delete(work: Work, pool_id: UUID) -> None:
     await work.session.delete(pool)
 
 
-async def family_of(work: Work, pool_id: UUID) -> int | None:
-    """The address family of the VIPs that use the pool; None if none does."""
-    query = select(Vip.address).join(Listener, Listener.vip_id == Vip.id)
-    address = await work.session.scalar(query.where(Listener.pool_id == pool_id).limit(1))
-    return None if address is None else address.version
-
-
 async def hold_in_order(work: Work, pool_ids: Iterable[UUID]) -> None:
     """Those of the pools that exist are ours to change. In one order for all, so that two requests that
     share pools can't wait for each other."""
@@ -95,28 +137,17 @@ async def hold_in_order(work: Work, pool_ids: Iterable[UUID]) -> None:
     await work.session.execute(query.with_for_update(key_share=True))
 
 
-async def usable_by(work: Work, pool: Pool, vip: Vip, pointer: str) -> None:
-    """Nothing forbids a listener of *vip* to use *pool*, which is held. Raises Invalid."""
-    if pool.tenant_id != vip.tenant_id:
-        raise _invalid(pointer, f"pool {pool.name} is not of the VIP's tenant")
+async def start_use(
+    work: Work, pool: Pool, use: Use, pointer: str, but: UUID | None = None
+) -> None:
+    """Nothing forbids *use* of the pool, which is held, beside those it has; *but* is the user's own listener.
+
+    Raises Invalid.
+    """
+    others = await uses.of_pool(work, pool.id, but)
+    await uses.allow(work, pool, [*others, use], lambda _: pointer)
     addresses = await work.session.scalars(select(Member.address).where(Member.pool_id == pool.id))
-    for reason in _other_families(addresses, vip.address.version):
-        raise _invalid(pointer, f"pool {pool.name}: {reason}")
-    family = await family_of(work, pool.id)
-    if family not in (None, vip.address.version):
-        raise _invalid(pointer, f"pool {pool.name} serves IPv{family} VIPs: make another pool")
-    await scheduler_fits(work, pool.scheduler, vip.cluster_id, pointer)
-
-
-async def scheduler_fits(work: Work, scheduler: Scheduler, cluster_id: UUID, pointer: str) -> None:
-    """The cluster's nodes can serve by *scheduler*, and no node joins meanwhile. Raises Invalid."""
-    if scheduler.same_on_every_node:
-        return
-    hold = select(Cluster.id).where(Cluster.id == cluster_id).with_for_update(read=True)
-    await work.session.execute(hold)
-    reason = rules.unlike_nodes(scheduler, await clusters.count_nodes(work, cluster_id))
-    if reason is not None:
-        raise _invalid(pointer, reason)
+    await uses.allow_members(work, pool, [use], [(pointer, address) for address in addresses])
 
 
 def new_member(pool: Pool, body: wire.MemberCreate) -> Member:
@@ -126,23 +157,20 @@ def new_member(pool: Pool, body: wire.MemberCreate) -> Member:
         pool_id=pool.id,
         address=body.address,
         weight=body.weight,
-        admin_state=body.admin_state,
         labels=body.labels,
+        **drained(body.admin_state, None),
     )
 
 
-def member_fits(tenant: Tenant, address: Address, family: int | None, pointer: str) -> None:
-    """The tenant may have a member at *address*, for VIPs of *family* if any. Raises Invalid."""
-    reason = rules.outside(address, tenant.backend_prefixes)
-    if reason is None and family is not None:
-        reason = rules.other_family(address, family)
-    if reason is not None:
-        raise _invalid(pointer, reason)
+def drained(state: MemberAdminState, since: datetime | None) -> dict[str, Any]:
+    """The columns of a member in *state*, which, if it is drained already, has been so *since*."""
+    if state is MemberAdminState.ACTIVE:
+        return {"admin_state": state, "drained_at": None}
+    return {"admin_state": state, "drained_at": since or datetime.now(UTC)}
 
 
-def _other_families(addresses: Iterable[Address], family: int) -> Sequence[str]:
-    return [reason for address in addresses if (reason := rules.other_family(address, family))]
-
-
-def _invalid(pointer: str, detail: str) -> Invalid:
-    return Invalid(detail, problems=[FieldProblem(pointer=pointer, detail=detail)])
+def inside(tenant: Tenant, members: Iterable[tuple[str, Address]]) -> None:
+    """The tenant may have *members*, each with the pointer to blame, where they are. Raises Invalid."""
+    for pointer, address in members:
+        if reason := rules.outside(address, tenant.backend_prefixes):
+            raise uses.refusal(pointer, reason)

@@ -14,7 +14,7 @@ from lbaas.services.bells import Bells
 from lbaas.services.reports import stale
 from lbaas.services.scope import fetch
 from lbaas.services.work import CHANGE, HOSTS, REPORT, Caller, Work
-from lbaas.wire import tenants as wire
+from lbaas.wire import status as wire
 from lbaas.wire.report import Failure
 
 

@@ -1,22 +1,24 @@
-"""VIPs and their listeners."""
+"""VIPs, and all that goes with them."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
-from lbaas.domain.terms import Protocol
-from lbaas.errors import InUse, PortsOverlap
-from lbaas.persistence.models import Listener, Pool, Tenant, Vip
-from lbaas.services import address_pools, marks, pools, rules, tenants
-from lbaas.services.scope import Lock, change, fetch, referred, users
+from lbaas.domain.terms import Role
+from lbaas.errors import InUse
+from lbaas.persistence.models import Vip
+from lbaas.services import address_pools, listeners, marks, rules, tenants
+from lbaas.services.scope import Lock, change, fetch, users
+from lbaas.services.uses import refusal
 from lbaas.services.work import Work
 from lbaas.wire import tenants as wire
 
 WITH_LISTENERS = selectinload(Vip.listeners)
+
+# Fields that concern no node.
+NAMES_ONLY = frozenset({"name", "labels"})
 
 
 async def create(work: Work, body: wire.VipCreate) -> Vip:
@@ -29,176 +31,83 @@ async def create(work: Work, body: wire.VipCreate) -> Vip:
         address_pool_id=allocation.pool.id,
         name=body.name,
         address=allocation.address,
+        allowed_sources=list(body.allowed_sources),
+        new_connections_per_source=body.new_connections_per_source,
+        when_no_backend=body.when_no_backend,
+        communities=[],
         labels=body.labels,
     )
+    _sources_fit(vip)
+    _communities_allowed(work, vip, body.communities)
+    vip.communities = list(body.communities)
     work.session.add(vip)
     await work.session.flush()
-    made = await _add_listeners(work, tenant, vip, body.listeners)
+    made = await listeners.create_inline(work, tenant, vip, body.listeners)
     set_committed_value(vip, "listeners", made)
     await _changed(work, vip)
     return vip
 
 
 async def patch(work: Work, vip_id: UUID, body: wire.VipPatch) -> Vip:
-    """The VIP is as *body* says. Nothing of it concerns a node."""
+    """The VIP is as *body* says."""
     vip = await fetch(work, Vip, vip_id, options=[WITH_LISTENERS], lock=Lock.CHANGE)
+    if body.communities is not None:
+        _communities_allowed(work, vip, body.communities)
     change(vip, body.changes())
+    _sources_fit(vip)
     await work.session.flush()
+    if body.model_fields_set - NAMES_ONLY:
+        await _changed(work, vip)
     return vip
 
 
 async def delete(work: Work, vip_id: UUID, *, cascade: bool) -> None:
-    """The VIP is gone and its address rests. Its listeners go too if *cascade*, else raises InUse."""
-    vip = await fetch(work, Vip, vip_id, lock=Lock.CHANGE)
-    listeners = await _listeners(work, vip_id)
-    if listeners and not cascade:
+    """The VIP is gone and its address rests. Its listeners go too if *cascade*, else raises InUse.
+
+    So do those that serve another VIP as well.
+    """
+    vip, others = await _hold(work, vip_id)
+    serving = await listeners.of_vip(work, vip_id)
+    if serving and not cascade:
         raise InUse(
             f"VIP {vip.name} has listeners: delete them, or say ?cascade=true",
-            extra={"used_by": users(listeners)},
+            extra={"used_by": users(serving)},
         )
-    await marks.free(work, [listener.id for listener in listeners])
-    for listener in listeners:
+    await marks.free(work, [listener.id for listener in serving])
+    for listener in serving:
         await work.session.delete(listener)
-    await work.session.flush()
+    await listeners.changed(work, others)
     await work.session.delete(vip)
     await work.session.flush()
     await address_pools.release(work, vip)
     await _changed(work, vip)
 
 
-async def create_listener(work: Work, body: wire.ListenerCreate) -> Listener:
-    """A new listener of the VIP. Raises PortsOverlap if another one has some of its ports."""
-    vip = await referred(work, Vip, body.vip_id, "/vip_id", lock=Lock.CHANGE)
-    pool = await _pool(work, vip, body.pool_id, "/pool_id")
-    await _ports_free(work, vip, body.protocol, body.ports)
-    listener = _listener(vip, pool, body)
-    work.session.add(listener)
-    await work.session.flush()
-    await marks.allocate(work, vip.cluster_id, [listener.id])
-    await _listeners_changed(work, vip)
-    return listener
+async def _hold(work: Work, vip_id: UUID) -> tuple[Vip, list[Vip]]:
+    """The VIP, and those with which it has a listener in common; all ours to change."""
+    await fetch(work, Vip, vip_id)
+    together = {
+        other
+        for listener in await listeners.of_vip(work, vip_id)
+        for other in (listener.vip_id, listener.dual_vip_id)
+    }
+    held = await listeners.hold_vips(work, together - {vip_id})
+    return await fetch(work, Vip, vip_id, lock=Lock.CHANGE), list(held.values())
 
 
-async def patch_listener(work: Work, listener_id: UUID, body: wire.ListenerPatch) -> Listener:
-    """The listener is as *body* says; it keeps its mark."""
-    listener = await fetch(work, Listener, listener_id)
-    vip = await fetch(work, Vip, listener.vip_id, lock=Lock.CHANGE)
-    listener = await fetch(work, Listener, listener_id, lock=Lock.CHANGE)
-    changes = body.changes()
-    if body.pool_id is not None:
-        await _pool(work, vip, body.pool_id, "/pool_id")
-    if body.ports is not None:
-        await _ports_free(work, vip, listener.protocol, body.ports, but=listener_id)
-        changes["ports"] = _ports(body.ports)
-    change(listener, changes)
-    await work.session.flush()
-    await _listeners_changed(work, vip)
-    return listener
-
-
-async def delete_listener(work: Work, listener_id: UUID) -> None:
-    """The listener is gone; its mark rests until no node can hold it."""
-    listener = await fetch(work, Listener, listener_id)
-    vip = await fetch(work, Vip, listener.vip_id, lock=Lock.CHANGE)
-    listener = await fetch(work, Listener, listener_id, lock=Lock.CHANGE)
-    await marks.free(work, [listener_id])
-    await work.session.delete(listener)
-    await _listeners_changed(work, vip)
-
-
-async def _add_listeners(
-    work: Work, tenant: Tenant, vip: Vip, bodies: Sequence[wire.InlineListener]
-) -> list[Listener]:
-    await pools.hold_in_order(work, (body.pool_id for body in bodies if body.pool_id is not None))
-    made: list[Listener] = []
-    for index, body in enumerate(bodies):
-        pointer = f"/listeners/{index}"
-        _refuse_overlap(body.protocol, body.ports, made)
-        pool = await _pool_for(work, tenant, vip, body, pointer)
-        listener = _listener(vip, pool, body)
-        work.session.add(listener)
-        made.append(listener)
-    await work.session.flush()
-    if made:
-        await marks.allocate(work, vip.cluster_id, [listener.id for listener in made])
-    return sorted(made, key=lambda listener: listener.id)
-
-
-async def _pool_for(
-    work: Work, tenant: Tenant, vip: Vip, body: wire.InlineListener, pointer: str
-) -> Pool:
-    if body.pool_id is not None:
-        return await _pool(work, vip, body.pool_id, f"{pointer}/pool_id")
-    inline = body.pool or wire.InlinePool()
-    name = inline.name or f"{vip.name}-{body.name}"
-    family = vip.address.version
-    await pools.scheduler_fits(work, inline.scheduler, vip.cluster_id, f"{pointer}/pool/scheduler")
-    return await pools.make(work, tenant, name, inline, pointer=f"{pointer}/pool", family=family)
-
-
-async def _pool(work: Work, vip: Vip, pool_id: UUID, pointer: str) -> Pool:
-    """The pool, held, of the VIP's tenant, and fit for it."""
-    pool = await referred(work, Pool, pool_id, pointer, lock=Lock.CHANGE)
-    await pools.usable_by(work, pool, vip, pointer)
-    return pool
-
-
-def _listener(vip: Vip, pool: Pool, body: wire.InlineListener | wire.ListenerCreate) -> Listener:
-    return Listener(
-        tenant_id=vip.tenant_id,
-        vip_id=vip.id,
-        name=body.name,
-        protocol=body.protocol,
-        ports=_ports(body.ports),
-        pool_id=pool.id,
-        labels=body.labels,
-    )
-
-
-def _ports(ports: Sequence[wire.PortsInput]) -> list[dict[str, Any]]:
-    return [{"first": span.first, "last": span.last or span.first} for span in ports]
-
-
-async def _listeners(work: Work, vip_id: UUID) -> list[Listener]:
-    return list(await work.session.scalars(select(Listener).where(Listener.vip_id == vip_id)))
-
-
-async def _ports_free(
-    work: Work,
-    vip: Vip,
-    protocol: Protocol,
-    ports: Sequence[wire.PortsInput],
-    but: UUID | None = None,
-) -> None:
-    """No other listener of *vip*, which is held, has any of *ports*. Raises PortsOverlap."""
-    others = [other for other in await _listeners(work, vip.id) if other.id != but]
-    _refuse_overlap(protocol, ports, others)
-
-
-def _refuse_overlap(
-    protocol: Protocol, ports: Sequence[wire.PortsInput], others: Sequence[Listener]
-) -> None:
-    found = rules.overlapping(
-        [(span["first"], span["last"]) for span in _ports(ports)],
-        [
-            (other, [(span["first"], span["last"]) for span in other.ports])
-            for other in others
-            if other.protocol is protocol
-        ],
-    )
-    if found is not None:
-        other, (first, last) = found
-        raise PortsOverlap(
-            f"listener {other.name} has {protocol} ports {first} to {last}: choose others, or change it",
-            extra={"used_by": users([other])},
+def _communities_allowed(work: Work, vip: Vip, wanted: Iterable[str]) -> None:
+    """They steer the operator's routers. Raises Invalid."""
+    if work.caller.role is not Role.ADMIN and set(wanted) != set(vip.communities):
+        raise refusal(
+            "/communities",
+            "BGP communities steer the operator's routers: only he sets them; leave it out",
         )
 
 
-async def _listeners_changed(work: Work, vip: Vip) -> None:
-    """The VIP, which shows its listeners, has a new version."""
-    vip.updated_at = func.now()
-    await work.session.flush()
-    await _changed(work, vip)
+def _sources_fit(vip: Vip) -> None:
+    for index, prefix in enumerate(vip.allowed_sources):
+        if prefix.version != vip.address.version:
+            raise refusal(f"/allowed_sources/{index}", rules.foreign_source(prefix))
 
 
 async def _changed(work: Work, vip: Vip) -> None:

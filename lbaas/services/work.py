@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from lbaas.domain.terms import Role
 from lbaas.errors import ChangedMeanwhile
 from lbaas.persistence import feed
+from lbaas.persistence.models import Vip
 from lbaas.persistence.notices import Notice
 from lbaas.persistence.violations import as_refusal
 from lbaas.services.trail import Trail
@@ -95,7 +96,11 @@ class Work:
 
     async def tenant_changed(self, tenant_id: UUID) -> None:
         """The change of all VIPs of the tenant goes to the feeds of their clusters."""
-        self._clusters |= await feed.note_tenants_vips(self.session, tenant_id)
+        self._clusters |= await feed.note_vips(self.session, Vip.tenant_id == tenant_id)
+
+    async def address_pool_changed(self, pool_id: UUID) -> None:
+        """The change of all VIPs that have an address of the pool goes to the feed of their cluster."""
+        self._clusters |= await feed.note_vips(self.session, Vip.address_pool_id == pool_id)
 
     def keep(self, row: object) -> None:
         """The session answers for *row* without asking again; it forgets what nobody holds."""

@@ -85,6 +85,29 @@ Addresses = Annotated[
 Prefixes = Annotated[tuple[Prefix, ...], Field(max_length=1000), AfterValidator(distinct)]
 
 
+def _community(value: str) -> str:
+    """Two numbers of 16 bits (RFC 1997), or three of 32 (RFC 8092)."""
+    parts = value.split(":")
+    bits = 16 if len(parts) == 2 else 32
+    if any(int(part) >> bits for part in parts):
+        raise PydanticCustomError(
+            "community",
+            "a number of more than {bits} bits: a large community has three parts, of 32 bits each",
+            {"bits": bits},
+        )
+    return value
+
+
+Community = Annotated[
+    str,
+    Field(
+        pattern=r"^(0|[1-9]\d{0,9})(:(0|[1-9]\d{0,9})){1,2}$", examples=["65001:80", "65001:1:80"]
+    ),
+    AfterValidator(_community),
+]
+Communities = Annotated[tuple[Community, ...], Field(max_length=64), AfterValidator(distinct)]
+
+
 class Input(BaseModel):
     """A request's body."""
 

@@ -12,6 +12,7 @@ from lbaas.domain.terms import NodeAdminState, Role, TenantAdminState
 from lbaas.wire.fields import (
     Address,
     Addresses,
+    Communities,
     Input,
     Name,
     Patch,
@@ -143,20 +144,51 @@ class MarkRange(Input):
         return self
 
 
+IdleSeconds = Annotated[int, Field(strict=True, ge=1, le=30 * 24 * 3600)]
+Percent = Annotated[int, Field(strict=True, ge=1, le=100)]
+GUARD = (
+    "A node that would lose more than this share of its services at once holds and waits: see "
+    "confirm-removal of nodes."
+)
+SYNC = (
+    "The nodes tell each other their flows, so that one lives on when its node dies while a pool changes. "
+    "They need a common segment, or multicast between them."
+)
+
+
+class Timeouts(Input):
+    """How long nodes remember an idle flow. The kernel has one set for all services of a node."""
+
+    tcp_s: IdleSeconds = 900
+    tcp_fin_s: IdleSeconds = 120
+    udp_s: IdleSeconds = 300
+
+
 class ClusterCreate(Input):
     name: Name
     as_number: AsNumber
     marks: MarkRange = MarkRange()
+    timeouts: Timeouts = Timeouts()
+    removal_guard_percent: Percent = Field(default=50, description=GUARD)
+    connection_sync: StrictBool = Field(default=False, description=SYNC)
 
 
 class ClusterPatch(Patch):
     name: Name | SkipJsonSchema[None] = None
+    timeouts: Timeouts | SkipJsonSchema[None] = Field(
+        default=None, description="All of them: what is left out has its default."
+    )
+    removal_guard_percent: Percent | SkipJsonSchema[None] = Field(default=None, description=GUARD)
+    connection_sync: StrictBool | SkipJsonSchema[None] = Field(default=None, description=SYNC)
 
 
 class Cluster(Resource):
     name: str
     as_number: int
     marks: MarkRange
+    timeouts: Timeouts
+    removal_guard_percent: int
+    connection_sync: bool
 
 
 class NodeCreate(Input):
@@ -172,11 +204,20 @@ class NodePatch(Patch):
     admin_state: NodeAdminState | SkipJsonSchema[None] = None
 
 
+class RemovalConfirmation(Input):
+    """An operator's word that a node may remove as many services as *revision* and those before it say."""
+
+    revision: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+
+
 class Node(Resource):
     cluster_id: UUID
     name: str
     addresses: list[Address]
     admin_state: NodeAdminState
+    removal_confirmed: int | None = Field(
+        description="Up to this revision it may remove as many services as it takes."
+    )
     applied_revision: int | None
     changes: int | None = Field(description="Writes to kernel and BIRD since the agent started.")
     repaired: int | None = Field(description="Those of them that undid what others had changed.")
@@ -191,6 +232,9 @@ class PeerCreate(Input):
     password: Password | None = None
     bfd: StrictBool = True
     multihop: StrictBool = False
+    graceful_restart: StrictBool = Field(
+        default=False, description="It keeps a node's routes for a while when BIRD restarts there."
+    )
 
 
 class PeerPatch(Patch):
@@ -200,6 +244,7 @@ class PeerPatch(Patch):
     password: Password | None = Field(default=None, description="Null removes it.")
     bfd: StrictBool | SkipJsonSchema[None] = None
     multihop: StrictBool | SkipJsonSchema[None] = None
+    graceful_restart: StrictBool | SkipJsonSchema[None] = None
 
     @classmethod
     def clearable(cls) -> frozenset[str]:
@@ -214,6 +259,7 @@ class Peer(Resource):
     has_password: bool
     bfd: bool
     multihop: bool
+    graceful_restart: bool
 
 
 Seconds = Annotated[int, Field(strict=True, ge=0, le=30 * 24 * 3600)]
@@ -234,12 +280,16 @@ class AddressPoolCreate(Input):
         description="How long an address rests after its VIP is gone. Only the tenant who had it may "
         "ask for it meanwhile.",
     )
+    communities: Communities = Field(
+        default=(), description="BGP communities of the announcement of its addresses."
+    )
 
 
 class AddressPoolPatch(Patch):
     name: Name | SkipJsonSchema[None] = None
     quarantine_s: Seconds | SkipJsonSchema[None] = None
     tenant_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)] | None = None
+    communities: Communities | SkipJsonSchema[None] = None
 
     @classmethod
     def clearable(cls) -> frozenset[str]:
@@ -253,6 +303,7 @@ class AddressPool(Resource):
     reserved: list[Prefix]
     tenant_ids: list[UUID] | None
     quarantine_s: int
+    communities: list[str]
 
 
 class BackendHostCreate(Input):

@@ -5,20 +5,31 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from lbaas.domain.terms import (
+    Encapsulation,
     Forwarding,
     MemberAdminState,
-    NodeAdminState,
     Protocol,
     Role,
     Scheduler,
+    WhenNoBackend,
 )
-from lbaas.wire.fields import Address, Input, Name, Patch, Resource, distinct
-from lbaas.wire.report import Failure
+from lbaas.wire.fields import (
+    Address,
+    Communities,
+    Input,
+    Name,
+    Patch,
+    Prefix,
+    Prefixes,
+    Resource,
+    distinct,
+)
+from lbaas.wire.monitors import Monitor, Port
 
 MAX_WEIGHT = 1000  # the kernel's mh table has a few thousand slots: finer steps would not show
 
@@ -27,11 +38,17 @@ NO_MEMBER_PORT = (
     "so the backend listens on the VIP's port; leave the field out"
 )
 
-Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Weight = Annotated[int, Field(strict=True, ge=0, le=MAX_WEIGHT)]
 LabelKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$")]
 LabelValue = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$")]
 Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=32)]
+DAYS_S = 30 * 24 * 3600
+Persistence = Annotated[int, Field(strict=True, ge=1, le=DAYS_S)]
+Deadline = Annotated[int, Field(strict=True, ge=0, le=DAYS_S)]
+Quorum = Annotated[int, Field(strict=True, ge=1, le=1000)]
+V4Length = Annotated[int, Field(strict=True, ge=1, le=32)]
+V6Length = Annotated[int, Field(strict=True, ge=1, le=128)]
+Rate = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 
 
 class PortsInput(Input):
@@ -53,9 +70,7 @@ def _disjoint(ports: tuple[PortsInput, ...]) -> tuple[PortsInput, ...]:
     return ports
 
 
-PortSet = Annotated[
-    tuple[PortsInput, ...], Field(min_length=1, max_length=64), AfterValidator(_disjoint)
-]
+PortSet = Annotated[tuple[PortsInput, ...], Field(max_length=64), AfterValidator(_disjoint)]
 
 
 class Ports(BaseModel):
@@ -93,6 +108,7 @@ class Member(Resource):
     address: Address
     weight: int
     admin_state: MemberAdminState
+    drained_at: datetime | None = Field(description="Since when it gets no new flows.")
     labels: dict[str, str]
 
 
@@ -116,29 +132,87 @@ class MemberList(BaseModel):
     members: list[Member]
 
 
-class InlinePool(Input):
+class PoolSettings(Input):
+    """How a pool's members are chosen, reached and checked."""
+
+    scheduler: Scheduler = Scheduler.MH
+    forwarding: Forwarding = Forwarding.TUNNEL
+    encapsulation: Encapsulation | None = Field(
+        default=None, description="What a tunnel wraps packets in: ipip if left out."
+    )
+    gue_port: Port | None = Field(
+        default=None, description="Where hosts take in gue: UDP port 6080 if left out."
+    )
+    hash_ports: StrictBool = Field(
+        default=True,
+        description="mh and sh hash the source port beside the address. False: all of a client's "
+        "connections go to one member.",
+    )
+    persistence_s: Persistence | None = Field(
+        default=None, description="A client stays with its member for so long."
+    )
+    persistence_prefix_v4: V4Length | None = Field(
+        default=None, description="Persistence is for all clients of a prefix of this length."
+    )
+    persistence_prefix_v6: V6Length | None = None
+    one_packet: StrictBool = Field(
+        default=False, description="Each datagram is scheduled for itself. For udp only."
+    )
+    drain_deadline_s: Deadline | None = Field(
+        default=None,
+        description="So long after it was drained a member loses the flows it still has; never if null.",
+    )
+    quorum: Quorum = Field(
+        default=1,
+        description="With fewer healthy members a listener counts as having none.",
+    )
+    monitor: Monitor | None = Field(
+        default=None, description="How members are checked; not at all if null."
+    )
+    members: Members = ()
+    labels: Labels = Field(default_factory=dict)
+
+
+class InlinePool(PoolSettings):
     """A pool that is made together with the listener that uses it."""
 
     name: Name | None = Field(default=None, description="<VIP>-<listener> if left out.")
-    scheduler: Scheduler = Scheduler.MH
-    forwarding: Forwarding = Forwarding.TUNNEL
-    members: Members = ()
-    labels: Labels = Field(default_factory=dict)
 
 
-class PoolCreate(Input):
+class PoolCreate(PoolSettings):
     tenant_id: UUID | None = Field(default=None, description="For operators: whose it becomes.")
     name: Name
-    scheduler: Scheduler = Scheduler.MH
-    forwarding: Forwarding = Forwarding.TUNNEL
-    members: Members = ()
-    labels: Labels = Field(default_factory=dict)
 
 
 class PoolPatch(Patch):
     name: Name | SkipJsonSchema[None] = None
     scheduler: Scheduler | SkipJsonSchema[None] = None
+    forwarding: Forwarding | SkipJsonSchema[None] = None
+    encapsulation: Encapsulation | None = None
+    gue_port: Port | None = None
+    hash_ports: StrictBool | SkipJsonSchema[None] = None
+    persistence_s: Persistence | None = None
+    persistence_prefix_v4: V4Length | None = None
+    persistence_prefix_v6: V6Length | None = None
+    one_packet: StrictBool | SkipJsonSchema[None] = None
+    drain_deadline_s: Deadline | None = None
+    quorum: Quorum | SkipJsonSchema[None] = None
+    monitor: Monitor | None = Field(default=None, description="All of it; null removes it.")
     labels: Labels | SkipJsonSchema[None] = None
+
+    @classmethod
+    def clearable(cls) -> frozenset[str]:
+        return frozenset(
+            {
+                "encapsulation",
+                "gue_port",
+                "persistence_s",
+                "persistence_prefix_v4",
+                "persistence_prefix_v6",
+                "drain_deadline_s",
+                "monitor",
+            }
+        )
 
 
 class Pool(Resource):
@@ -146,18 +220,46 @@ class Pool(Resource):
     name: str
     scheduler: Scheduler
     forwarding: Forwarding
+    encapsulation: Encapsulation | None
+    gue_port: int | None
+    hash_ports: bool
+    persistence_s: int | None
+    persistence_prefix_v4: int | None
+    persistence_prefix_v6: int | None
+    one_packet: bool
+    drain_deadline_s: int | None
+    quorum: int
+    monitor: Monitor | None
     labels: dict[str, str]
 
 
-class InlineListener(Input):
-    """A listener that is made together with its VIP; it has a pool of its own or an existing one."""
+class ListenerSettings(Input):
+    """Which packets to a VIP a listener takes, and from whom."""
 
     name: Name
     protocol: Protocol
-    ports: PortSet
+    ports: PortSet = ()
+    all_ports: StrictBool = Field(default=False, description="Instead of ports: each of them.")
+    allowed_sources: Prefixes = Field(
+        default=(),
+        description="Who may come, if the VIP lets him too; anybody if empty.",
+    )
+    labels: Labels = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _some_ports(self) -> Self:
+        if self.all_ports == bool(self.ports):
+            raise PydanticCustomError(
+                "some_ports", "say either ports or all_ports", {"field": "ports"}
+            )
+        return self
+
+
+class InlineListener(ListenerSettings):
+    """A listener that is made together with its VIP; it has a pool of its own or an existing one."""
+
     pool: InlinePool | None = None
     pool_id: UUID | None = None
-    labels: Labels = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_pool(self) -> Self:
@@ -170,28 +272,46 @@ class InlineListener(Input):
         return self
 
 
-class ListenerCreate(Input):
+DUAL = "A VIP of the other family that the listener serves as well, each from the members of its own family."
+
+
+class ListenerCreate(ListenerSettings):
     vip_id: UUID
-    name: Name
-    protocol: Protocol
-    ports: PortSet
+    dual_vip_id: UUID | None = Field(default=None, description=DUAL)
     pool_id: UUID
-    labels: Labels = Field(default_factory=dict)
 
 
 class ListenerPatch(Patch):
     name: Name | SkipJsonSchema[None] = None
+    dual_vip_id: UUID | None = Field(default=None, description=DUAL)
     ports: PortSet | SkipJsonSchema[None] = None
+    all_ports: StrictBool | SkipJsonSchema[None] = None
+    allowed_sources: Prefixes | SkipJsonSchema[None] = None
     pool_id: UUID | SkipJsonSchema[None] = None
     labels: Labels | SkipJsonSchema[None] = None
+
+    @classmethod
+    def clearable(cls) -> frozenset[str]:
+        return frozenset({"dual_vip_id"})
+
+    @model_validator(mode="after")
+    def _some_ports(self) -> Self:
+        if (self.all_ports and self.ports) or (self.all_ports is False and self.ports == ()):
+            raise PydanticCustomError(
+                "some_ports", "say either ports or all_ports", {"field": "ports"}
+            )
+        return self
 
 
 class Listener(Resource):
     tenant_id: UUID
     vip_id: UUID
+    dual_vip_id: UUID | None
     name: str
     protocol: Protocol
     ports: list[Ports]
+    all_ports: bool
+    allowed_sources: list[Prefix]
     pool_id: UUID
     labels: dict[str, str]
 
@@ -201,12 +321,29 @@ def _names_differ(listeners: tuple[InlineListener, ...]) -> tuple[InlineListener
     return listeners
 
 
+SOURCES = "Who may come, of the VIP's family; anybody if empty."
+CONNECTIONS = (
+    "New connections a second of one source address, over all listeners; no limit if null."
+)
+NO_BACKEND = (
+    "What becomes of a listener whose members have all failed their checks. withdraw: the node announces "
+    "the VIP no more. reject: clients are refused. send_to_all: the checks are doubted."
+)
+COMMUNITIES = "BGP communities of its announcement, beside its address pool's. For operators."
+
+
 class VipCreate(Input):
     tenant_id: UUID | None = Field(default=None, description="For operators: whose it becomes.")
     name: Name
     address_pool_id: UUID | None = Field(default=None, description="Any that fits if left out.")
     family: Literal[4, 6] | None = Field(default=None, description="4 if nothing else says it.")
     address: Address | None = Field(default=None, description="Any free one if left out.")
+    allowed_sources: Prefixes = Field(default=(), description=SOURCES)
+    new_connections_per_source: Rate | None = Field(default=None, description=CONNECTIONS)
+    when_no_backend: WhenNoBackend = Field(
+        default=WhenNoBackend.SEND_TO_ALL, description=NO_BACKEND
+    )
+    communities: Communities = Field(default=(), description=COMMUNITIES)
     labels: Labels = Field(default_factory=dict)
     listeners: Annotated[
         tuple[InlineListener, ...], Field(max_length=64), AfterValidator(_names_differ)
@@ -215,7 +352,17 @@ class VipCreate(Input):
 
 class VipPatch(Patch):
     name: Name | SkipJsonSchema[None] = None
+    allowed_sources: Prefixes | SkipJsonSchema[None] = Field(default=None, description=SOURCES)
+    new_connections_per_source: Rate | None = Field(default=None, description=CONNECTIONS)
+    when_no_backend: WhenNoBackend | SkipJsonSchema[None] = Field(
+        default=None, description=NO_BACKEND
+    )
+    communities: Communities | SkipJsonSchema[None] = Field(default=None, description=COMMUNITIES)
     labels: Labels | SkipJsonSchema[None] = None
+
+    @classmethod
+    def clearable(cls) -> frozenset[str]:
+        return frozenset({"new_connections_per_source"})
 
 
 class Vip(Resource):
@@ -224,41 +371,12 @@ class Vip(Resource):
     address_pool_id: UUID
     name: str
     address: Address
+    allowed_sources: list[Prefix]
+    new_connections_per_source: int | None
+    when_no_backend: WhenNoBackend
+    communities: list[str]
     labels: dict[str, str]
     listeners: list[Listener]
-
-
-class NodeStatus(BaseModel):
-    """What one node of the VIP's cluster has applied."""
-
-    node_id: UUID
-    name: str
-    admin_state: NodeAdminState
-    applied_revision: int | None
-    programmed: bool
-    stale: bool = Field(description="No report for 90 seconds, or never.")
-    reported_at: datetime | None
-    failures: list[Failure]
-
-
-class HostStatus(BaseModel):
-    """What one backend host of the VIP's members has applied."""
-
-    host_id: UUID
-    name: str
-    applied_revision: int | None
-    programmed: bool
-    stale: bool = Field(description="No report for 90 seconds, or never.")
-
-
-class VipStatus(BaseModel):
-    """How far the VIP's newest change, *revision*, has come."""
-
-    vip_id: UUID
-    revision: int
-    programmed: bool
-    nodes: list[NodeStatus]
-    hosts: list[HostStatus]
 
 
 class Event(BaseModel):

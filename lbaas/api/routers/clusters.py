@@ -90,6 +90,18 @@ async def patch_node(work: OperatorChanges, node_id: UUID, body: wire.NodePatch)
     return reading.shown(work, wire.Node, await clusters.patch_node(work, node_id, body))
 
 
+@router.post(
+    "/nodes/{node_id}/confirm-removal",
+    summary="Let a node remove many services at once",
+    responses=CREATES,
+)
+async def confirm_removal(
+    work: OperatorCreates, node_id: UUID, body: wire.RemovalConfirmation
+) -> wire.Node:
+    """The node says in facts.held_removal which revision it holds back, and what it would remove."""
+    return reading.shown(work, wire.Node, await clusters.confirm_removal(work, node_id, body))
+
+
 @router.delete("/nodes/{node_id}", status_code=204, summary="Remove a node", responses=DELETES)
 async def delete_node(work: OperatorChanges, node_id: UUID) -> None:
     await clusters.delete_node(work, node_id)

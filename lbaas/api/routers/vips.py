@@ -21,9 +21,10 @@ from lbaas.api.dependencies import (
 from lbaas.api.route import Route
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
 from lbaas.domain.terms import Protocol
-from lbaas.services import reading, status, vips
+from lbaas.services import listeners, reading, status, vips
 from lbaas.wire import tenants as wire
 from lbaas.wire.fields import Page
+from lbaas.wire.status import VipStatus
 
 router = APIRouter(tags=["tenant"], route_class=Route)
 
@@ -70,7 +71,9 @@ async def delete_vip(
     work: TenantChanges,
     vip_id: UUID,
     *,
-    cascade: Annotated[bool, Query(description="Its listeners too.")] = False,
+    cascade: Annotated[
+        bool, Query(description="Its listeners too, those of two VIPs included.")
+    ] = False,
 ) -> None:
     await vips.delete(work, vip_id, cascade=cascade)
 
@@ -84,14 +87,14 @@ async def get_vip_status(
         Literal["programmed"] | None, Query(description="Answer when it is so, or at the timeout.")
     ] = None,
     timeout_s: Timeout = 30,
-) -> wire.VipStatus:
+) -> VipStatus:
     until = deadline(timeout_s if wait_for else 0)
     return await status.wait(shared.database, shared.bells, caller, vip_id, until)
 
 
 @router.post("/listeners", status_code=201, summary="Add a listener", responses=CREATES)
 async def create_listener(work: TenantCreates, body: wire.ListenerCreate) -> wire.Listener:
-    return reading.shown(work, wire.Listener, await vips.create_listener(work, body))
+    return reading.shown(work, wire.Listener, await listeners.create(work, body))
 
 
 @router.get("/listeners", summary="List listeners", responses=READS)
@@ -127,11 +130,11 @@ async def get_listener(work: TenantReads, listener_id: UUID) -> wire.Listener:
 async def patch_listener(
     work: TenantChanges, listener_id: UUID, body: wire.ListenerPatch
 ) -> wire.Listener:
-    return reading.shown(work, wire.Listener, await vips.patch_listener(work, listener_id, body))
+    return reading.shown(work, wire.Listener, await listeners.patch(work, listener_id, body))
 
 
 @router.delete(
     "/listeners/{listener_id}", status_code=204, summary="Remove a listener", responses=DELETES
 )
 async def delete_listener(work: TenantChanges, listener_id: UUID) -> None:
-    await vips.delete_listener(work, listener_id)
+    await listeners.delete(work, listener_id)

@@ -106,15 +106,22 @@ def test_a_member_outside_the_tenants_prefixes_is_refused_by_pointer(site: Site)
 
 def test_a_member_of_the_other_family_is_refused_wherever_it_comes_in(site: Site) -> None:
     member = site.member()
-    six = vip_body(site, listener("a", 80, "10.0.20.1"), family=6)
-    assert "tunnel" in refusal(member, "POST", "/v1/vips", six)["detail"]
+    inline = listener("a", 80, "10.0.20.1")
+    inline["pool"]["encapsulation"] = "gue"
+    problem = refusal(member, "POST", "/v1/vips", vip_body(site, inline, family=6))
+    assert problem["problems"][0]["pointer"] == "/listeners/0/pool/members/0/address"
+    assert "tunnel of ipip" in problem["detail"]
 
-    vip = member.post("/v1/vips", vip_body(site, listener("a", 80), family=6))
+    inline["pool"]["members"] = []
+    vip = member.post("/v1/vips", vip_body(site, inline, family=6))
     pool_id = vip["listeners"][0]["pool_id"]
     late = refusal(member, "POST", f"/v1/pools/{pool_id}/members", {"address": "10.0.20.1"})
     assert late["problems"][0]["pointer"] == "/address"
 
-    four = member.post("/v1/pools", {"name": unique("p"), "members": [{"address": "10.0.20.1"}]})
+    four = member.post(
+        "/v1/pools",
+        {"name": unique("p"), "members": [{"address": "10.0.20.1"}], "forwarding": "direct"},
+    )
     attach = {
         "vip_id": vip["id"],
         "name": "b",
