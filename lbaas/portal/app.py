@@ -60,13 +60,14 @@ def _tenants() -> list[Route]:
         _does("/vips", wizard.order),
         _reads("/vips/new", wizard.show),
         _reads(vip, vips.show),
-        _does(vip, vips.relabel),
+        _does(vip, vips.change),
         _reads(f"{vip}/removal", vips.ask_removal),
         _does(f"{vip}/removal", vips.remove),
         _does(f"{vip}/listeners", vips.add_listener),
         _does(f"{listener}/removal", vips.remove_listener),
         _reads("/pools", pools.index),
         _reads(pool, pools.show),
+        _does(pool, pools.change),
         _does(f"{pool}/members", pools.add_member),
         _does(member, pools.change_member),
         _does(f"{member}/removal", pools.remove_member),
@@ -83,6 +84,9 @@ def _operators() -> list[Route]:
     return [
         *(Route(path, for_operators(page)) for path, page in reads.items()),
         Route("/nodes/{node_id}", for_operators(operators.change_node), methods=["POST"]),
+        Route(
+            "/nodes/{node_id}/removal", for_operators(operators.confirm_removal), methods=["POST"]
+        ),
     ]
 
 

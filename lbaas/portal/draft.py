@@ -1,7 +1,4 @@
-"""A VIP that somebody is about to order: what the form says, as the body of ``POST /v1/vips``.
-
-Text that should be a number and is none goes to the API as it is, so that the API says what is wrong with it.
-"""
+"""A VIP that somebody is about to order: what the form says, as the body of ``POST /v1/vips``."""
 
 import hashlib
 import json
@@ -10,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from lbaas.portal import checks
+from lbaas.portal.checks import Check
+from lbaas.portal.typed import Json, labels, number, ports
 from lbaas.portal.visits import Form
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,23 +30,20 @@ STEPS = (
     Step(
         "health",
         "Health",
-        frozenset(
-            {"check", "check_port", "interval_s", "timeout_s", "rise", "fall", "path", "dns_name"}
-        ),
+        checks.FIELDS,
     ),
     Step("review", "Review", frozenset()),
 )
 KEYS = tuple(step.key for step in STEPS)
 
+# Of a draft: what is no text of its own.
+PARTS = ("check", "rows")
+MONITOR = "/listeners/0/pool/monitor"
+
 # JSON pointers into the body, most special first, and problems that name no field.
 PLACES = (
     (r"/listeners/0/pool/members/(?P<row>\d+)(/(?P<part>address|weight))?(/.*)?", "members"),
     (r"/listeners/0/pool/members", "members"),
-    (r"/listeners/0/pool/monitor/(http/)?(path|host|method|statuses)(/.*)?", "path"),
-    (r"/listeners/0/pool/monitor/dns(/.*)?", "dns_name"),
-    (r"/listeners/0/pool/monitor/port", "check_port"),
-    (r"/listeners/0/pool/monitor/(?P<same>interval_s|timeout_s|rise|fall)", "check"),
-    (r"/listeners/0/pool/monitor(/.*)?", "check"),
     (r"/listeners/0/pool/(?P<same>scheduler|forwarding)", "scheduler"),
     (r"/listeners/0/ports(/.*)?", "ports"),
     (r"/listeners/0/(name|protocol)", "protocol"),
@@ -85,14 +80,7 @@ class Draft:
     ports: str = ""
     scheduler: str = "mh"
     forwarding: str = "tunnel"
-    check: str = "none"
-    check_port: str = ""
-    interval_s: str = "5"
-    timeout_s: str = "2"
-    rise: str = "2"
-    fall: str = "3"
-    path: str = "/"
-    dns_name: str = ""
+    check: Check = field(default_factory=Check)
     rows: tuple[Row, ...] = field(default=(Row(), Row()))
 
     @classmethod
@@ -102,17 +90,20 @@ class Draft:
         addresses, weights = form.getlist("member_address"), form.getlist("member_weight")
         rows = tuple(Row(*pair) for pair in zip(addresses, weights, strict=False))
         draft = replace(cls(), **texts)
+        draft = replace(draft, check=Check.of(form))
         return replace(draft, rows=rows) if rows else draft
 
     @classmethod
     def _texts(cls) -> tuple[str, ...]:
-        return tuple(name for name in cls.__dataclass_fields__ if name != "rows")
+        return tuple(name for name in cls.__dataclass_fields__ if name not in PARTS)
 
     def pairs(self, without: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
         """The fields of a form that says the same, but those of *without*."""
         for name in self._texts():
             if name not in without:
                 yield name, getattr(self, name)
+        for name in sorted(checks.FIELDS - without):
+            yield name, getattr(self.check, name)
         if "members" not in without:
             for row in self.rows:
                 yield "member_address", row.address
@@ -137,6 +128,8 @@ class Draft:
 
     def place(self, pointer: str) -> str | None:
         """The field that is to blame for what a problem says of *pointer*; of a member, with its row."""
+        if pointer.startswith(MONITOR):
+            return checks.place(pointer.removeprefix(MONITOR))
         for pattern, name in PLACES:
             if match := re.fullmatch(pattern, pointer):
                 parts = match.groupdict()
@@ -160,13 +153,11 @@ class Draft:
         if "members" in done:
             pool = {"scheduler": self.scheduler, "forwarding": self.forwarding}
             pool["members"] = [self._member(self.rows[index]) for index in self._filled()]
-        if "health" in done and self.check != "none":
-            pool["monitor"] = self._monitor()
+        if "health" in done and (monitor := self.check.monitor()) is not None:
+            pool["monitor"] = monitor
         name = f"{self.protocol}-{re.split('[^0-9]', self.ports)[0] or 'all'}"
         listener = {"name": name, "protocol": self.protocol, "pool": pool}
-        return listener | (
-            {"all_ports": True} if self.ports == "all" else {"ports": spans(self.ports)}
-        )
+        return listener | ports(self.ports)
 
     def _filled(self) -> list[int]:
         return [index for index, row in enumerate(self.rows) if row.address]
@@ -174,45 +165,8 @@ class Draft:
     def _member(self, row: Row) -> Json:
         return {"address": row.address, "weight": number(row.weight)}
 
-    def _monitor(self) -> Json:
-        monitor: Json = {"kind": self.check}
-        for name in ("interval_s", "timeout_s", "rise", "fall"):
-            monitor[name] = number(getattr(self, name))
-        if self.check_port:
-            monitor["port"] = number(self.check_port)
-        if self.check in ("http", "https"):
-            monitor["http"] = {"path": self.path}
-        if self.check == "dns":
-            monitor["dns"] = {"name": self.dns_name}
-        return monitor
-
 
 def step_of(name: str) -> str | None:
     """The step on which the field is; None if on none."""
     name = "members" if name.startswith("member.") else name
     return next((step.key for step in STEPS if name in step.fields), None)
-
-
-def number(text: str) -> int | float | str:
-    """The number that *text* is; else *text*."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def spans(text: str) -> list[Json]:
-    """Ports as the API has them: ``80, 8000-8099`` is two ranges."""
-    found = []
-    for part in filter(None, re.split(r"[,\s]+", re.sub(r"\s*[-–]\s*", "-", text))):  # noqa: RUF001 - people paste en dashes
-        first, dash, last = part.partition("-")
-        found.append({"first": number(first), **({"last": number(last)} if dash else {})})
-    return found
-
-
-def labels(text: str) -> dict[str, str]:
-    """``env=prod, canary`` as the API has it."""
-    pairs = (part.partition("=") for part in re.split(r"[,\n]+", text) if part.strip())
-    return {key.strip(): value.strip() for key, _, value in pairs}

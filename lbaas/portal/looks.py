@@ -81,6 +81,15 @@ def _span(first: int, last: int) -> str:
     return str(first) if first == last else f"{first}–{last}"  # noqa: RUF001 - a range takes an en dash
 
 
+SCHEDULERS = (
+    ("mh", "mh: consistent, survives the loss of a node"),
+    ("sh", "sh: by source address"),
+    ("wrr", "wrr: in turn, by weight"),
+    ("rr", "rr: in turn"),
+    ("wlc", "wlc: fewest flows, by weight"),
+    ("lc", "lc: fewest flows"),
+)
+
 FILTERS: Mapping[str, Callable[..., object]] = {
     "ago": ago,
     "clock": clock,
@@ -90,4 +99,4 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "lasting": lasting,
     "options": options,
 }
-GLOBALS: Mapping[str, Callable[..., object]] = {"share": share, "silent": silent}
+GLOBALS: Mapping[str, object] = {"share": share, "silent": silent, "schedulers": SCHEDULERS}

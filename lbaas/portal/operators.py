@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from lbaas.portal import pages
 from lbaas.portal.gateway import Json, together
+from lbaas.portal.typed import number
 from lbaas.portal.visits import Visit, form, see
 
 PER_PAGE = 50
@@ -25,6 +26,14 @@ async def change_node(visit: Visit) -> Response:
     given = await form(visit.request)
     body = {"admin_state": given.get("admin_state", "")}
     await visit.api.patch(f"nodes/{visit.named('node_id')}", body)
+    return see("/portal/nodes")
+
+
+async def confirm_removal(visit: Visit) -> Response:
+    """The node may remove as many services as the revision that was sent says."""
+    given = await form(visit.request)
+    body = {"revision": number(given.get("revision", ""))}
+    await visit.api.post(f"nodes/{visit.named('node_id')}/confirm-removal", body)
     return see("/portal/nodes")
 
 

@@ -24,6 +24,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     environment.filters.update(looks.FILTERS)
     environment.globals.update(asset=assets.url, **looks.GLOBALS)

@@ -3,10 +3,11 @@
 from starlette.responses import Response
 
 from lbaas.client.api import ApiProblem
-from lbaas.portal import pages
-from lbaas.portal.draft import number
+from lbaas.portal import checks, pages
+from lbaas.portal.checks import Check
 from lbaas.portal.faults import Faults, sorted_out
 from lbaas.portal.gateway import Json, together
+from lbaas.portal.typed import number, number_or_none
 from lbaas.portal.vips import tenant_names
 from lbaas.portal.visits import Form, Visit, form, see
 from lbaas.portal.way import member_stop, sick_on
@@ -41,6 +42,24 @@ async def index(visit: Visit) -> Response:
 async def show(visit: Visit) -> Response:
     """One pool, its members and who uses it."""
     return await _page(visit, Form(), Faults())
+
+
+async def change(visit: Visit) -> Response:
+    """The pool is as the form of its settings says."""
+    given = await form(visit.request)
+    path = f"pools/{visit.named('pool_id')}"
+    before = (await visit.api.get(path))["monitor"]
+    body = {
+        "name": given.get("name", ""),
+        "scheduler": given.get("scheduler", ""),
+        "drain_deadline_s": number_or_none(given.get("drain_deadline_s", "")),
+        "monitor": Check.of(given).monitor(before),
+    }
+    try:
+        await visit.api.patch(path, body)
+    except ApiProblem as error:
+        return await _page(visit, given, sorted_out(error, _own_field))
+    return _back(visit)
 
 
 async def add_member(visit: Visit) -> Response:
@@ -96,6 +115,7 @@ async def _page(visit: Visit, given: Form, faults: Faults) -> Response:
         following=members["next_cursor"],
         listeners=listeners["items"],
         events=events["items"],
+        check=Check.of(given) if "check" in given else Check.shown(pool["monitor"]),
         given=given,
         faults=faults,
     )
@@ -108,7 +128,9 @@ async def _statuses(visit: Visit, listeners: list[Json]) -> list[Json]:
 
 
 def _stop(member: Json, pool: Json, statuses: list[Json]) -> object:
-    findings = [bad for status in statuses for bad in sick_on(status, member["address"])]
+    findings = [
+        bad for status in statuses for bad in sick_on(status, pool["id"], member["address"])
+    ]
     return member_stop(member, pool, findings)
 
 
@@ -118,6 +140,13 @@ def _members(visit: Visit) -> str:
 
 def _back(visit: Visit) -> Response:
     return see(f"/portal/pools/{visit.named('pool_id')}")
+
+
+def _own_field(where: str) -> str | None:
+    if where.startswith("/monitor"):
+        return checks.place(where.removeprefix("/monitor"))
+    field = where.split("/")[1] if where.startswith("/") else ""
+    return f"pool-{field}" if field in ("name", "scheduler", "drain_deadline_s") else None
 
 
 def _new_field(where: str) -> str | None:

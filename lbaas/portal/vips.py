@@ -6,9 +6,9 @@ from starlette.responses import Response
 
 from lbaas.client.api import ApiProblem
 from lbaas.portal import pages
-from lbaas.portal.draft import labels, spans
 from lbaas.portal.faults import Faults, sorted_out
 from lbaas.portal.gateway import Json, together
+from lbaas.portal.typed import labels, number_or_none, ports, words
 from lbaas.portal.visits import Form, Visit, form, see
 from lbaas.portal.way import lines, way
 
@@ -53,7 +53,7 @@ async def add_listener(visit: Visit) -> Response:
         "vip_id": visit.named("vip_id"),
         "name": given.get("name", ""),
         "protocol": given.get("protocol", ""),
-        "ports": spans(given.get("ports", "")),
+        **ports(given.get("ports", "")),
         "pool_id": given.get("pool_id", ""),
     }
     try:
@@ -63,10 +63,16 @@ async def add_listener(visit: Visit) -> Response:
     return see(f"/portal/vips/{visit.named('vip_id')}")
 
 
-async def relabel(visit: Visit) -> Response:
-    """The VIP has the name and labels of the form."""
+async def change(visit: Visit) -> Response:
+    """The VIP is as the form of its settings says."""
     given = await form(visit.request)
-    body = {"name": given.get("name", ""), "labels": labels(given.get("labels", ""))}
+    body = {
+        "name": given.get("name", ""),
+        "labels": labels(given.get("labels", "")),
+        "allowed_sources": words(given.get("allowed_sources", "")),
+        "new_connections_per_source": number_or_none(given.get("new_connections_per_source", "")),
+        "when_no_backend": given.get("when_no_backend", ""),
+    }
     try:
         await visit.api.patch(f"vips/{visit.named('vip_id')}", body)
     except ApiProblem as error:

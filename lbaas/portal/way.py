@@ -67,8 +67,9 @@ def way(
     status: Json, pools: Sequence[tuple[Json, Sequence[Json]]], peers: Sequence[Json] | None
 ) -> Way:
     """The way to the members of *pools*, each with its members. *peers* is None for who may not know them."""
+    watching = sum(node["admin_state"] == "active" for node in status["nodes"])
     members = _one_each(
-        member_stop(member, pool, sick_on(status, member["address"]))
+        member_stop(member, pool, sick_on(status, pool["id"], member["address"]), watching)
         for pool, of_pool in pools
         for member in of_pool
     )
@@ -96,18 +97,18 @@ def node_stop(node: Json, revision: int) -> Stop:
     return Stop(name, State.WAIT, "applying", behind or f"{applied} of {revision}")
 
 
-def sick_on(status: Json, address: str) -> list[Json]:
-    """What nodes find wrong with the member at *address*, each with the node's name."""
+def sick_on(status: Json, pool_id: str, address: str) -> list[Json]:
+    """What nodes find wrong with the pool's member at *address*, each with the node's name."""
     return [
         {**finding, "node": node["name"]}
         for node in status["nodes"]
         for finding in node.get("unhealthy", ())
-        if finding["address"] == address
+        if (finding["pool_id"], finding["address"]) == (pool_id, address)
     ]
 
 
-def member_stop(member: Json, pool: Json, findings: Sequence[Json] = ()) -> Stop:
-    """A member, as its pool and the nodes' checks have it."""
+def member_stop(member: Json, pool: Json, findings: Sequence[Json] = (), watching: int = 1) -> Stop:
+    """A member, as its pool and the checks of *watching* nodes have it."""
     title, link = str(member["address"]), f"/portal/pools/{pool['id']}"
     weight = f"weight {member['weight']}"
     if member["admin_state"] == "drained":
@@ -115,7 +116,9 @@ def member_stop(member: Json, pool: Json, findings: Sequence[Json] = ()) -> Stop
     if findings:
         nodes = sorted({finding["node"] for finding in findings})
         why = f"{findings[0]['cause']} ({', '.join(nodes)})"
-        return Stop(title, State.BAD, "unhealthy", why, link, passes=False)
+        for_all = len(nodes) >= watching
+        state = State.BAD if for_all else State.WAIT
+        return Stop(title, state, "unhealthy", why, link, passes=not for_all)
     if member["weight"] == 0:
         return Stop(title, State.OFF, weight, "no new flows", link, passes=False)
     return Stop(title, State.OK, "healthy" if pool.get("monitor") else "in service", weight, link)

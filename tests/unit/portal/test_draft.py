@@ -1,17 +1,17 @@
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lbaas.portal.draft import KEYS, STEPS, Draft, Row, labels, number, spans, step_of
+from lbaas.portal.checks import FIELDS, Check
+from lbaas.portal.draft import KEYS, PARTS, STEPS, Draft, Row, step_of
 from lbaas.portal.visits import Form
 from lbaas.wire.tenants import VipCreate
 
 TYPED = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), max_size=12)
-TEXTS = [name for name in Draft.__dataclass_fields__ if name != "rows"]
+TEXTS = [name for name in Draft.__dataclass_fields__ if name not in PARTS]
+CHECKS = st.builds(Check, **dict.fromkeys(FIELDS, TYPED))
 ROWS = st.lists(st.builds(Row, TYPED, TYPED), min_size=1, max_size=5).map(tuple)
-DRAFTS = st.builds(Draft, **dict.fromkeys(TEXTS, TYPED), rows=ROWS)
+DRAFTS = st.builds(Draft, **dict.fromkeys(TEXTS, TYPED), check=CHECKS, rows=ROWS)
 
 SHOP = Draft(
     name="shop",
@@ -91,28 +91,3 @@ def test_only_the_same_order_out_of_the_same_draft_is_the_same() -> None:
     keys = {Draft(id=each, name=name).key() for each in "ab" for name in "xy"}
     assert len(keys) == 4
     assert Draft(id="a", name="x").key() == Draft(id="a", name="x").key()
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("", []),
-        ("80", [{"first": 80}]),
-        ("80,443", [{"first": 80}, {"first": 443}]),
-        ("80 443", [{"first": 80}, {"first": 443}]),
-        ("8000 - 8099", [{"first": 8000, "last": 8099}]),
-        ("8000\u20138099", [{"first": 8000, "last": 8099}]),
-        ("http", [{"first": "http"}]),
-        ("1-", [{"first": 1, "last": ""}]),
-    ],
-)
-def test_ports_are_read_as_people_write_them(text: str, found: list[dict[str, Any]]) -> None:
-    assert spans(text) == found
-
-
-def test_what_is_no_number_goes_to_the_api_as_it_is() -> None:
-    assert [number(text) for text in ("5", "0.5", "five", "")] == [5, 0.5, "five", ""]
-
-
-def test_labels_are_read_as_people_write_them() -> None:
-    assert labels(" env = prod,,canary\nteam=a") == {"env": "prod", "canary": "", "team": "a"}

@@ -57,8 +57,13 @@ def test_an_unhealthy_member_says_who_finds_it_so_and_why() -> None:
     assert (stop.state, stop.note, stop.passes) == (State.BAD, "timeout (lb2)", False)
 
 
+def test_a_member_that_some_nodes_find_well_still_gets_flows() -> None:
+    stop = member_stop(member(), POOL, [{"node": "lb2", "cause": "timeout"}], watching=2)
+    assert (stop.state, stop.passes) == (State.WAIT, True)
+
+
 def test_what_nodes_find_is_said_of_the_member_that_they_mean() -> None:
-    sick = {"address": "10.0.20.12", "cause": "refused", "since": 0}
+    sick = {"pool_id": "p", "address": "10.0.20.12", "cause": "refused"}
     status = {"revision": 7, "nodes": [{**NODE, "unhealthy": [sick]}]}
     drawn = way(status, [(POOL, [member(), member("10.0.20.12")])], None)
     assert [stop.state for stop in drawn.members] == [State.OK, State.BAD]
