@@ -43,6 +43,7 @@ def create(api: ASGIApp, runtime: Runtime | None) -> Starlette:
             ApiProblem: _refused,
             RateLimited: _limited,
             HTTPException: _http,
+            Exception: _unexpected,
         },
     )
     app.state.runtime = runtime
@@ -116,3 +117,11 @@ async def _http(request: Request, error: Exception) -> Response:
     if problem.status_code == 404:
         return pages.not_found(request)
     return pages.problem(request, problem.status_code, "That did not work", problem.detail)
+
+
+async def _unexpected(request: Request, _error: Exception) -> Response:
+    """What is wrong is in the log, under the request's id. A page that refreshes itself tries again."""
+    detail = (
+        "The server could not do this. Try again; if it stays so, tell its operator the request."
+    )
+    return pages.problem(request, 500, "That did not work", detail)

@@ -10,7 +10,7 @@ from lbaas.portal.gateway import Json, together
 from lbaas.portal.typed import number, number_or_none
 from lbaas.portal.vips import tenant_names
 from lbaas.portal.visits import Form, Visit, form, see
-from lbaas.portal.way import member_stop, sick_on
+from lbaas.portal.way import member_stop, sick_on, watching
 
 PER_PAGE = 20
 MEMBERS_PER_PAGE = 100
@@ -131,7 +131,7 @@ def _stop(member: Json, pool: Json, statuses: list[Json]) -> object:
     findings = [
         bad for status in statuses for bad in sick_on(status, pool["id"], member["address"])
     ]
-    return member_stop(member, pool, findings)
+    return member_stop(member, pool, findings, max(map(watching, statuses), default=0))
 
 
 def _members(visit: Visit) -> str:

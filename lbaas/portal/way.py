@@ -67,9 +67,9 @@ def way(
     status: Json, pools: Sequence[tuple[Json, Sequence[Json]]], peers: Sequence[Json] | None
 ) -> Way:
     """The way to the members of *pools*, each with its members. *peers* is None for who may not know them."""
-    watching = sum(node["admin_state"] == "active" for node in status["nodes"])
+    checking = watching(status)
     members = _one_each(
-        member_stop(member, pool, sick_on(status, pool["id"], member["address"]), watching)
+        member_stop(member, pool, sick_on(status, pool["id"], member["address"]), checking)
         for pool, of_pool in pools
         for member in of_pool
     )
@@ -97,6 +97,14 @@ def node_stop(node: Json, revision: int) -> Stop:
     return Stop(name, State.WAIT, "applying", behind or f"{applied} of {revision}")
 
 
+def watching(status: Json) -> int:
+    """How many nodes check the VIP's members now: those that have it, and still report."""
+    return sum(
+        node["admin_state"] == "active" and node["programmed"] and not node["stale"]
+        for node in status["nodes"]
+    )
+
+
 def sick_on(status: Json, pool_id: str, address: str) -> list[Json]:
     """What nodes find wrong with the pool's member at *address*, each with the node's name."""
     return [
@@ -107,8 +115,8 @@ def sick_on(status: Json, pool_id: str, address: str) -> list[Json]:
     ]
 
 
-def member_stop(member: Json, pool: Json, findings: Sequence[Json] = (), watching: int = 1) -> Stop:
-    """A member, as its pool and the checks of *watching* nodes have it."""
+def member_stop(member: Json, pool: Json, findings: Sequence[Json] = (), checking: int = 0) -> Stop:
+    """A member, as its pool and the *checking* nodes have it. It is healthy only if somebody looked."""
     title, link = str(member["address"]), f"/portal/pools/{pool['id']}"
     weight = f"weight {member['weight']}"
     if member["admin_state"] == "drained":
@@ -116,12 +124,13 @@ def member_stop(member: Json, pool: Json, findings: Sequence[Json] = (), watchin
     if findings:
         nodes = sorted({finding["node"] for finding in findings})
         why = f"{findings[0]['cause']} ({', '.join(nodes)})"
-        for_all = len(nodes) >= watching
+        for_all = len(nodes) >= checking
         state = State.BAD if for_all else State.WAIT
         return Stop(title, state, "unhealthy", why, link, passes=not for_all)
     if member["weight"] == 0:
         return Stop(title, State.OFF, weight, "no new flows", link, passes=False)
-    return Stop(title, State.OK, "healthy" if pool.get("monitor") else "in service", weight, link)
+    word = "healthy" if pool["monitor"] and checking else "in service"
+    return Stop(title, State.OK, word, weight, link)
 
 
 def _routers(peers: Sequence[Json] | None) -> list[Stop]:

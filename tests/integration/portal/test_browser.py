@@ -51,6 +51,8 @@ def test_a_vip_is_ordered_step_by_step_and_seen_until_every_node_has_it(
 
     wrong.fill("10.0.20.12")
     press_on(tab)
+    tab.get_by_role("radio", name="HTTP a page answers", exact=True).check()
+    tab.get_by_label("Path").fill("/up")
     press_on(tab)
     expect(tab.get_by_text("Nothing is made yet")).to_be_visible()
     assert member.get("/v1/vips", name=name)["items"] == []
@@ -59,6 +61,8 @@ def test_a_vip_is_ordered_step_by_step_and_seen_until_every_node_has_it(
     expect(tab.get_by_role("heading", name=name)).to_be_visible()
     (vip,) = member.get("/v1/vips", name=name)["items"]
     assert [span["last"] for span in vip["listeners"][0]["ports"]] == [80, 8099]
+    pool = member.get(f"/v1/pools/{vip['listeners'][0]['pool_id']}")
+    assert pool["monitor"]["http"]["path"] == "/up"
     expect(tab.get_by_text("0 of 2 active nodes")).to_be_visible()
     revision = member.get(f"/v1/vips/{vip['id']}/status")["revision"]
     report(site, 0, revision)
@@ -158,6 +162,36 @@ def test_a_wrong_weight_and_a_wrong_member_are_told_beside_their_fields(
     added = tab.get_by_label("Address")
     expect(added).to_have_value("10.0.20.11")
     expect(added).to_have_accessible_description(re.compile("the address is another's"))
+
+
+def test_settings_are_changed_and_what_is_wrong_with_them_stands_beside(
+    visitor: Visitor, site: Site
+) -> None:
+    member = site.member()
+    vip = make_vip(site, member, "10.0.20.11")
+    pool = vip["listeners"][0]["pool_id"]
+    visitor.sign_in(token_of(member))
+    tab = visitor.open(f"/portal/pools/{pool}")
+    tab.get_by_text("Settings").click()
+    tab.get_by_role("radio", name="TCP a connection opens").check()
+    tab.get_by_label("Timeout").fill("60")
+    tab.get_by_role("button", name="Save").click()
+    wrong = tab.get_by_label("Timeout")
+    expect(wrong).to_have_accessible_description(re.compile("at most interval_s"))
+    wrong.fill("3")
+    tab.get_by_role("button", name="Save").click()
+    expect(tab.get_by_text("tcp, every 5 s")).to_be_visible()
+    assert member.get(f"/v1/pools/{pool}")["monitor"]["timeout_s"] == 3
+
+    tab.goto(f"{visitor.url}/portal/vips/{vip['id']}")
+    tab.get_by_text("Settings").click()
+    sources = tab.get_by_label("Who may come")
+    sources.fill("nowhere")
+    tab.get_by_role("button", name="Save").click()
+    expect(sources).to_have_accessible_description(re.compile("write a prefix"))
+    sources.fill("192.0.2.0/24, 198.51.100.0/24")
+    tab.get_by_role("button", name="Save").click()
+    expect(tab.get_by_text("Only from 192.0.2.0/24, 198.51.100.0/24")).to_be_visible()
 
 
 def test_an_operator_drains_a_node_and_sees_how_full_pools_are(

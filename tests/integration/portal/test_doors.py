@@ -219,6 +219,23 @@ def test_every_page_says_what_it_may_load_and_is_kept_nowhere(tenant: Web) -> No
     assert "unsafe" not in headers["content-security-policy"]
 
 
+async def test_while_the_database_fails_a_page_says_so_and_its_refreshes_go_on(
+    tenant: Web, site: Site
+) -> None:
+    connection = await asyncpg.connect(site.server.dsn)
+    await connection.execute("ALTER TABLE portal_session RENAME TO away")
+    try:
+        page = tenant.get("/portal/vips")
+        part = tenant.get("/portal/vips", headers={"HX-Request": "true"})
+    finally:
+        await connection.execute("ALTER TABLE away RENAME TO portal_session")
+        await connection.close()
+    assert page.status_code == part.status_code == 500
+    assert page.headers["x-request-id"] in page.text
+    assert 'hx-get="/portal/vips" hx-trigger="every 5s"' in part.text
+    assert tenant.get("/portal/vips").status_code == 200
+
+
 def test_what_somebody_else_wrote_is_text(tenant: Web, site: Site) -> None:
     found = tenant.get("/portal/vips", params={"name": '"><script>alert(1)</script>'})
     assert found.status_code == 422

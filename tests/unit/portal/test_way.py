@@ -4,7 +4,7 @@ import pytest
 
 from lbaas.portal.way import MOST_STOPS, State, Stop, lines, member_stop, node_stop, way
 
-POOL = {"id": "p"}
+POOL: dict[str, Any] = {"id": "p", "monitor": {"kind": "tcp"}}
 NODE = {
     "name": "lb1",
     "admin_state": "active",
@@ -57,8 +57,18 @@ def test_an_unhealthy_member_says_who_finds_it_so_and_why() -> None:
     assert (stop.state, stop.note, stop.passes) == (State.BAD, "timeout (lb2)", False)
 
 
+@pytest.mark.parametrize(
+    ("monitor", "checking", "word"),
+    [({"kind": "tcp"}, 2, "healthy"), ({"kind": "tcp"}, 0, "in service"), (None, 2, "in service")],
+)
+def test_a_member_is_healthy_only_if_somebody_looked(
+    monitor: object, checking: int, word: str
+) -> None:
+    assert member_stop(member(), {"id": "p", "monitor": monitor}, (), checking).word == word
+
+
 def test_a_member_that_some_nodes_find_well_still_gets_flows() -> None:
-    stop = member_stop(member(), POOL, [{"node": "lb2", "cause": "timeout"}], watching=2)
+    stop = member_stop(member(), POOL, [{"node": "lb2", "cause": "timeout"}], checking=2)
     assert (stop.state, stop.passes) == (State.WAIT, True)
 
 
@@ -70,7 +80,7 @@ def test_what_nodes_find_is_said_of_the_member_that_they_mean() -> None:
 
 
 def test_a_member_of_two_pools_is_drawn_once_as_it_is_worst() -> None:
-    pools = [(POOL, [member()]), ({"id": "q"}, [member(admin_state="drained")])]
+    pools = [(POOL, [member()]), ({"id": "q", "monitor": None}, [member(admin_state="drained")])]
     drawn = way({"revision": 7, "nodes": [NODE]}, pools, None)
     assert [stop.state for stop in drawn.members] == [State.OFF]
 
