@@ -23,12 +23,28 @@ from lbaas.dataplane.marks.plan import plan as plan_marks
 from lbaas.dataplane.marks.rules import declaration
 from lbaas.dataplane.nfnetlink import NfSocket
 from lbaas.dataplane.nftables import Nft
+from lbaas.dataplane.probes import apply as probes_apply
+from lbaas.dataplane.probes import observe as probes_observe
+from lbaas.dataplane.probes.desired import declaration as probes_declaration
+from lbaas.dataplane.probes.plan import ReplaceTable as ReplaceProbes
+from lbaas.dataplane.probes.plan import plan as plan_probes
+from lbaas.dataplane.steps import Plan
 from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
 from lbaas.errors import StepFailed
+from lbaas.health.marks import owned, probe_range
+from lbaas.node_agent.facts import (
+    ingress_packets,
+    legacy_tables,
+    order_digest,
+    scheduler_bytes,
+    strict_rp_filter,
+)
+from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described, split_tables
 from lbaas.node_agent.picture import Change, Picture, links, marks, services
+from lbaas.wire.report import NodeFacts
 from lbaas.wire.state import ClusterState, MarkRange
 
 
@@ -37,6 +53,8 @@ class Kernel:
 
     def __init__(self) -> None:
         self._structures: dict[MarkRange, str] = {}
+        self._probes_listing: dict[str, str] = {}
+        self._observed: ServiceTable = {}
         self.drops: Drops = {}  # as last observed
 
     @cached_property
@@ -62,8 +80,9 @@ class Kernel:
                 self._links(lambda: link_observe.observe(self._link), lambda: links(wanted)),
                 self._settings(),
                 self._services(
-                    lambda: ipvs_observe.observe(self._ipvs, bare.marks), lambda: services(wanted)
+                    lambda: self._observe_services(owned(bare.marks)), lambda: services(wanted)
                 ),
+                self._probes(probe_range(bare.marks)),
                 self._connections(bare),
                 self._marks(
                     bare.marks,
@@ -72,6 +91,31 @@ class Kernel:
                 ),
             )
         )
+
+    def facts(self, bare: ClusterState) -> NodeFacts:
+        """What can be said of the kernel as it was last observed. Raises LbaasError or OSError."""
+        held = {key: each for key, each in self._observed.items() if key.mark in bare.marks}
+        return NodeFacts(
+            services=len(held),
+            scheduler_bytes=scheduler_bytes(held),
+            order_digest=order_digest(held),
+            foreign=described(self._surroundings(bare.marks), bare.marks),
+            ingress_packets=ingress_packets(),
+        )
+
+    def _surroundings(self, marks: MarkRange) -> Surroundings:
+        others = [each for each in self._ipvs.services() if each.mark not in owned(marks)]
+        return Surroundings(
+            services=len(others),
+            tables=split_tables(self._nft.ruleset()),
+            rules=tuple(FwmarkRule(*each) for each in self._link.fwmark_rules()),
+            strict=tuple(strict_rp_filter()),
+            legacy=tuple(legacy_tables()),
+        )
+
+    def _observe_services(self, marks: MarkRange) -> ServiceTable:
+        self._observed = ipvs_observe.observe(self._ipvs, marks)
+        return self._observed
 
     def part(self, bare: ClusterState, change: Change) -> Round:
         """*change* is planned as if the kernel held what was before it; nothing is observed."""
@@ -142,6 +186,19 @@ class Kernel:
             lambda: plan_marks(observed(), desired()),
             lambda steps: marks_apply.apply(self._nft, self._netfilter, steps, declaration(range_)),
         )
+
+    def _probes(self, range_: MarkRange) -> Subsystem:
+        return Subsystem(
+            "probes",
+            lambda: self._plan_probes(probes_declaration(range_)),
+            lambda steps: probes_apply.apply(self._nft, steps),
+        )
+
+    def _plan_probes(self, declared: str) -> Plan[ReplaceProbes]:
+        if declared not in self._probes_listing:
+            self._probes_listing = {declared: probes_observe.expected(self._nft, declared)}
+        expected = self._probes_listing[declared]
+        return plan_probes(probes_observe.observe(self._nft), expected, declared)
 
     def _marks_held(self) -> MarkTable:
         held = marks_observe.observe(self._nft, self._netfilter)

@@ -24,7 +24,7 @@ from lbaas.node_agent.removal import Leave, RemovalGuard
 from lbaas.node_agent.view import View, as_it_is
 from lbaas.node_agent.wanted import Wanted
 from lbaas.wire.reading import ClusterParts
-from lbaas.wire.report import Dropped
+from lbaas.wire.report import Dropped, NodeFacts
 from lbaas.wire.state import ClusterState, NodeSettings
 
 # After a failure an audit comes so soon: it tries again whatever is still missing.
@@ -50,6 +50,7 @@ class Node:
         self._audited_at = 0.0
         self._frame: object = None  # the settings that all of the kernel was last brought to
         self._guard = RemovalGuard()  # of what is in the kernel and was there before this agent
+        self._facts = NodeFacts()
         self._failures: list[Failed] = []  # what stands of earlier rounds
 
     def wake_with(self, wake: Callable[[], None]) -> None:
@@ -63,6 +64,11 @@ class Node:
 
     def _audited(self) -> None:
         self._wake()
+
+    def facts(self) -> NodeFacts:
+        """What the last audit saw, and what is held back now."""
+        held = self._wanted.guard.held or self._guard.held
+        return self._facts.model_copy(update={"held_removal": held})
 
     def review(self, vips: Iterable[Address]) -> None:
         """The next round asks the view about *vips* again. May be called from any thread."""
@@ -95,7 +101,7 @@ class Node:
                 return
 
     def _round(self, bare: ClusterState, settings: NodeSettings, change: Change) -> Round:
-        frame = (bare.model_copy(update={"revision": 0}), settings)
+        frame = (bare.model_copy(update={"revision": 0, "nodes": {}}), settings)
         if frame != self._frame:
             self._frame = None  # until the round is through
             round_ = self._whole(bare, settings)
@@ -106,13 +112,14 @@ class Node:
         findings = self._audit.take()
         if findings is not None:
             self._audited_at = time.monotonic()
+            self._facts = findings.facts or self._facts
             return self._repair(findings, bare, settings)
         return Round(failures=self._failures)
 
     def _whole(self, bare: ClusterState, settings: NodeSettings) -> Round:
         self._audit.forget()
         self._audited_at = time.monotonic()
-        findings = Findings(self._kernel.whole(bare, self._wanted.picture), None)
+        findings = Findings(self._kernel.whole(bare, self._wanted.picture))
         round_ = self._repair(findings, bare, settings)
         # The picture stays: a collector that goes through it again and again keeps news waiting.
         gc.freeze()
@@ -178,7 +185,8 @@ class Node:
     def _look(self, bare: ClusterState, held: Picture) -> Findings:
         round_ = self._beside.whole(bare, held)
         bird = attempt(Round(), "bird", "observe", self._observe_bird)
-        return Findings(round_, bird)
+        facts = attempt(Round(), "facts", "observe", lambda: self._beside.facts(bare))
+        return Findings(round_, bird, facts)
 
     def _observe_bird(self) -> Observed:
         return observe_bird(self._bird.control, self._bird.include)

@@ -60,6 +60,15 @@ class LinkSocket:
         (device,) = self.devices.get_links(route.get_attr("RTA_OIF"))
         return str(device.get_attr("IFLA_IFNAME"))
 
+    def fwmark_rules(self) -> Iterator[tuple[int, int, int]]:
+        """Routing rules that look at a packet's mark: priority, mark, mask."""
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for rule in self.devices.get_rules(family=family):
+                mark = rule.get_attr("FRA_FWMARK")
+                if mark is not None:
+                    priority = rule.get_attr("FRA_PRIORITY") or 0
+                    yield priority, mark, rule.get_attr("FRA_FWMASK") or 0xFFFFFFFF
+
     def held(self) -> Iterator[Held]:
         """Every address of every device, but for link-local ones."""
         for payload in self._addresses.dump(Message(_GET, _IFADDRMSG.pack(0, 0, 0, 0, 0))):
