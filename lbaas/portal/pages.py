@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from lbaas.client.api import ApiProblem
 from lbaas.portal import assets, looks
 from lbaas.portal.faults import Faults
-from lbaas.portal.visits import Visit
+from lbaas.portal.visits import Visit, full_path, shown_path
 
 # The part of a page that refreshes itself.
 LIVE = "live"
@@ -63,7 +63,7 @@ def problem(request: Request, status: int, title: str, detail: str) -> Response:
         title=title,
         detail=detail,
         request_id=request.state.request_id,
-        full_path=_full_path(request),
+        full_path=shown_path(request),
     )
 
 
@@ -85,10 +85,6 @@ def _common(visit: Visit) -> dict[str, Any]:
     return {
         "visit": visit,
         "here": visit.request.url.path,
-        "full_path": _full_path(visit.request),
+        "full_path": full_path(visit.request),
         "now": datetime.now(UTC),
     }
-
-
-def _full_path(request: Request) -> str:
-    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -9,7 +9,7 @@ from lbaas.portal.faults import Faults, sorted_out
 from lbaas.portal.gateway import Json, together
 from lbaas.portal.typed import number, number_or_none
 from lbaas.portal.vips import tenant_names
-from lbaas.portal.visits import Form, Visit, form, see
+from lbaas.portal.visits import Form, Visit, form, see_again
 from lbaas.portal.way import member_stop, sick_on, watching
 
 PER_PAGE = 20
@@ -139,7 +139,7 @@ def _members(visit: Visit) -> str:
 
 
 def _back(visit: Visit) -> Response:
-    return see(f"/portal/pools/{visit.named('pool_id')}")
+    return see_again(visit.request, f"/portal/pools/{visit.named('pool_id')}")
 
 
 def _own_field(where: str) -> str | None:

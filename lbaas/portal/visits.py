@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 from starlette.datastructures import ImmutableMultiDict
@@ -109,8 +109,26 @@ def to_sign_in(request: Request) -> Response:
         return Response(headers={"HX-Redirect": SIGN_IN})
     if request.method != "GET":
         return see(SIGN_IN)
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return see(f"{SIGN_IN}?next={quote(wanted, safe='')}")
+    return see(f"{SIGN_IN}?next={quote(full_path(request), safe='')}")
+
+
+def full_path(request: Request) -> str:
+    """What was asked for, query included."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def shown_path(request: Request) -> str:
+    """The page that the visitor sees: the one asked for, or where he pressed a button of it."""
+    if request.method == "GET":
+        return full_path(request)
+    shown = urlsplit(request.headers.get("hx-current-url", ""))
+    return shown.path + (f"?{shown.query}" if shown.query else "")
+
+
+def see_again(request: Request, path: str) -> Response:
+    """As :func:`see`, with the query that *path* is shown with."""
+    shown = shown_path(request)
+    return see(shown if shown.partition("?")[0] == path else path)
 
 
 def see(path: str) -> Response:

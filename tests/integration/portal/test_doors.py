@@ -208,6 +208,34 @@ def test_a_reader_sees_no_buttons_and_what_he_sends_is_refused(nobody: Web, site
     assert send(nobody, f"/portal/pools/{pool}/members", address="10.0.20.12").status_code >= 400
 
 
+def test_a_button_that_is_refused_says_why_in_the_page_and_the_page_goes_on(
+    nobody: Web, site: Site
+) -> None:
+    member = site.member()
+    pool = make_vip(site, member, "10.0.20.11")["listeners"][0]["pool_id"]
+    (one,) = member.get(f"/v1/pools/{pool}/members")["items"]
+    sign_in(nobody, token_of(site.client("reader", tenant_id=site.tenant["id"])))
+    page = f"/portal/pools/{pool}"
+    nobody.headers.update({"HX-Request": "true", "HX-Current-URL": f"{site.server.url}{page}?a=b"})
+    answer = send(nobody, f"{page}/members/{one['id']}", action="drain")
+    assert answer.status_code == 403
+    assert "not for reader" in answer.text
+    assert f'hx-get="{page}?a=b"' in answer.text
+
+
+def test_a_button_leads_back_to_the_page_of_the_list_that_it_stands_on(
+    tenant: Web, site: Site
+) -> None:
+    member = site.member()
+    pool = make_vip(site, member, "10.0.20.11")["listeners"][0]["pool_id"]
+    (one,) = member.get(f"/v1/pools/{pool}/members")["items"]
+    page = f"/portal/pools/{pool}"
+    for shown, led in ((f"{page}?cursor=c", f"{page}?cursor=c"), ("/portal/vips", page)):
+        tenant.headers["HX-Current-URL"] = site.server.url + shown
+        answer = send(tenant, f"{page}/members/{one['id']}", action="drain")
+        assert answer.headers["location"] == led
+
+
 def test_every_page_says_what_it_may_load_and_is_kept_nowhere(tenant: Web) -> None:
     for path in ("/portal/", "/portal/sign-in", "/portal/vips/none", "/portal/nowhere"):
         headers = tenant.get(path).headers
