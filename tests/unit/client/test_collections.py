@@ -17,7 +17,7 @@ from tests.unit.client.recorded import Call, Prepared, Recorded, lost
 
 ID = UUID(int=7)
 NOW = "2026-11-23T00:00:00Z"
-POOL = {
+POOL: dict[str, object] = {
     "id": str(ID),
     "created_at": NOW,
     "updated_at": NOW,
