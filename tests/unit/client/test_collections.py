@@ -205,6 +205,8 @@ def status(*, programmed: bool) -> httpx.Response:
         "stale": False,
         "reported_at": NOW,
         "failures": [],
+        "unhealthy": [],
+        "order_differs": False,
     }
     body = {
         "vip_id": str(ID),
@@ -212,6 +214,7 @@ def status(*, programmed: bool) -> httpx.Response:
         "programmed": programmed,
         "nodes": [node],
         "hosts": [],
+        "dropped": [],
     }
     return httpx.Response(200, json=body)
 
