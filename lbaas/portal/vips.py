@@ -15,7 +15,7 @@ from lbaas.portal.way import lines, way
 PER_PAGE = 20
 MEMBERS_SHOWN = 200
 EVENTS_SHOWN = 8
-FILTERS = ("name", "labels", "address", "tenant_id")
+FILTERS = ("name", "labels", "address", "status", "tenant_id")
 
 
 async def index(visit: Visit) -> Response:

@@ -12,7 +12,7 @@ from tests.integration.portal.conftest import (
     report,
     token_of,
 )
-from tests.integration.server.conftest import Site, unique
+from tests.integration.server.conftest import Site, cluster_state, fetch, unique
 
 expect.set_options(timeout=30_000)  # of a slow, busy machine
 
@@ -192,6 +192,45 @@ def test_settings_are_changed_and_what_is_wrong_with_them_stands_beside(
     sources.fill("192.0.2.0/24, 198.51.100.0/24")
     tab.get_by_role("button", name="Save").click()
     expect(tab.get_by_text("Only from 192.0.2.0/24, 198.51.100.0/24")).to_be_visible()
+
+
+def test_a_member_is_as_the_nodes_find_it(visitor: Visitor, site: Site) -> None:
+    member = site.member()
+    vip = make_vip(site, member, "10.0.20.11", "10.0.20.12")
+    pool = vip["listeners"][0]["pool_id"]
+    member.patch(f"/v1/pools/{pool}", {"monitor": {"kind": "tcp"}})
+    revision = member.get(f"/v1/vips/{vip['id']}/status")["revision"]
+    (service,) = (
+        each
+        for each in cluster_state(fetch(site.node())).services
+        if str(each.vip) == vip["address"]
+    )
+    refused = {"mark": service.mark, "address": "10.0.20.12", "since": 1, "cause": "refused"}
+    report(site, 0, revision, checked=2)
+    report(site, 1, revision, checked=2)
+    visitor.sign_in(token_of(member))
+    tab = visitor.open(f"/portal/vips/{vip['id']}")
+    way = tab.get_by_role("region", name=re.compile("^The packet"))
+    expect(way.get_by_text("healthy", exact=True)).to_have_count(2)
+    report(site, 1, revision, checked=2, unhealthy=[refused])
+    expect(way.get_by_text("refused (lb1)")).to_be_visible()
+    report(site, 0, revision, checked=2, unhealthy=[refused])
+    expect(way.get_by_text("refused (lb0, lb1)")).to_be_visible()
+    expect(way.locator(".flow.cut")).to_have_count(2)  # from both nodes to the one member
+
+
+def test_an_operator_gives_his_word_for_a_held_removal(visitor: Visitor, site: Site) -> None:
+    vip = make_vip(site, site.member(), "10.0.20.11")
+    revision = site.admin.get(f"/v1/vips/{vip['id']}/status")["revision"]
+    held = {"revision": revision, "services": 60, "of": 100}
+    report(site, 0, revision, facts={"held_removal": held})
+    visitor.sign_in(site.server.admin_token)
+    tab = visitor.open("/portal/nodes")
+    expect(tab.get_by_text("lb0 waits for your word")).to_be_visible()
+    tab.get_by_role("button", name="Let it remove them").click()
+    tab.wait_for_url("**/portal/nodes")
+    node = site.admin.get(f"/v1/nodes/{site.nodes[0]['id']}")
+    assert node["removal_confirmed"] == revision
 
 
 def test_an_operator_drains_a_node_and_sees_how_full_pools_are(
