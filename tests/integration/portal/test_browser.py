@@ -1,10 +1,10 @@
 """The portal as people meet it: in a browser, over a live server."""
 
 import re
+from collections.abc import Sequence
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.integration.portal.conftest import (
     Visitor,
@@ -16,7 +16,7 @@ from tests.integration.server.conftest import Site, cluster_state, fetch, unique
 
 expect.set_options(timeout=30_000)  # of a slow, busy machine
 
-WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 
 
 def press_on(tab: Page) -> None:
@@ -142,7 +142,7 @@ def test_a_drain_is_one_key_and_shows_in_another_tab_without_reload(
     }
     assert states == {"10.0.20.11": "drained", "10.0.20.12": "active"}
     button.press("Enter")
-    expect(row.get_by_text("in service")).to_be_visible()
+    expect(here.get_by_role("button", name="Drain 10.0.20.11", exact=True)).to_be_visible()
 
 
 def test_a_wrong_weight_and_a_wrong_member_are_told_beside_their_fields(
@@ -212,9 +212,8 @@ def test_a_member_is_as_the_nodes_find_it(visitor: Visitor, site: Site) -> None:
     tab = visitor.open(f"/portal/vips/{vip['id']}")
     way = tab.get_by_role("region", name=re.compile("^The packet"))
     expect(way.get_by_text("healthy", exact=True)).to_have_count(2)
-    report(site, 1, revision, checked=2, unhealthy=[refused])
-    expect(way.get_by_text("refused (lb1)")).to_be_visible()
-    report(site, 0, revision, checked=2, unhealthy=[refused])
+    for node in range(2):
+        report(site, node, revision, checked=2, unhealthy=[refused])
     expect(way.get_by_text("refused (lb0, lb1)")).to_be_visible()
     expect(way.locator(".flow.cut")).to_have_count(2)  # from both nodes to the one member
 
@@ -261,18 +260,14 @@ def test_a_removal_says_what_goes_before_it_does(visitor: Visitor, site: Site) -
     assert member.get("/v1/vips", name=vip["name"])["items"] == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_keep_nobody_out(browser: Browser, site: Site, scheme: str) -> None:
-    """WCAG A and AA as far as axe can tell, contrast included; and nothing is wider than a phone."""
+def test_pages_keep_nobody_out(visitor: Visitor, site: Site) -> None:
+    """WCAG A and AA as far as axe can tell, contrast included, light and dark; and nothing is wider than a phone."""
     vip = make_vip(site, site.member(), "10.0.20.11")
-    context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type] # a Literal
-    visitor = Visitor(context, site.server.url)
     paths = (
         "/portal/",
         "/portal/vips",
         f"/portal/vips/{vip['id']}",
         f"/portal/pools/{vip['listeners'][0]['pool_id']}",
-        "/portal/vips/new",
         "/portal/vips/new?step=ports",
         "/portal/events",
         "/portal/nodes",
@@ -283,19 +278,20 @@ def test_pages_keep_nobody_out(browser: Browser, site: Site, scheme: str) -> Non
     found = violations(tab)
     visitor.sign_in(site.server.admin_token)
     for path in paths:
+        tab.emulate_media(color_scheme="light")
         tab.goto(visitor.url + path)
         found += violations(tab)
+        tab.emulate_media(color_scheme="dark")
+        found += violations(tab, ["color-contrast"])
         tab.set_viewport_size({"width": 360, "height": 740})
         if tab.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append(f"{path} is wider than a phone")
         tab.set_viewport_size({"width": 1280, "height": 860})
-    context.close()
     assert found == []
-    assert visitor.complaints == []
 
 
-def violations(tab: Page) -> list[str]:
-    found = Axe().run(tab, options=WCAG).response["violations"]
+def violations(tab: Page, rules: Sequence[str] = WCAG) -> list[str]:
+    found = Axe().run(tab, options={"runOnly": list(rules)}).response["violations"]
     return [
         f"{tab.url}: {each['id']}: {node['html']}: {node['failureSummary']}"
         for each in found
