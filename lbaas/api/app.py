@@ -13,6 +13,7 @@ from lbaas.api import examples, problems
 from lbaas.api.middleware import Edge
 from lbaas.api.polls import Polls
 from lbaas.api.routers import addresses, agent, clusters, events, health, pools, tenants, vips
+from lbaas.portal.app import mount as mount_portal
 from lbaas.services.runtime import Runtime
 from lbaas.wire.fields import Removal
 
@@ -42,6 +43,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     v1.include_router(tenants.own)
     app.include_router(v1)
     app.include_router(health.router)
+    mount_portal(app, runtime)
     app.add_middleware(Polls)
     app.add_middleware(Edge)
     problems.install(app)

@@ -86,6 +86,7 @@ _AROUND = text(
     "SELECT hi, lo FROM free_extent WHERE space_id = :space AND hi >= :number "
     "ORDER BY hi LIMIT 1 FOR UPDATE"
 )
+_COUNT = text("SELECT coalesce(sum(hi - lo + 1), 0) FROM free_extent WHERE space_id = :space")
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,11 @@ async def take_given(session: AsyncSession, space: UUID, number: int) -> bool:
 async def give_back(session: AsyncSession, space: UUID, number: int) -> None:
     """*number* is free again, joined with free neighbours unless somebody is taking from them now."""
     await session.execute(_GIVE_BACK, {"space": space, "number": Decimal(number)})
+
+
+async def count_free(session: AsyncSession, space: UUID) -> int:
+    """How many numbers of *space* are free."""
+    return int(await session.scalar(_COUNT, {"space": space}))
 
 
 async def _lock_around(session: AsyncSession, space: UUID, number: int) -> Span | None:

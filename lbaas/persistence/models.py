@@ -467,6 +467,22 @@ class StoredAnswer(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class PortalSession(Base):
+    """Somebody is signed in at the portal.
+
+    Neither his cookie nor his token can be read from the row: it is found by the cookie's hash, and the token is
+    sealed under the cookie.
+    """
+
+    __tablename__ = "portal_session"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    cookie_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    sealed_token: Mapped[bytes] = mapped_column(LargeBinary)
+    idle_until: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
 class Change(Base):
     """One object of a cluster changed in transaction *revision*: the feed's row.
 

@@ -69,6 +69,18 @@ async def delete(work: Work, pool_id: UUID) -> None:
     await work.session.delete(pool)
 
 
+async def fill(work: Work, pool_id: UUID) -> operators.AddressPoolFill:
+    """How full the pool is; read from what is left, which is a few rows however many VIPs there are."""
+    pool = await fetch(work, AddressPool, pool_id)
+    spans = extents.without(span(pool.prefix), map(span, pool.reserved))
+    usable = sum(span.last - span.first + 1 for span in spans)
+    resting_now = await resting.count(work.session, pool_id)
+    free = await extents.count_free(work.session, pool_id)
+    return operators.AddressPoolFill(
+        usable=usable, allocated=usable - free - resting_now, resting=resting_now
+    )
+
+
 async def allocate(work: Work, tenant_id: UUID, body: tenants.VipCreate) -> Allocation:
     """An address for the VIP that *body* asks for.
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.persistence import resting
 from lbaas.persistence.database import Database
-from lbaas.services import idempotency
+from lbaas.services import idempotency, sessions
 from lbaas.services.tokens import TokenDirectory
 
 PERIOD_S = 10.0
@@ -25,10 +25,11 @@ async def run(database: Database, tokens: TokenDirectory) -> None:
 
 
 async def once(database: Database, tokens: TokenDirectory) -> None:
-    """Addresses that have rested are free, old answers are forgotten, tokens show their last use."""
+    """Addresses that have rested are free, old answers and sessions are forgotten, tokens show their last use."""
     while await _done(database, resting.reap):
         pass
     await _done(database, idempotency.forget_old)
+    await _done(database, sessions.forget_old)
     await _done(database, tokens.note_uses)
 
 

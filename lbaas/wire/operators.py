@@ -326,3 +326,11 @@ class BackendHost(Resource):
     changes: int | None = Field(description="Writes to the kernel since the agent started.")
     repaired: int | None = Field(description="Those of them that undid what others had changed.")
     reported_at: datetime | None
+
+
+class AddressPoolFill(BaseModel):
+    """How full an address pool is at this moment."""
+
+    usable: int = Field(description="All addresses of the prefix that are not reserved.")
+    allocated: int = Field(description="Those that VIPs have.")
+    resting: int = Field(description="Those whose VIP is gone, and that wait for quarantine_s.")

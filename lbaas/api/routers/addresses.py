@@ -76,6 +76,11 @@ async def delete_address_pool(work: OperatorChanges, address_pool_id: UUID) -> N
     await address_pools.delete(work, address_pool_id)
 
 
+@router.get("/address-pools/{address_pool_id}/fill", summary="Show how full it is", responses=READS)
+async def get_address_pool_fill(work: OperatorReads, address_pool_id: UUID) -> wire.AddressPoolFill:
+    return await address_pools.fill(work, address_pool_id)
+
+
 @router.post("/backend-hosts", status_code=201, summary="Add a backend host", responses=CREATES)
 async def create_backend_host(
     work: OperatorCreates, body: wire.BackendHostCreate
