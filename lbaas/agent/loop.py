@@ -22,6 +22,7 @@ from lbaas.agent.details import Details
 from lbaas.agent.last_good import LastGood
 from lbaas.agent.newest import Newest
 from lbaas.agent.rounds import Failed, Round
+from lbaas.agent.supervisor import Supervisor
 from lbaas.client.agent import AgentClient, Fetched
 from lbaas.errors import BadState, Decommissioned, LbaasError, ServerUnavailable, StepFailed
 from lbaas.wire.entries import Entries
@@ -97,6 +98,7 @@ class Agent(Generic[S]):
         self._inbox: Newest[_Desired[S]] = Newest()
         self._reports: Newest[Report] = Newest()
         self._ledger = Ledger()
+        self._supervisor = Supervisor()
         self._stopping = False
         self._identity: UUID | None = None
 
@@ -128,13 +130,17 @@ class Agent(Generic[S]):
 
     def _reconcile_forever(self, desired: _Desired[S] | None) -> None:
         pause_s = 0.0
+        self._supervisor.ready()
         while True:
-            received = self._inbox.take(pause_s)
+            received = self._inbox.take(min(pause_s, self._supervisor.patience_s or pause_s))
             if self._stopping:
+                self._supervisor.stopping()
                 log.info("stopped", note="kernel and BIRD keep what they have")
                 return
             desired = received or desired
             pause_s = self._settings.cycle_s if desired is None else self._round(desired)
+            if desired is None:
+                self._supervisor.alive("waiting for a first state")
 
     def _round(self, desired: _Desired[S]) -> float:
         """One round was done and reported; the seconds until the next."""
@@ -147,6 +153,7 @@ class Agent(Generic[S]):
         report = self._ledger.enter(desired.fetched, done, time.monotonic(), self._details())
         if report is not None:
             self._reports.put(report)
+        self._supervisor.alive(_status(desired.fetched.revision, done))
         return _RETRY_S if done.failures or done.pending else self._settings.cycle_s
 
     def _attempt(self, desired: _Desired[S]) -> Round:
@@ -236,6 +243,13 @@ class Agent(Generic[S]):
                 log.warning("report not taken", error=str(error))
             except Exception:
                 log.exception("reporting broke off")
+
+
+def _status(revision: int, done: Round) -> str:
+    if not done.failures:
+        return f"revision {revision} holds"
+    first = done.failures[0].error
+    return f"revision {revision}: {len(done.failures)} failures, the first: {first}"
 
 
 def _sleep(pauses: "Pauses") -> None:

@@ -36,7 +36,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     )
     app.state.runtime = runtime
     v1 = APIRouter(prefix="/v1")
-    for module in (tenants, clusters, addresses, vips, pools, events, agent):
+    # Routes are tried in this order: what is asked most comes first.
+    for module in (vips, pools, events, tenants, clusters, addresses, agent):
         v1.include_router(module.router)
     v1.include_router(tenants.own)
     app.include_router(v1)

@@ -141,7 +141,7 @@ def _reading(*allowed: Role) -> Callable[..., AsyncIterator[Work]]:
     async def read(
         request: Request, caller: Annotated[Caller, Depends(role(*allowed))]
     ) -> AsyncIterator[Work]:
-        async with runtime_of(request).database.session() as session:
+        async with runtime_of(request).database.autocommit() as session:
             request.state.work = Work(session, caller)
             yield request.state.work
 

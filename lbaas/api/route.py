@@ -63,6 +63,11 @@ class Route(APIRoute):
         return answer
 
 
+def as_json(text: bytes) -> Response:
+    """*text*, which is JSON of the route's model already, as its answer."""
+    return Response(text, media_type="application/json")
+
+
 async def _finished(request: Request, response: Response) -> Response:
     """*response* with what the headers tell of the work; written work is durable from here on."""
     work: Work | None = getattr(request.state, "work", None)

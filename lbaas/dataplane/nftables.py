@@ -85,6 +85,10 @@ class Nft:
             ).items()
         }
 
+    def ruleset(self) -> str:
+        """All tables of the namespace as text, without counts and without the content of sets and maps."""
+        return self._run("list ruleset", _STATELESS | _NUMERIC | _TERSE)
+
     def _list(self, what: str, flags: int) -> str | None:
         try:
             return self._run(f"list {what}", flags)

@@ -71,6 +71,13 @@ class ProbeTarget(StrEnum):
     MEMBER = "member"  # to the member's own address
 
 
+class Progress(StrEnum):
+    """How far a VIP's newest change has come."""
+
+    PROGRAMMED = "programmed"  # every active node and every host of a member has applied it
+    PENDING = "pending"
+
+
 class TenantAdminState(StrEnum):
     """What an operator wants of a tenant."""
 

@@ -29,11 +29,13 @@ def announce(
     wanted: Announcement,
     held: Picture,
     before: Observed | None = None,
+    *,
+    keep: bool = False,
 ) -> bool:
     """BIRD announces of *wanted* what *round_* left forwarding of *held*, and nothing else.
 
-    *before* is how BIRD was found, if that is known. True if nothing else lingers, so that what it would
-    need can be withdrawn.
+    *before* is how BIRD was found, if that is known; with *keep* it goes on announcing what it did. True if
+    nothing else lingers, so that what it would need can be withdrawn.
     """
 
     def look() -> Observed | None:
@@ -45,6 +47,8 @@ def announce(
     if before.loaded is None and before.running:
         round_.failures.append(_silent(paths))
         return False
+    if keep:
+        wanted = replace(wanted, prefixes=wanted.prefixes | (before.loaded or frozenset()))
     wanted = announceable(wanted, held, round_, before)
     steps = attempt(round_, "bird", "plan", lambda: plan(before, wanted).establish)
     if steps is None:

@@ -15,14 +15,19 @@ from lbaas.dataplane.ipvs.desired import ServiceKey
 from lbaas.dataplane.steps import Plan, Step
 from lbaas.domain.addresses import Address
 from lbaas.node_agent.picture import Change
+from lbaas.wire.report import NodeFacts
 
 
 @dataclass(frozen=True)
 class Findings:
-    """A round with its plans, and BIRD as it was; None where a change came in between, or it could not be read."""
+    """A round with its plans, and BIRD as it was; None where a change came in between, or it could not be read.
+
+    *facts* are what else was seen, None if it could not be.
+    """
 
     round: Round
-    bird: Observed | None
+    bird: Observed | None = None
+    facts: NodeFacts | None = None
 
 
 @dataclass
@@ -92,7 +97,7 @@ def _still_true(findings: Findings, touched: set[Address | ServiceKey]) -> Findi
         return findings
     round_ = findings.round
     round_.plans = [(subsystem, _filtered(plan, touched)) for subsystem, plan in round_.plans]
-    return Findings(round_, None)
+    return Findings(round_, None, findings.facts)
 
 
 def _filtered(plan: Plan[Any], touched: set[Address | ServiceKey]) -> Plan[Any]:

@@ -11,6 +11,9 @@ from lbaas.dataplane.sysctl.plan import SetSysctl
 from lbaas.domain.addresses import Address
 from lbaas.node_agent.picture import Picture
 
+# The subsystems without which nothing is forwarded.
+_FORWARDING = frozenset({"link", "ipvs", "marks"})
+
 
 def unready(
     held: Picture, failures: Collection[Failed], announced: frozenset[Address]
@@ -51,7 +54,7 @@ def _kept_back(
             return held
         case SetSysctl():
             return held.keys() - announced
-        case None if failed.error.subsystem not in ("sysctl", "bird"):
+        case None if failed.error.subsystem in _FORWARDING:
             return held.keys() - announced
         case _:
             return ()

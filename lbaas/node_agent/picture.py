@@ -94,6 +94,16 @@ def _grouped(pairs: Iterable[tuple[Address, T]]) -> dict[Address, tuple[T, ...]]
     return {vip: tuple(group) for vip, group in groups.items()}
 
 
+def united(old: VipTables, new: VipTables, prefix: Prefix | None) -> VipTables:
+    """Both, *new* where they say different things; announced as *prefix*."""
+    return VipTables(
+        {**old.services, **new.services},
+        joined(None, [old.marks, new.marks]),
+        prefix,
+        new.communities,
+    )
+
+
 def links(vips: Picture) -> LinkTable:
     """A node holds every VIP of its cluster, announced or not: a packet that comes is balanced."""
     return LinkTable(frozenset({VIP_DEVICE}), frozenset(Alias(VIP_DEVICE, vip) for vip in vips))

@@ -1,25 +1,30 @@
 """One round on a node, in the order that keeps every packet forwarded."""
 
+import gc
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
 from uuid import UUID
 
 from lbaas.agent.rounds import Failed, Round, attempt
-from lbaas.dataplane.bird.desired import Announcement, announcement
+from lbaas.dataplane.bird.desired import announcement
 from lbaas.dataplane.bird.observe import observe as observe_bird
 from lbaas.dataplane.bird.plan import Observed
+from lbaas.dataplane.ipvs.desired import ServiceKey
+from lbaas.dataplane.ipvs.plan import RemoveService
 from lbaas.domain.addresses import Address
+from lbaas.domain.terms import NodeAdminState
 from lbaas.errors import StepFailed
 from lbaas.node_agent.announce import BirdPaths, announce
 from lbaas.node_agent.audit import Audit, Findings, subject
 from lbaas.node_agent.kernel import Kernel
-from lbaas.node_agent.picture import Change, Picture, announced
+from lbaas.node_agent.picture import Change, Picture, announced, services
 from lbaas.node_agent.refused import dropped
+from lbaas.node_agent.removal import Leave, RemovalGuard
 from lbaas.node_agent.view import View, as_it_is
 from lbaas.node_agent.wanted import Wanted
 from lbaas.wire.reading import ClusterParts
-from lbaas.wire.report import Dropped
+from lbaas.wire.report import Dropped, NodeFacts
 from lbaas.wire.state import ClusterState, NodeSettings
 
 # After a failure an audit comes so soon: it tries again whatever is still missing.
@@ -44,6 +49,8 @@ class Node:
         self._audit = Audit(self._audited)
         self._audited_at = 0.0
         self._frame: object = None  # the settings that all of the kernel was last brought to
+        self._guard = RemovalGuard()  # of what is in the kernel and was there before this agent
+        self._facts = NodeFacts()
         self._failures: list[Failed] = []  # what stands of earlier rounds
 
     def wake_with(self, wake: Callable[[], None]) -> None:
@@ -57,6 +64,11 @@ class Node:
 
     def _audited(self) -> None:
         self._wake()
+
+    def facts(self) -> NodeFacts:
+        """What the last audit saw, and what is held back now."""
+        held = self._wanted.guard.held or self._guard.held
+        return self._facts.model_copy(update={"held_removal": held})
 
     def review(self, vips: Iterable[Address]) -> None:
         """The next round asks the view about *vips* again. May be called from any thread."""
@@ -72,10 +84,12 @@ class Node:
         settings = parts.bare.nodes.get(agent)
         if settings is None:
             return _not_ours(agent)
-        change = self._wanted.turn_to(parts, self._to_review())
+        leave = Leave.of(parts.bare, settings)
+        change = self._wanted.turn_to(parts, self._to_review(), leave)
         round_ = self._round(parts.bare, settings, change)
         round_.pending = self._wanted.pending
         self._failures = list(round_.failures)
+        round_.failures = [*self._failures, *self._held_back()]
         self._audit_if_due(parts.bare)
         return round_
 
@@ -87,7 +101,7 @@ class Node:
                 return
 
     def _round(self, bare: ClusterState, settings: NodeSettings, change: Change) -> Round:
-        frame = (bare.model_copy(update={"revision": 0}), settings)
+        frame = (bare.model_copy(update={"revision": 0, "nodes": {}}), settings)
         if frame != self._frame:
             self._frame = None  # until the round is through
             round_ = self._whole(bare, settings)
@@ -98,21 +112,34 @@ class Node:
         findings = self._audit.take()
         if findings is not None:
             self._audited_at = time.monotonic()
+            self._facts = findings.facts or self._facts
             return self._repair(findings, bare, settings)
         return Round(failures=self._failures)
 
     def _whole(self, bare: ClusterState, settings: NodeSettings) -> Round:
         self._audit.forget()
         self._audited_at = time.monotonic()
-        findings = Findings(self._kernel.whole(bare, self._wanted.picture), None)
-        return self._repair(findings, bare, settings)
+        findings = Findings(self._kernel.whole(bare, self._wanted.picture))
+        round_ = self._repair(findings, bare, settings)
+        # The picture stays: a collector that goes through it again and again keeps news waiting.
+        gc.freeze()
+        return round_
 
     def _repair(self, findings: Findings, bare: ClusterState, settings: NodeSettings) -> Round:
+        leave = Leave.of(bare, settings)
         round_ = findings.round
         round_.establish()
-        if self._announce(round_, bare, settings, findings.bird):
+        held = self._guard.holds(
+            removed_services(round_), len(services(self._wanted.picture)), bare.revision, leave
+        )
+        if self._announce(round_, bare, settings, findings.bird) and not held:
             round_.withdraw()
         return round_
+
+    def _held_back(self) -> Iterator[Failed]:
+        for guard in (self._wanted.guard, self._guard):
+            if (failure := guard.failure()) is not None:
+                yield Failed(None, failure)
 
     def _part(self, bare: ClusterState, settings: NodeSettings, change: Change) -> Round:
         self._audit.note(change)
@@ -139,11 +166,10 @@ class Node:
         settings: NodeSettings,
         before: Observed | None = None,
     ) -> bool:
-        wanted = self._announcement(bare, settings)
-        return announce(self._bird, round_, wanted, self._wanted.picture, before)
-
-    def _announcement(self, bare: ClusterState, settings: NodeSettings) -> Announcement:
-        return announcement(bare, settings, announced(self._wanted.picture))
+        wanted = announcement(bare, settings, announced(self._wanted.picture))
+        # What the guard found in the kernel and keeps there, BIRD goes on announcing.
+        keep = self._guard.held is not None and settings.admin_state is NodeAdminState.ACTIVE
+        return announce(self._bird, round_, wanted, self._wanted.picture, before, keep=keep)
 
     def _audit_if_due(self, bare: ClusterState) -> None:
         if self._audit.over:
@@ -159,10 +185,17 @@ class Node:
     def _look(self, bare: ClusterState, held: Picture) -> Findings:
         round_ = self._beside.whole(bare, held)
         bird = attempt(Round(), "bird", "observe", self._observe_bird)
-        return Findings(round_, bird)
+        facts = attempt(Round(), "facts", "observe", lambda: self._beside.facts(bare))
+        return Findings(round_, bird, facts)
 
     def _observe_bird(self) -> Observed:
         return observe_bird(self._bird.control, self._bird.include)
+
+
+def removed_services(round_: Round) -> frozenset[ServiceKey]:
+    """The services that *round_* would withdraw."""
+    steps = (step for _, plan in round_.plans for step in plan.withdraw)
+    return frozenset(step.service for step in steps if isinstance(step, RemoveService))
 
 
 def _not_ours(agent: UUID) -> Round:

@@ -9,9 +9,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from lbaas.dataplane.ipvs.desired import ServiceKey
-from lbaas.dataplane.marks.desired import joined, without
+from lbaas.dataplane.marks.desired import without
 from lbaas.domain.addresses import Address
-from lbaas.node_agent.picture import Picture, VipTables
+from lbaas.node_agent.picture import Picture, VipTables, united
 
 # Withdrawals reach a neighbour's forwarding table in well under a second; this leaves room for a busy one.
 RETIRE_S = 3.0
@@ -62,10 +62,13 @@ class Retiring:
             **wanted,
             **{vip: _less(held[vip], lost) for vip, lost in robbed.items() if vip not in vips},
             **{
-                vip: _under(self._retired[vip].tables, wanted.get(vip, VipTables()))
+                vip: self._still(vip, wanted.get(vip, VipTables()))
                 for vip in vips & self._retired.keys()
             },
         }
+
+    def _still(self, vip: Address, new: VipTables) -> VipTables:
+        return united(self._retired[vip].tables, new, new.prefix)
 
     def _robbed(self, taken: Mapping[ServiceKey, Address]) -> dict[Address, frozenset[ServiceKey]]:
         """What each retiring VIP lost for good to another in *taken*."""
@@ -83,13 +86,3 @@ def _less(tables: VipTables, lost: frozenset[ServiceKey]) -> VipTables:
     services = {key: each for key, each in tables.services.items() if key not in lost}
     marks = without(tables.marks, frozenset(key.mark for key in lost & tables.services.keys()))
     return replace(tables, services=services, marks=marks)
-
-
-def _under(old: VipTables, new: VipTables) -> VipTables:
-    """Both, *new* where they say different things; announced as *new* says."""
-    return VipTables(
-        {**old.services, **new.services},
-        joined(None, [old.marks, new.marks]),
-        new.prefix,
-        new.communities,
-    )

@@ -39,7 +39,7 @@ class Database:
     def __init__(self, dsn: str, pool_size: int = 10) -> None:
         self.dsn = dsn.replace("postgresql+asyncpg://", "postgresql://", 1)
         self.engine = _engine(self.dsn, SESSION_SETTINGS, pool_size=pool_size, max_overflow=0)
-        # The same pool. SQLAlchemy begins no transaction of its own: a snapshot is the driver's.
+        # The same pool, and SQLAlchemy begins no transaction of its own.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def session(self) -> AsyncSession:
@@ -55,6 +55,10 @@ class Database:
                 raise DatabaseUnusable("the connection to Postgres is lost")
             async with driver.transaction(isolation="repeatable_read", readonly=True):
                 yield Snapshot(driver, AsyncSession(connection, expire_on_commit=False))
+
+    def autocommit(self) -> AsyncSession:
+        """A session whose statements are each a transaction: to read, none needs to begin and end."""
+        return AsyncSession(self._autocommit, expire_on_commit=False)
 
     async def connect(self) -> asyncpg.Connection:
         """A bare connection outside the pool, for LISTEN."""

@@ -10,34 +10,64 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 STRIPES = 64  # enough for 32 writers to pick different ones; few enough to stay in one or two pages
 
-# The update can leave an extent with lo = hi + 1, which the same transaction deletes: nobody else sees it.
-_TAKE = """
-UPDATE free_extent SET lo = lo + 1
-WHERE (space_id, hi) = (
-  SELECT space_id, hi FROM free_extent WHERE space_id = :space AND {where}
-  ORDER BY hi LIMIT 1 FOR UPDATE {skip}
-) RETURNING hi, lo - 1 AS taken
-"""
-_PASSES = (
-    text(_TAKE.format(where="hi >= :start", skip="SKIP LOCKED")),
-    text(_TAKE.format(where="hi < :start", skip="SKIP LOCKED")),
-    text(_TAKE.format(where="TRUE", skip="")),
+# What is taken is what the update or the delete returns, and not what was found: the row that a lock
+# follows to may be one that this statement's snapshot does not show, and then nothing is taken.
+_TAKE_FROM = """
+WITH {found}, rest AS (
+  UPDATE free_extent AS extent SET lo = extent.lo + 1 FROM found
+  WHERE (extent.space_id, extent.hi) = (found.space_id, found.hi) AND found.lo < found.hi
+  RETURNING extent.lo - 1 AS number
+), used_up AS (
+  DELETE FROM free_extent AS extent USING found
+  WHERE (extent.space_id, extent.hi) = (found.space_id, found.hi) AND found.lo = found.hi
+  RETURNING extent.lo AS number
 )
+SELECT number FROM rest UNION ALL SELECT number FROM used_up
+"""
+_UNLOCKED = """above AS (
+  SELECT * FROM free_extent WHERE space_id = :space AND hi >= :start
+  ORDER BY hi LIMIT 1 FOR UPDATE SKIP LOCKED
+), below AS (
+  SELECT * FROM free_extent WHERE space_id = :space AND NOT EXISTS (SELECT FROM above)
+  ORDER BY hi LIMIT 1 FOR UPDATE SKIP LOCKED
+), found AS (
+  SELECT * FROM above UNION ALL SELECT * FROM below
+)"""
+_WAITED_FOR = """found AS (
+  SELECT * FROM free_extent WHERE space_id = :space ORDER BY hi LIMIT 1 FOR UPDATE
+)"""
+TAKE = _TAKE_FROM.format(found=_UNLOCKED)
+# *hi* of a row never changes: an extent that grows at its end is another row. So whoever has locked a row
+# finds by its key what he has locked.
+GIVE_BACK = """
+WITH below AS (
+  DELETE FROM free_extent WHERE (space_id, hi) IN (
+    SELECT space_id, hi FROM free_extent
+    WHERE space_id = :space AND hi = CAST(:number AS numeric) - 1 FOR UPDATE SKIP LOCKED
+  ) RETURNING lo
+), joined AS (
+  SELECT coalesce((SELECT lo FROM below), CAST(:number AS numeric)) AS lo
+), above AS (
+  UPDATE free_extent SET lo = joined.lo FROM joined WHERE (space_id, hi) = (
+    SELECT space_id, hi FROM free_extent WHERE space_id = :space AND hi > :number
+    ORDER BY hi LIMIT 1 FOR UPDATE SKIP LOCKED
+  ) AND free_extent.lo = CAST(:number AS numeric) + 1 RETURNING hi
+)
+INSERT INTO free_extent (space_id, hi, lo)
+SELECT :space, :number, lo FROM joined WHERE NOT EXISTS (SELECT FROM above)
+"""
+_PASSES = (text(TAKE), text(_TAKE_FROM.format(found=_WAITED_FOR)))
+_GIVE_BACK = text(GIVE_BACK)
 _INSERT = text("INSERT INTO free_extent (space_id, hi, lo) VALUES (:space, :hi, :lo)")
 _DELETE = text("DELETE FROM free_extent WHERE space_id = :space AND hi = :hi")
-_ABOVE = """
-SELECT hi, lo FROM free_extent WHERE space_id = :space AND hi >= :number
-ORDER BY hi LIMIT 1 FOR UPDATE {skip}
-"""
-_ABOVE_WAITING = text(_ABOVE.format(skip=""))
-_ABOVE_UNLOCKED = text(_ABOVE.format(skip="SKIP LOCKED"))
-_ENDING = text(
-    "SELECT hi, lo FROM free_extent WHERE space_id = :space AND hi = :number FOR UPDATE SKIP LOCKED"
+_AROUND = text(
+    "SELECT hi, lo FROM free_extent WHERE space_id = :space AND hi >= :number "
+    "ORDER BY hi LIMIT 1 FOR UPDATE"
 )
 
 
@@ -87,9 +117,10 @@ async def take_any(session: AsyncSession, space: UUID, start: int) -> int | None
     """
     while True:
         for statement in _PASSES:
-            taken = await _take(session, space, statement, start)
+            given = {"space": space, "start": Decimal(start)}
+            taken = await session.scalar(statement, given)
             if taken is not None:
-                return taken
+                return int(taken)
         # While we waited for a lock, others may have given back what our snapshot did not show.
         if not await _any_left(session, space):
             return None
@@ -97,7 +128,7 @@ async def take_any(session: AsyncSession, space: UUID, start: int) -> int | None
 
 async def take_given(session: AsyncSession, space: UUID, number: int) -> bool:
     """*number* is free no longer; False if it was not free. Its extent is split around it."""
-    extent = await _lock(session, _ABOVE_WAITING, space, number)
+    extent = await _lock_around(session, space, number)
     if extent is None or extent.first > number:
         return False
     await _delete(session, space, extent)
@@ -107,34 +138,11 @@ async def take_given(session: AsyncSession, space: UUID, number: int) -> bool:
 
 async def give_back(session: AsyncSession, space: UUID, number: int) -> None:
     """*number* is free again, joined with free neighbours unless somebody is taking from them now."""
-    first = last = number
-    below = await _lock(session, _ENDING, space, number - 1)
-    if below is not None:
-        await _delete(session, space, below)
-        first = below.first
-    above = await _lock(session, _ABOVE_UNLOCKED, space, number + 1)
-    if above is not None and above.first == number + 1:
-        await _delete(session, space, above)
-        last = above.last
-    await _insert(session, space, Span(first, last))
+    await session.execute(_GIVE_BACK, {"space": space, "number": Decimal(number)})
 
 
-async def _take(
-    session: AsyncSession, space: UUID, statement: TextClause, start: int
-) -> int | None:
-    answer = await session.execute(statement, {"space": space, "start": Decimal(start)})
-    row = answer.one_or_none()
-    if row is None:
-        return None
-    if row.taken == row.hi:
-        await session.execute(_DELETE, {"space": space, "hi": row.hi})
-    return int(row.taken)
-
-
-async def _lock(
-    session: AsyncSession, statement: TextClause, space: UUID, number: int
-) -> Span | None:
-    answer = await session.execute(statement, {"space": space, "number": Decimal(number)})
+async def _lock_around(session: AsyncSession, space: UUID, number: int) -> Span | None:
+    answer = await session.execute(_AROUND, {"space": space, "number": Decimal(number)})
     row = answer.one_or_none()
     return None if row is None else Span(int(row.lo), int(row.hi))
 

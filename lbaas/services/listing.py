@@ -16,10 +16,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, not_, tuple_
 
 from lbaas.domain import selectors
+from lbaas.domain.terms import Progress
 from lbaas.errors import FieldProblem, Invalid
+from lbaas.persistence import progress
 from lbaas.persistence.models import Identified
 
 L = TypeVar("L", bound=Identified)
+Listed = TypeVar("Listed")
 
 
 class Sort(StrEnum):
@@ -49,7 +52,7 @@ class Window:
 
     def over(self, query: Select[L], model: type[L]) -> Select[L]:
         """*query*'s rows after the cursor, in order, and one more than the page has."""
-        columns = self._columns(model)
+        columns = self.key(model)
         order = [column.desc() if self.sort.descending else column.asc() for column in columns]
         query = query.order_by(*order).limit(self.limit + 1)
         if self.cursor is None:
@@ -58,16 +61,17 @@ class Window:
         here = tuple_(*columns)
         return query.where(here < last if self.sort.descending else here > last)
 
-    def cut(self, rows: list[L]) -> tuple[list[L], str | None]:
-        """The page, and the cursor of the next one if there are more."""
+    def cut(self, rows: list[Listed]) -> tuple[list[Listed], str | None]:
+        """The page, and the cursor of the next one if there are more. Each row has its :meth:`key`."""
         if len(rows) <= self.limit:
             return rows, None
         return rows[: self.limit], self._encoded(rows[self.limit - 1])
 
-    def _columns(self, model: type[L]) -> list[Any]:
+    def key(self, model: type[L]) -> list[Any]:
+        """The columns that order the rows of *model*."""
         return [getattr(model, "name"), model.id] if self.sort.by_name else [model.id]  # noqa: B009 - not all have one
 
-    def _encoded(self, last: Identified) -> str:
+    def _encoded(self, last: Any) -> str:
         key = [getattr(last, "name", "")] if self.sort.by_name else []
         text = json.dumps([self.sort, *key, str(last.id)], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
@@ -85,14 +89,17 @@ class Window:
 def conditions(model: type[Identified], **where: Any) -> Iterator[ColumnElement[bool]]:
     """What a row of *model* must be to be listed: the column of each name has the value given.
 
-    None asks for nothing. *labels* is a selector's text, and *address* is looked for among *addresses*
-    where there are several. Raises Invalid.
+    None asks for nothing. *labels* is a selector's text, *address* is looked for among *addresses*
+    where there are several, and *status* is a Progress. Raises Invalid.
     """
     for name, value in where.items():
         if value is None:
             continue
         if name == "labels":
             yield from _selected(model, value)
+        elif name == "status":
+            pending = progress.is_pending()
+            yield pending if value is Progress.PENDING else not_(pending)
         elif name == "address" and hasattr(model, "addresses"):
             yield model.addresses.contains([value])
         else:

@@ -1,18 +1,20 @@
-"""Objects as the API shows them: one, or a page of them."""
+"""Objects as the API shows them: one, or a page of them, in one statement."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.base import ExecutableOption
 
-from lbaas.persistence import models
-from lbaas.services import listing, quotas, scope
+from lbaas.persistence import documents, models
+from lbaas.services import listing, members, quotas, scope
 from lbaas.services.listing import Window
 from lbaas.services.work import Work
 from lbaas.wire import operators, tenants
-from lbaas.wire.fields import Page, Resource
+from lbaas.wire.fields import Resource
 
 R = TypeVar("R", bound=Resource)
 
@@ -40,23 +42,51 @@ def shown(work: Work, kind: type[R], row: models.Resource) -> R:
     return kind.model_validate(row)
 
 
-async def one(work: Work, kind: type[R], object_id: UUID) -> R:
-    """The object. Raises NotFound."""
-    row = await scope.fetch(work, ROWS[kind], object_id, options=LOADED_TOO.get(kind, ()))
-    return shown(work, kind, row)
-
-
-async def some(work: Work, kind: type[R], window: Window, **where: Any) -> Page[R]:
-    """A page of those objects that *where* asks for: see :func:`lbaas.services.listing.conditions`."""
+async def one(work: Work, kind: type[R], object_id: UUID, *where: ColumnElement[bool]) -> bytes:
+    """The object's JSON. Raises NotFound."""
     model = ROWS[kind]
-    rows, following = await scope.page(
-        work,
-        model,
-        window,
-        *listing.conditions(model, **where),
-        options=LOADED_TOO.get(kind, ()),
-    )
-    return Page[R](items=[kind.model_validate(row) for row in rows], next_cursor=following)
+    expression = documents.expression(kind, model)
+    if expression is None:
+        row = await scope.fetch(work, model, object_id, *where, options=LOADED_TOO.get(kind, ()))
+        return shown(work, kind, row).model_dump_json().encode()
+    text, version = await scope.document(work, model, object_id, expression, *where)
+    work.shown = str(version)
+    return text.encode()
+
+
+async def some(work: Work, kind: type[R], window: Window, **where: Any) -> bytes:
+    """The JSON of a page of those objects that *where* asks for: see :func:`listing.conditions`."""
+    model = ROWS[kind]
+    wanted = listing.conditions(model, **where)
+    expression = documents.expression(kind, model)
+    if expression is None:
+        options = LOADED_TOO.get(kind, ())
+        objects, following = await scope.page(work, model, window, *wanted, options=options)
+        texts = (kind.model_validate(row).model_dump_json() for row in objects)
+    else:
+        rows, following = await scope.documents(work, model, window, expression, *wanted)
+        texts = (row.text for row in rows)
+    return page_of(texts, following)
+
+
+async def pool_members(work: Work, pool_id: UUID, window: Window, **where: Any) -> bytes:
+    """The JSON of a page of the pool's members; shows the tag of the whole set. Raises NotFound."""
+    kind, model = tenants.Member, models.Member
+    wanted = listing.conditions(model, pool_id=pool_id, **where)
+    tag = members.tag_of_set(pool_id).label("tag")
+    expression = documents.expression(kind, model)
+    if expression is None:
+        raise documents.Unwritable(kind.__name__)
+    rows, following = await scope.documents(work, model, window, expression, *wanted, also=[tag])
+    if not rows:  # which says nothing of the pool
+        await scope.fetch(work, models.Pool, pool_id)
+    work.shown = rows[0].tag if rows else await members.set_tag(work, pool_id)
+    return page_of((row.text for row in rows), following)
+
+
+def page_of(texts: Iterable[str], following: str | None) -> bytes:
+    """The JSON of a page, from that of its objects."""
+    return f'{{"items":[{",".join(texts)}],"next_cursor":{json.dumps(following)}}}'.encode()
 
 
 async def tenant(work: Work, row: models.Tenant) -> operators.TenantInUse:

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Row, Select, Text, literal_column, select
 from sqlalchemy.sql.base import ExecutableOption
 
 from lbaas.domain.terms import Role
@@ -55,10 +55,22 @@ async def fetch(
     query = query.execution_options(populate_existing=True)
     found = (await work.session.scalars(query)).unique().one_or_none()
     if found is None:
-        raise NotFound(f"there is no {kind(model)} {object_id}")
+        raise _absent(model, object_id)
     expected = work.precondition
     if lock is Lock.CHANGE and expected is not None and expected.object_id == object_id:
         expected.check(found.version)
+    return found
+
+
+async def document(
+    work: Work, model: type[M], object_id: UUID, expression: str, *where: ColumnElement[bool]
+) -> Row[str, int]:
+    """What *expression* says of the row, and the row's version. Raises NotFound as :func:`fetch` does."""
+    query = visible(work.caller, model).where(model.id == object_id, *where)
+    said = query.with_only_columns(literal_column(expression, Text()), model.version)
+    found: Row[str, int] | None = (await work.session.execute(said)).one_or_none()
+    if found is None:
+        raise _absent(model, object_id)
     return found
 
 
@@ -84,6 +96,25 @@ async def page(
     """The rows of the page that *window* asks for, and the cursor of the page after them."""
     query = visible(work.caller, model).where(*where).options(*options)
     return window.cut(list((await work.session.scalars(window.over(query, model))).unique()))
+
+
+async def documents(
+    work: Work,
+    model: type[L],
+    window: Window,
+    expression: str,
+    *where: ColumnElement[bool],
+    also: Sequence[ColumnElement[Any]] = (),
+) -> tuple[list[Row[Any]], str | None]:
+    """As :func:`page`, but of each row only what *expression* says of it, as ``text``, and *also*."""
+    said = literal_column(expression, Text()).label("text")
+    query = window.over(visible(work.caller, model).where(*where), model)
+    columns = query.with_only_columns(said, *window.key(model), *also)
+    return window.cut(list((await work.session.execute(columns)).all()))
+
+
+def _absent(model: type[Resource], object_id: UUID) -> NotFound:
+    return NotFound(f"there is no {kind(model)} {object_id}")
 
 
 def change(row: Resource, changes: Mapping[str, Any]) -> None:

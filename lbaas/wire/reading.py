@@ -74,13 +74,13 @@ class Reader(Generic[S]):
 class ClusterParts:
     """A cluster's state of which parts can be read: what nobody asks for costs its bytes and nothing more.
 
-    *bare* is the state without VIPs.
+    *bare* is the state without VIPs, *settings* what it is made of.
     """
 
-    def __init__(self, entries: Entries, revision: int) -> None:
+    def __init__(self, entries: Entries, revision: int, settings: _Sorted) -> None:
         self.entries = entries
         self.revision = revision
-        self._settings = self._read_settings()
+        self.settings = settings
         self.bare = self.part(())
 
     @classmethod
@@ -89,9 +89,14 @@ class ClusterParts:
 
         Raises BadState where they are not.
         """
+        old = {} if before is None else before.entries.values
+        differing = entries.differing(old)
         try:
-            parts = cls(entries, revision)
-            for key in parts.vips() if before is None else parts.differing(before):
+            if before is None or not all(map(_of_vip, differing)):
+                parts = cls(entries, revision, _read_settings(entries))
+            else:
+                parts = cls(entries, revision, before.settings)
+            for key in filter(_of_vip, differing):
                 parts.vip(key)
         except (ValidationError, KeyError, ValueError) as error:
             raise BadState(f"not a ClusterState: {error!r}") from error
@@ -112,17 +117,18 @@ class ClusterParts:
 
     def part(self, vips: Iterable[VipSettings]) -> ClusterState:
         """The state as if it had no other VIPs than *vips*."""
-        found = self._settings | {"vip": {str(vip.address): vip for vip in vips}}
+        found = self.settings | {"vip": {str(vip.address): vip for vip in vips}}
         return _cluster(found, self.revision)
 
-    def _read_settings(self) -> _Sorted:
-        found: _Sorted = {kind: {} for kind in _CLUSTER}
-        for key, value in self.entries.values.items():
-            if not _of_vip(key):
-                kind, _, name = key.partition("/")
-                if kind in _CLUSTER:
-                    found[kind][name] = _CLUSTER[kind].model_validate_json(value)
-        return found
+
+def _read_settings(entries: Entries) -> _Sorted:
+    found: _Sorted = {kind: {} for kind in _CLUSTER}
+    for key, value in entries.values.items():
+        if not _of_vip(key):
+            kind, _, name = key.partition("/")
+            if kind in _CLUSTER:
+                found[kind][name] = _CLUSTER[kind].model_validate_json(value)
+    return found
 
 
 class PartsReader:

@@ -4,12 +4,15 @@ import errno
 from collections.abc import Iterator
 from contextlib import closing
 from ipaddress import IPv4Address, IPv6Address
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lbaas.dataplane.ipvs.apply import apply
+from lbaas.dataplane.ipvs.apply import apply, apply_connections
+from lbaas.dataplane.ipvs.connections import ConnectionTable, sync_daemons
+from lbaas.dataplane.ipvs.connections import plan as plan_connections
 from lbaas.dataplane.ipvs.desired import (
     ONE_PACKET,
     UNLISTED_TUNNELS,
@@ -20,10 +23,10 @@ from lbaas.dataplane.ipvs.desired import (
     ServiceTable,
 )
 from lbaas.dataplane.ipvs.netlink import Command, IpvsSocket, Message, encode_service
-from lbaas.dataplane.ipvs.observe import closely, observe
+from lbaas.dataplane.ipvs.observe import closely, observe, observe_connections
 from lbaas.dataplane.ipvs.plan import ORDERED_SCHEDULERS, RemoveService, SetScheduler, plan
 from lbaas.domain.terms import Encapsulation, Forwarding
-from lbaas.wire.state import MarkRange
+from lbaas.wire.state import MarkRange, Timeouts
 
 MARKS = MarkRange(first=0x10000000, last=0x1000FFFF)
 KEY = ServiceKey(4, 0x10000000)
@@ -157,3 +160,14 @@ def test_more_messages_than_one_datagram_holds_are_all_carried_out(ipvs: IpvsSoc
     assert ipvs.send(made) == [0] * 500
     assert ipvs.send(made[:3]) == [errno.EEXIST] * 3
     assert len(observe(ipvs, MARKS)) == 500
+
+
+def test_timeouts_and_sync_daemons_come_to_be_what_is_wanted(ipvs: IpvsSocket) -> None:
+    before = observe_connections(ipvs)
+    wanted = ConnectionTable(Timeouts(tcp_s=600, udp_s=30), sync_daemons(UUID(int=5), "eth0"))
+    other = ConnectionTable(Timeouts(tcp_s=600, udp_s=30), sync_daemons(UUID(int=6), "eth0"))
+    for table in (wanted, other, before):
+        steps = plan_connections(observe_connections(ipvs), table).establish
+        assert apply_connections(ipvs, steps).failed == ()
+        assert observe_connections(ipvs) == table
+        assert len(plan_connections(observe_connections(ipvs), table)) == 0

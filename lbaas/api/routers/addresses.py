@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from lbaas.api.dependencies import (
     AddressFilter,
@@ -12,7 +12,7 @@ from lbaas.api.dependencies import (
     OperatorCreates,
     OperatorReads,
 )
-from lbaas.api.route import Route
+from lbaas.api.route import Route, as_json
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
 from lbaas.services import address_pools, hosts, reading
 from lbaas.wire import operators as wire
@@ -28,19 +28,31 @@ async def create_address_pool(
     return reading.shown(work, wire.AddressPool, await address_pools.create(work, body))
 
 
-@router.get("/address-pools", summary="List address pools", responses=READS)
+@router.get(
+    "/address-pools",
+    summary="List address pools",
+    responses=READS,
+    response_model=Page[wire.AddressPool],
+)
 async def list_address_pools(
     work: OperatorReads,
     window: Listed,
     name: NameFilter = None,
     cluster_id: UUID | None = None,
-) -> Page[wire.AddressPool]:
-    return await reading.some(work, wire.AddressPool, window, name=name, cluster_id=cluster_id)
+) -> Response:
+    return as_json(
+        await reading.some(work, wire.AddressPool, window, name=name, cluster_id=cluster_id)
+    )
 
 
-@router.get("/address-pools/{address_pool_id}", summary="Show an address pool", responses=READS)
-async def get_address_pool(work: OperatorReads, address_pool_id: UUID) -> wire.AddressPool:
-    return await reading.one(work, wire.AddressPool, address_pool_id)
+@router.get(
+    "/address-pools/{address_pool_id}",
+    summary="Show an address pool",
+    responses=READS,
+    response_model=wire.AddressPool,
+)
+async def get_address_pool(work: OperatorReads, address_pool_id: UUID) -> Response:
+    return as_json(await reading.one(work, wire.AddressPool, address_pool_id))
 
 
 @router.patch(
@@ -71,19 +83,29 @@ async def create_backend_host(
     return reading.shown(work, wire.BackendHost, await hosts.create(work, body))
 
 
-@router.get("/backend-hosts", summary="List backend hosts", responses=READS)
+@router.get(
+    "/backend-hosts",
+    summary="List backend hosts",
+    responses=READS,
+    response_model=Page[wire.BackendHost],
+)
 async def list_backend_hosts(
     work: OperatorReads,
     window: Listed,
     name: NameFilter = None,
     address: AddressFilter = None,
-) -> Page[wire.BackendHost]:
-    return await reading.some(work, wire.BackendHost, window, name=name, address=address)
+) -> Response:
+    return as_json(await reading.some(work, wire.BackendHost, window, name=name, address=address))
 
 
-@router.get("/backend-hosts/{backend_host_id}", summary="Show a backend host", responses=READS)
-async def get_backend_host(work: OperatorReads, backend_host_id: UUID) -> wire.BackendHost:
-    return await reading.one(work, wire.BackendHost, backend_host_id)
+@router.get(
+    "/backend-hosts/{backend_host_id}",
+    summary="Show a backend host",
+    responses=READS,
+    response_model=wire.BackendHost,
+)
+async def get_backend_host(work: OperatorReads, backend_host_id: UUID) -> Response:
+    return as_json(await reading.one(work, wire.BackendHost, backend_host_id))
 
 
 @router.patch(

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from lbaas.api.dependencies import (
     AddressFilter,
@@ -12,7 +12,7 @@ from lbaas.api.dependencies import (
     OperatorCreates,
     OperatorReads,
 )
-from lbaas.api.route import Route
+from lbaas.api.route import Route, as_json
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
 from lbaas.domain.terms import NodeAdminState
 from lbaas.services import clusters, reading
@@ -27,18 +27,22 @@ async def create_cluster(work: OperatorCreates, body: wire.ClusterCreate) -> wir
     return reading.shown(work, wire.Cluster, await clusters.create(work, body))
 
 
-@router.get("/clusters", summary="List clusters", responses=READS)
+@router.get(
+    "/clusters", summary="List clusters", responses=READS, response_model=Page[wire.Cluster]
+)
 async def list_clusters(
     work: OperatorReads,
     window: Listed,
     name: NameFilter = None,
-) -> Page[wire.Cluster]:
-    return await reading.some(work, wire.Cluster, window, name=name)
+) -> Response:
+    return as_json(await reading.some(work, wire.Cluster, window, name=name))
 
 
-@router.get("/clusters/{cluster_id}", summary="Show a cluster", responses=READS)
-async def get_cluster(work: OperatorReads, cluster_id: UUID) -> wire.Cluster:
-    return await reading.one(work, wire.Cluster, cluster_id)
+@router.get(
+    "/clusters/{cluster_id}", summary="Show a cluster", responses=READS, response_model=wire.Cluster
+)
+async def get_cluster(work: OperatorReads, cluster_id: UUID) -> Response:
+    return as_json(await reading.one(work, wire.Cluster, cluster_id))
 
 
 @router.patch("/clusters/{cluster_id}", summary="Change a cluster", responses=CHANGES)
@@ -60,7 +64,7 @@ async def create_node(work: OperatorCreates, body: wire.NodeCreate) -> wire.Node
     return reading.shown(work, wire.Node, await clusters.create_node(work, body))
 
 
-@router.get("/nodes", summary="List nodes", responses=READS)
+@router.get("/nodes", summary="List nodes", responses=READS, response_model=Page[wire.Node])
 async def list_nodes(
     work: OperatorReads,
     window: Listed,
@@ -68,21 +72,23 @@ async def list_nodes(
     cluster_id: UUID | None = None,
     address: AddressFilter = None,
     admin_state: NodeAdminState | None = None,
-) -> Page[wire.Node]:
-    return await reading.some(
-        work,
-        wire.Node,
-        window,
-        name=name,
-        cluster_id=cluster_id,
-        address=address,
-        admin_state=admin_state,
+) -> Response:
+    return as_json(
+        await reading.some(
+            work,
+            wire.Node,
+            window,
+            name=name,
+            cluster_id=cluster_id,
+            address=address,
+            admin_state=admin_state,
+        )
     )
 
 
-@router.get("/nodes/{node_id}", summary="Show a node", responses=READS)
-async def get_node(work: OperatorReads, node_id: UUID) -> wire.Node:
-    return await reading.one(work, wire.Node, node_id)
+@router.get("/nodes/{node_id}", summary="Show a node", responses=READS, response_model=wire.Node)
+async def get_node(work: OperatorReads, node_id: UUID) -> Response:
+    return as_json(await reading.one(work, wire.Node, node_id))
 
 
 @router.patch("/nodes/{node_id}", summary="Change a node", responses=CHANGES)
@@ -112,22 +118,24 @@ async def create_peer(work: OperatorCreates, body: wire.PeerCreate) -> wire.Peer
     return reading.shown(work, wire.Peer, await clusters.create_peer(work, body))
 
 
-@router.get("/peers", summary="List peers", responses=READS)
+@router.get("/peers", summary="List peers", responses=READS, response_model=Page[wire.Peer])
 async def list_peers(
     work: OperatorReads,
     window: Listed,
     name: NameFilter = None,
     cluster_id: UUID | None = None,
     address: AddressFilter = None,
-) -> Page[wire.Peer]:
-    return await reading.some(
-        work, wire.Peer, window, name=name, cluster_id=cluster_id, address=address
+) -> Response:
+    return as_json(
+        await reading.some(
+            work, wire.Peer, window, name=name, cluster_id=cluster_id, address=address
+        )
     )
 
 
-@router.get("/peers/{peer_id}", summary="Show a peer", responses=READS)
-async def get_peer(work: OperatorReads, peer_id: UUID) -> wire.Peer:
-    return await reading.one(work, wire.Peer, peer_id)
+@router.get("/peers/{peer_id}", summary="Show a peer", responses=READS, response_model=wire.Peer)
+async def get_peer(work: OperatorReads, peer_id: UUID) -> Response:
+    return as_json(await reading.one(work, wire.Peer, peer_id))
 
 
 @router.patch("/peers/{peer_id}", summary="Change a peer", responses=CHANGES)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from lbaas.api.dependencies import (
     AddressFilter,
@@ -16,7 +16,7 @@ from lbaas.api.dependencies import (
     TenantReads,
 )
 from lbaas.api.problems import responses
-from lbaas.api.route import Route
+from lbaas.api.route import Route, as_json
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
 from lbaas.domain.terms import MemberAdminState
 from lbaas.services import members, pools, reading
@@ -31,22 +31,22 @@ async def create_pool(work: TenantCreates, body: wire.PoolCreate) -> wire.Pool:
     return reading.shown(work, wire.Pool, await pools.create(work, body))
 
 
-@router.get("/pools", summary="List pools", responses=READS)
+@router.get("/pools", summary="List pools", responses=READS, response_model=Page[wire.Pool])
 async def list_pools(
     work: TenantReads,
     window: Listed,
     name: NameFilter = None,
     labels: LabelFilter = None,
     tenant_id: UUID | None = None,
-) -> Page[wire.Pool]:
-    return await reading.some(
-        work, wire.Pool, window, name=name, labels=labels, tenant_id=tenant_id
+) -> Response:
+    return as_json(
+        await reading.some(work, wire.Pool, window, name=name, labels=labels, tenant_id=tenant_id)
     )
 
 
-@router.get("/pools/{pool_id}", summary="Show a pool", responses=READS)
-async def get_pool(work: TenantReads, pool_id: UUID) -> wire.Pool:
-    return await reading.one(work, wire.Pool, pool_id)
+@router.get("/pools/{pool_id}", summary="Show a pool", responses=READS, response_model=wire.Pool)
+async def get_pool(work: TenantReads, pool_id: UUID) -> Response:
+    return as_json(await reading.one(work, wire.Pool, pool_id))
 
 
 @router.patch("/pools/{pool_id}", summary="Change a pool", responses=CHANGES)
@@ -86,7 +86,12 @@ async def replace_members(
     return _list(await members.replace(work, pool_id, body))
 
 
-@router.get("/pools/{pool_id}/members", summary="List a pool's members", responses=READS)
+@router.get(
+    "/pools/{pool_id}/members",
+    summary="List a pool's members",
+    responses=READS,
+    response_model=Page[wire.Member],
+)
 async def list_members(
     work: TenantReads,
     window: ListedByAge,
@@ -94,24 +99,28 @@ async def list_members(
     labels: LabelFilter = None,
     address: AddressFilter = None,
     admin_state: MemberAdminState | None = None,
-) -> Page[wire.Member]:
+) -> Response:
     """The answer's ETag is that of the whole set, whatever page of it is shown."""
-    await reading.one(work, wire.Pool, pool_id)
-    work.shown = await members.set_tag(work, pool_id)
-    return await reading.some(
-        work,
-        wire.Member,
-        window,
-        pool_id=pool_id,
-        labels=labels,
-        address=address,
-        admin_state=admin_state,
+    return as_json(
+        await reading.pool_members(
+            work,
+            pool_id,
+            window,
+            labels=labels,
+            address=address,
+            admin_state=admin_state,
+        )
     )
 
 
-@router.get("/pools/{pool_id}/members/{member_id}", summary="Show a member", responses=READS)
-async def get_member(work: TenantReads, pool_id: UUID, member_id: UUID) -> wire.Member:
-    return reading.shown(work, wire.Member, await members.get(work, pool_id, member_id))
+@router.get(
+    "/pools/{pool_id}/members/{member_id}",
+    summary="Show a member",
+    responses=READS,
+    response_model=wire.Member,
+)
+async def get_member(work: TenantReads, pool_id: UUID, member_id: UUID) -> Response:
+    return as_json(await reading.one(work, wire.Member, member_id, members.members_of(pool_id)))
 
 
 @router.patch("/pools/{pool_id}/members/{member_id}", summary="Change a member", responses=CHANGES)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from lbaas.api.dependencies import (
     Listed,
@@ -12,7 +12,7 @@ from lbaas.api.dependencies import (
     OperatorReads,
     TenantReads,
 )
-from lbaas.api.route import Route
+from lbaas.api.route import Route, as_json
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
 from lbaas.domain.terms import Role, TenantAdminState
 from lbaas.services import reading, tenants, tokens
@@ -28,14 +28,16 @@ async def create_tenant(work: OperatorCreates, body: wire.TenantCreate) -> wire.
     return await reading.tenant(work, await tenants.create(work, body))
 
 
-@router.get("/tenants", summary="List tenants", responses=READS)
+@router.get("/tenants", summary="List tenants", responses=READS, response_model=Page[wire.Tenant])
 async def list_tenants(
     work: OperatorReads,
     window: Listed,
     name: NameFilter = None,
     admin_state: TenantAdminState | None = None,
-) -> Page[wire.Tenant]:
-    return await reading.some(work, wire.Tenant, window, name=name, admin_state=admin_state)
+) -> Response:
+    return as_json(
+        await reading.some(work, wire.Tenant, window, name=name, admin_state=admin_state)
+    )
 
 
 @router.get("/tenants/{tenant_id}", summary="Show a tenant", responses=READS)
@@ -62,20 +64,27 @@ async def create_token(work: OperatorCreates, body: wire.TokenCreate) -> wire.Ne
     return await tokens.create(work, body)
 
 
-@router.get("/tokens", summary="List tokens", responses=READS)
+@router.get("/tokens", summary="List tokens", responses=READS, response_model=Page[wire.Token])
 async def list_tokens(
     work: OperatorReads,
     window: Listed,
     name: NameFilter = None,
     role: Role | None = None,
     tenant_id: UUID | None = None,
-) -> Page[wire.Token]:
-    return await reading.some(work, wire.Token, window, name=name, role=role, tenant_id=tenant_id)
+) -> Response:
+    return as_json(
+        await reading.some(work, wire.Token, window, name=name, role=role, tenant_id=tenant_id)
+    )
 
 
-@router.get("/tokens/{token_id}", summary="Show a token, without its secret", responses=READS)
-async def get_token(work: OperatorReads, token_id: UUID) -> wire.Token:
-    return await reading.one(work, wire.Token, token_id)
+@router.get(
+    "/tokens/{token_id}",
+    summary="Show a token, without its secret",
+    responses=READS,
+    response_model=wire.Token,
+)
+async def get_token(work: OperatorReads, token_id: UUID) -> Response:
+    return as_json(await reading.one(work, wire.Token, token_id))
 
 
 @router.delete("/tokens/{token_id}", status_code=204, summary="Revoke a token", responses=DELETES)

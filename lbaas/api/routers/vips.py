@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from lbaas.api.dependencies import (
     AddressFilter,
@@ -18,10 +18,11 @@ from lbaas.api.dependencies import (
     Timeout,
     deadline,
 )
-from lbaas.api.route import Route
+from lbaas.api.route import Route, as_json
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
-from lbaas.domain.terms import Protocol
-from lbaas.services import listeners, reading, status, vips
+from lbaas.domain.terms import Progress, Protocol
+from lbaas.services import listeners, reading, vips
+from lbaas.services import status as progress
 from lbaas.wire import tenants as wire
 from lbaas.wire.fields import Page
 from lbaas.wire.status import VipStatus
@@ -34,7 +35,7 @@ async def create_vip(work: TenantCreates, body: wire.VipCreate) -> wire.Vip:
     return reading.shown(work, wire.Vip, await vips.create(work, body))
 
 
-@router.get("/vips", summary="List VIPs", responses=READS)
+@router.get("/vips", summary="List VIPs", responses=READS, response_model=Page[wire.Vip])
 async def list_vips(
     work: TenantReads,
     window: Listed,
@@ -42,23 +43,29 @@ async def list_vips(
     labels: LabelFilter = None,
     address: AddressFilter = None,
     address_pool_id: UUID | None = None,
+    status: Annotated[
+        Progress | None, Query(description="How far the newest change has come, as of now.")
+    ] = None,
     tenant_id: UUID | None = None,
-) -> Page[wire.Vip]:
-    return await reading.some(
-        work,
-        wire.Vip,
-        window,
-        name=name,
-        labels=labels,
-        address=address,
-        address_pool_id=address_pool_id,
-        tenant_id=tenant_id,
+) -> Response:
+    return as_json(
+        await reading.some(
+            work,
+            wire.Vip,
+            window,
+            name=name,
+            labels=labels,
+            address=address,
+            address_pool_id=address_pool_id,
+            status=status,
+            tenant_id=tenant_id,
+        )
     )
 
 
-@router.get("/vips/{vip_id}", summary="Show a VIP", responses=READS)
-async def get_vip(work: TenantReads, vip_id: UUID) -> wire.Vip:
-    return await reading.one(work, wire.Vip, vip_id)
+@router.get("/vips/{vip_id}", summary="Show a VIP", responses=READS, response_model=wire.Vip)
+async def get_vip(work: TenantReads, vip_id: UUID) -> Response:
+    return as_json(await reading.one(work, wire.Vip, vip_id))
 
 
 @router.patch("/vips/{vip_id}", summary="Change a VIP", responses=CHANGES)
@@ -89,7 +96,7 @@ async def get_vip_status(
     timeout_s: Timeout = 30,
 ) -> VipStatus:
     until = deadline(timeout_s if wait_for else 0)
-    return await status.wait(shared.database, shared.bells, caller, vip_id, until)
+    return await progress.wait(shared.database, shared.bells, caller, vip_id, until)
 
 
 @router.post("/listeners", status_code=201, summary="Add a listener", responses=CREATES)
@@ -97,7 +104,9 @@ async def create_listener(work: TenantCreates, body: wire.ListenerCreate) -> wir
     return reading.shown(work, wire.Listener, await listeners.create(work, body))
 
 
-@router.get("/listeners", summary="List listeners", responses=READS)
+@router.get(
+    "/listeners", summary="List listeners", responses=READS, response_model=Page[wire.Listener]
+)
 async def list_listeners(
     work: TenantReads,
     window: Listed,
@@ -107,23 +116,30 @@ async def list_listeners(
     pool_id: UUID | None = None,
     protocol: Protocol | None = None,
     tenant_id: UUID | None = None,
-) -> Page[wire.Listener]:
-    return await reading.some(
-        work,
-        wire.Listener,
-        window,
-        name=name,
-        labels=labels,
-        vip_id=vip_id,
-        pool_id=pool_id,
-        protocol=protocol,
-        tenant_id=tenant_id,
+) -> Response:
+    return as_json(
+        await reading.some(
+            work,
+            wire.Listener,
+            window,
+            name=name,
+            labels=labels,
+            vip_id=vip_id,
+            pool_id=pool_id,
+            protocol=protocol,
+            tenant_id=tenant_id,
+        )
     )
 
 
-@router.get("/listeners/{listener_id}", summary="Show a listener", responses=READS)
-async def get_listener(work: TenantReads, listener_id: UUID) -> wire.Listener:
-    return await reading.one(work, wire.Listener, listener_id)
+@router.get(
+    "/listeners/{listener_id}",
+    summary="Show a listener",
+    responses=READS,
+    response_model=wire.Listener,
+)
+async def get_listener(work: TenantReads, listener_id: UUID) -> Response:
+    return as_json(await reading.one(work, wire.Listener, listener_id))
 
 
 @router.patch("/listeners/{listener_id}", summary="Change a listener", responses=CHANGES)

@@ -3,7 +3,14 @@
 import errno
 import os
 from collections.abc import Sequence
+from typing import TypeVar
 
+from lbaas.dataplane.ipvs.connections import (
+    ConnectionStep,
+    SetTimeouts,
+    StartDaemon,
+    StopDaemon,
+)
 from lbaas.dataplane.ipvs.desired import PERSISTENT, Destination, Persistence, ServiceKey
 from lbaas.dataplane.ipvs.netlink import (
     Command,
@@ -11,8 +18,10 @@ from lbaas.dataplane.ipvs.netlink import (
     Message,
     Method,
     TunnelType,
+    encode_daemon,
     encode_destination,
     encode_service,
+    encode_timeouts,
 )
 from lbaas.dataplane.ipvs.plan import (
     FIRST_SCHEDULER,
@@ -24,9 +33,11 @@ from lbaas.dataplane.ipvs.plan import (
     RemoveService,
     SetScheduler,
 )
-from lbaas.dataplane.steps import Outcome
+from lbaas.dataplane.steps import Outcome, Step
 from lbaas.domain.terms import Encapsulation, Forwarding
 from lbaas.errors import StepFailed
+
+S = TypeVar("S", bound=Step)
 
 _METHOD = {Forwarding.TUNNEL: Method.TUNNEL, Forwarding.DIRECT: Method.DIRECT}
 _TUNNEL_TYPE = {
@@ -38,7 +49,15 @@ _TUNNEL_TYPE = {
 
 def apply(ipvs: IpvsSocket, steps: Sequence[IpvsStep]) -> Outcome[IpvsStep]:
     """All *steps* were tried, in order; one that failed stops no other."""
-    codes = ipvs.send([_message(step) for step in steps])
+    return _outcome(steps, ipvs.send([_message(step) for step in steps]))
+
+
+def apply_connections(ipvs: IpvsSocket, steps: Sequence[ConnectionStep]) -> Outcome[ConnectionStep]:
+    """As ``apply``, for what concerns the whole node."""
+    return _outcome(steps, ipvs.send([_connection_message(step) for step in steps]))
+
+
+def _outcome(steps: Sequence[S], codes: Sequence[int]) -> Outcome[S]:
     applied = tuple(step for step, code in zip(steps, codes, strict=True) if not code)
     failed = tuple(
         (step, StepFailed("ipvs", type(step).__name__, step.key, _cause(code)))
@@ -46,6 +65,16 @@ def apply(ipvs: IpvsSocket, steps: Sequence[IpvsStep]) -> Outcome[IpvsStep]:
         if code
     )
     return Outcome(applied, failed)
+
+
+def _connection_message(step: ConnectionStep) -> Message:
+    match step:
+        case SetTimeouts(timeouts=each):
+            body = encode_timeouts(each.tcp_s, each.tcp_fin_s, each.udp_s)
+            return Message(Command.SET_CONFIG, body)
+        case StartDaemon(daemon=daemon) | StopDaemon(daemon=daemon):
+            command = Command.NEW_DAEMON if isinstance(step, StartDaemon) else Command.DEL_DAEMON
+            return Message(command, encode_daemon(daemon.state, daemon.device, daemon.sync_id))
 
 
 def _message(step: IpvsStep) -> Message:

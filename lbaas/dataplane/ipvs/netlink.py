@@ -36,6 +36,11 @@ class Command(IntEnum):
     SET_DEST = 6
     DEL_DEST = 7
     GET_DEST = 8
+    NEW_DAEMON = 9
+    DEL_DAEMON = 10
+    GET_DAEMON = 11
+    SET_CONFIG = 12
+    GET_CONFIG = 13
 
 
 class Method(IntEnum):
@@ -162,6 +167,20 @@ def encode_destination(
     return attribute(2 | _NESTED, body)
 
 
+def encode_timeouts(tcp_s: int, tcp_fin_s: int, udp_s: int) -> bytes:
+    """IPVS_CMD_ATTR_TIMEOUT_*: the three of a node."""
+    return _u32(4, tcp_s) + _u32(5, tcp_fin_s) + _u32(6, udp_s)
+
+
+DAEMON_STATES = {"master": 1, "backup": 2}  # IP_VS_STATE_*
+
+
+def encode_daemon(state: str, device: str, sync_id: int) -> bytes:
+    """IPVS_CMD_ATTR_DAEMON."""
+    body = _u32(1, DAEMON_STATES[state]) + attribute(2, device.encode() + b"\0") + _u32(3, sync_id)
+    return attribute(3 | _NESTED, body)
+
+
 def decode_service(attributes: bytes) -> ServiceEntry:
     """One entry of a service dump."""
     fields = parse(attributes)
@@ -232,6 +251,21 @@ class IpvsSocket:
         """The destinations of one service, newest first, as the kernel keeps them."""
         found = self._dump(Command.GET_DEST, encode_service(family, mark))
         return [decode_destination(fields[2]) for fields in found]
+
+    def timeouts(self) -> tuple[int, int, int]:
+        """How long an idle flow is remembered, in seconds: TCP, TCP after a FIN, UDP."""
+        answer = self._netlink.ask(_generic(self._family, Command.GET_CONFIG, b""))
+        fields = parse(answer[_GENERIC_HEADER.size :])
+        return _uint(fields[4]), _uint(fields[5]), _uint(fields[6])
+
+    def daemons(self) -> list[tuple[str, str, int]]:
+        """The sync daemons that run: state, device, id."""
+        names = {number: state for state, number in DAEMON_STATES.items()}
+        found = [parse(fields[3]) for fields in self._dump(Command.GET_DAEMON, b"")]
+        return [
+            (names[_uint(each[1])], each[2].rstrip(b"\0").decode(), _uint(each[3]))
+            for each in found
+        ]
 
     def send(self, messages: Sequence[Message]) -> list[int]:
         """All *messages* were carried out in order; the errno of each, 0 where it succeeded."""

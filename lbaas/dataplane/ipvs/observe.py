@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from lbaas.dataplane.ipvs.connections import ConnectionTable, SyncDaemon
 from lbaas.dataplane.ipvs.desired import (
     PERSISTENT,
     UNLISTED_TUNNELS,
@@ -21,7 +22,7 @@ from lbaas.dataplane.ipvs.netlink import (
     TunnelType,
 )
 from lbaas.domain.terms import Encapsulation, Forwarding
-from lbaas.wire.state import MarkRange
+from lbaas.wire.state import MarkRange, Timeouts
 
 LISTING = Path("/proc/net/ip_vs")
 
@@ -53,6 +54,16 @@ def observe(ipvs: IpvsSocket, marks: MarkRange) -> ServiceTable:
         for entry, each in zip(entries, listed, strict=True)
         if each.mark in marks
     } | closely(ipvs, unlisted, marks)
+
+
+def observe_connections(ipvs: IpvsSocket) -> ConnectionTable:
+    """Timeouts and daemons as they are. A namespace has one set, whoever set them."""
+    tcp_s, tcp_fin_s, udp_s = ipvs.timeouts()
+    return ConnectionTable(
+        # Zero stands for what no setting of ours is.
+        Timeouts.model_construct(tcp_s=tcp_s, tcp_fin_s=tcp_fin_s, udp_s=udp_s),
+        frozenset(SyncDaemon(*each) for each in ipvs.daemons()),
+    )
 
 
 def closely(ipvs: IpvsSocket, entries: Iterable[ServiceEntry], marks: MarkRange) -> ServiceTable:

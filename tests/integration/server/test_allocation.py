@@ -22,10 +22,8 @@ async def open_space(database: Database, *spans: Span) -> None:
 
 
 async def take(database: Database, first: int, size: int) -> int | None:
-    async with database.session() as session:
-        number = await extents.take_any(session, SPACE, first + secrets.randbelow(size))
-        await session.commit()
-        return number
+    async with database.autocommit() as session:
+        return await extents.take_any(session, SPACE, first + secrets.randbelow(size))
 
 
 async def take_given(database: Database, number: int) -> bool:
@@ -36,9 +34,8 @@ async def take_given(database: Database, number: int) -> bool:
 
 
 async def give_back(database: Database, number: int) -> None:
-    async with database.session() as session:
+    async with database.autocommit() as session:
         await extents.give_back(session, SPACE, number)
-        await session.commit()
 
 
 async def free(database: Database) -> list[tuple[int, int]]:
@@ -62,8 +59,8 @@ async def take_all(database: Database, first: int, size: int) -> list[int]:
 
 @pytest.fixture
 async def network(database: Database) -> tuple[int, int]:
-    """A /24: first number and size."""
-    first, size = 0xC6336400, 256
+    """A /20: first number and size."""
+    first, size = 0xC6336000, 4096
     await open_space(database, Span(first, first + size - 1))
     return first, size
 

@@ -89,8 +89,12 @@ class Writer:
         if dice.random() < 0.1:
             made = (await http.post(f"{url}/v1/vips", json=vip_body(site))).raise_for_status()
             await http.delete(f"{url}/v1/vips/{made.json()['id']}", params={"cascade": True})
+        seen = (await http.get(url + self.member)).raise_for_status()
         self.weight += 1
-        answer = await http.patch(url + self.member, json={"weight": self.weight})
+        # On condition: a write that we gave up may still be under way, and must not come after this one.
+        condition = {"If-Match": seen.headers["ETag"]}
+        change = {"weight": self.weight}
+        answer = await http.patch(url + self.member, json=change, headers=condition)
         answer.raise_for_status()
         self.written.append((int(answer.headers["LBaaS-Revision"]), self.weight))
 

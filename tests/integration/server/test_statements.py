@@ -72,6 +72,8 @@ async def vip(http: httpx.AsyncClient) -> Json:
         "/v1/vips?labels=env!=prod&sort=-name&limit=1",
         "/v1/pools?name=v-a",
         "/v1/listeners",
+        "/v1/pools/{pool}/members",
+        "/v1/pools/{pool}/members?sort=-created_at&limit=1",
         "/v1/events",
     ],
 )
@@ -79,7 +81,7 @@ async def test_one_object_or_one_page_is_one_statement(
     http: httpx.AsyncClient, database: Database, vip: Json, path: str
 ) -> None:
     with counting(database) as seen:
-        answer = await http.get(path.format(id=vip["id"]))
+        answer = await http.get(path.format(id=vip["id"], pool=vip["listeners"][0]["pool_id"]))
 
     assert answer.status_code == 200
     assert len(seen) == 1, seen

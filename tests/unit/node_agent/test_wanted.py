@@ -13,12 +13,14 @@ from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.marks.plan import plan as plan_marks
 from lbaas.domain.addresses import Address, host_prefix
 from lbaas.node_agent.picture import announced, links, marks, services
+from lbaas.node_agent.removal import Leave
 from lbaas.node_agent.retiring import RETIRE_S
 from lbaas.node_agent.view import as_it_is
 from lbaas.node_agent.wanted import Wanted
 from lbaas.wire.canonical import canonical_json
 from lbaas.wire.entries import Entries
 from lbaas.wire.reading import ClusterParts
+from lbaas.wire.report import HeldRemoval
 from lbaas.wire.state import ClusterState
 from tests.unit.dataplane.ipvs.test_plan import carry_out as carry_out_ipvs
 from tests.unit.dataplane.link.test_plan import carry_out as carry_out_link
@@ -160,3 +162,47 @@ def test_the_view_is_asked_about_what_changed_what_is_reviewed_and_what_is_gone(
         ((), frozenset({first})),
         ((second,), frozenset({second})),
     ]
+
+
+def many(numbers: range) -> dict[str, Any]:
+    """VIPs with a listener each."""
+    return {
+        f"vip/{number}": {
+            "address": f"198.51.100.{number}",
+            "listeners": [
+                {
+                    "mark": 0x100 + number,
+                    "protocol": "tcp",
+                    "ports": [{"first": 80, "last": 80}],
+                    "scheduler": "mh",
+                    "forwarding": "tunnel",
+                    "backends": [],
+                }
+            ],
+        }
+        for number in numbers
+    }
+
+
+def test_a_state_that_takes_most_away_takes_nothing_until_it_is_confirmed() -> None:
+    clock = Clock()
+    wanted = Wanted(as_it_is, clock)
+    wanted.turn_to(parts(many(range(20))), ())
+    full = dict(wanted.picture)
+    leave = Leave(50, None)
+
+    assert not wanted.turn_to(parts(many(range(8)), 7), (), leave)
+    assert wanted.picture == full
+    assert wanted.guard.held == HeldRemoval(revision=7, services=12, of=20)
+    change = wanted.turn_to(parts(many(range(8)) | many(range(30, 31)), 8), (), leave)
+    assert change.vips == {IPv4Address("198.51.100.30")}  # what is new comes all the same
+    assert wanted.guard.held == HeldRemoval(revision=7, services=12, of=20)
+
+    fewer = parts(many(range(8)) | many(range(30, 31)), 9)
+    change = wanted.turn_to(fewer, (), Leave(50, 7))
+    assert not change.after.keys() & announced(change.after).keys()
+    clock.now_s += RETIRE_S
+    wanted.turn_to(fewer, (), Leave(50, 7))
+    started = Wanted(as_it_is, clock)
+    started.turn_to(fewer, ())
+    assert wanted.picture == started.picture
