@@ -23,6 +23,10 @@ class ServerSettings(BaseSettings):
     database_url: str | None = Field(
         default=None, description="postgresql://… of a server ≥ 15. None: the server runs its own."
     )
+    agents_database_url: str | None = Field(
+        default=None,
+        description="A streaming replica of it, for what agents read. None: they read from it, too.",
+    )
     host: str = "127.0.0.1"
     port: int | None = Field(
         default=8080, ge=0, le=65535, description="0: any free one. None: inherited sockets only."

@@ -1,12 +1,13 @@
-"""The command ``lbaas``: one program, one role a call.
+"""The command ``lbaas``: one program for every role, and for the tenants and operators who ask.
 
-A role's packages are imported when it runs: a node has no FastAPI, a server no netlink, and an agent
-starts in a fraction of the time.
+What a role or a command needs is imported when it runs: a node has no FastAPI, a server no netlink, and a
+client starts in a fraction of the time.
 """
 
+import os
 import sys
-
-import typer
+from collections.abc import Mapping
+from typing import Any
 
 from lbaas import __version__
 from lbaas.errors import LbaasError
@@ -18,18 +19,54 @@ ROLES = {
     "lab": "a datacentre on this machine, to try things on",
     "demo": "the main job from end to end, on this machine",
 }
+SIGNING_IN = {
+    "login": "keep a server and a token, and use them from now on",
+    "logout": "forget them",
+    "whoami": "which server is asked, and as whom",
+    "profile": "other servers and tokens: list, use",
+}
+TENANTS = {
+    "vip": "virtual IP addresses; make one with its listeners and members at once",
+    "listener": "the protocol and ports of a VIP, and the pool that they go to",
+    "pool": "members, and how they are chosen, reached and checked",
+    "member": "backends: add, replace, drain, undrain",
+    "apply": "bring everything to what a file says",
+    "status": "which node and host has applied a VIP",
+    "watch": "how far VIPs are, live",
+    "events": "who changed what",
+}
+OPERATORS = {
+    "cluster": "sets of nodes that announce the same VIPs",
+    "node": "load-balancer nodes: drain, undrain, confirm-removal",
+    "peer": "the routers that nodes announce to",
+    "address-pool": "where VIPs get their addresses",
+    "host": "backend hosts",
+    "tenant": "who may have what: quotas, prefixes, suspend, resume",
+    "token": "who may do what",
+}
+COMMANDS = SIGNING_IN | TENANTS | OPERATORS
+
+# Typer's, for the shells' completion; they need all commands.
+COMPLETION = ("--install-completion", "--show-completion")
 
 
 def main() -> None:
-    """Runs the role that the command line names; exits 2 for none."""
-    role, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
-    if role in ("--version", "version"):
+    """Runs the role or command that the command line names; exits 2 for none."""
+    arguments = sys.argv[1:]
+    first = arguments[0] if arguments else ""
+    if first in ("--version", "version"):
         print(f"lbaas {__version__}")
-        return
-    if role not in ROLES:
-        wanted_help = role in ("--help", "-h", "help")
-        print(_usage(), file=sys.stdout if wanted_help else sys.stderr)
-        sys.exit(0 if wanted_help and len(sys.argv) > 1 else 2)
+    elif first in ROLES:
+        _run_role(first, arguments[1:])
+    elif first in COMMANDS:
+        _client(first)(arguments, prog_name="lbaas")
+    elif first in COMPLETION or "_LBAAS_COMPLETE" in os.environ:
+        _client(None)(arguments, prog_name="lbaas")
+    else:
+        _help(wanted=first in ("--help", "-h", "help"))
+
+
+def _run_role(role: str, arguments: list[str]) -> None:
     try:
         _app(role)(arguments, prog_name=f"lbaas {role}")
     except LbaasError as error:
@@ -37,7 +74,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _app(role: str) -> typer.Typer:
+def _app(role: str) -> Any:
     match role:
         case "server":
             from lbaas.api.cli import app
@@ -52,6 +89,31 @@ def _app(role: str) -> typer.Typer:
     return app
 
 
+def _client(word: str | None) -> Any:
+    from lbaas.cli.app import build
+
+    return build(word)
+
+
+def _help(*, wanted: bool) -> None:
+    """Written without a library: it is what a new user waits for first."""
+    print(_usage(), file=sys.stdout if wanted else sys.stderr)
+    sys.exit(0 if wanted else 2)
+
+
 def _usage() -> str:
-    lines = [f"  {role:<12}{what}" for role, what in ROLES.items()]
-    return "\n".join(["usage: lbaas ROLE [OPTION ...]   (lbaas ROLE --help)", "", *lines])
+    return "\n".join(
+        [
+            "usage: lbaas COMMAND [OPTION ...]   (lbaas COMMAND --help)",
+            *_section("who asks", SIGNING_IN),
+            *_section("tenants", TENANTS),
+            *_section("operators", OPERATORS),
+            *_section("roles", ROLES),
+            "",
+            "lbaas --install-completion completes commands in your shell.",
+        ]
+    )
+
+
+def _section(title: str, commands: Mapping[str, str]) -> list[str]:
+    return ["", f"{title}:", *(f"  {name:<14}{what}" for name, what in commands.items())]

@@ -11,25 +11,27 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
 
+from lbaas.agent.details import Details
 from lbaas.agent.last_good import LastGood
 from lbaas.agent.newest import Newest
 from lbaas.agent.rounds import Failed, Round
+from lbaas.agent.supervisor import Supervisor
 from lbaas.client.agent import AgentClient, Fetched
 from lbaas.errors import BadState, Decommissioned, LbaasError, ServerUnavailable, StepFailed
-from lbaas.wire.reading import Reader
+from lbaas.wire.entries import Entries
 from lbaas.wire.report import Failure, Report
-from lbaas.wire.state import ClusterState, HostState
 
 log = structlog.get_logger()
 
-S = TypeVar("S", ClusterState, HostState)
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
 
 # The first and the longest pause after a failed call; each is spread by half, so that agents that lost
 # their server together do not come back together.
@@ -40,6 +42,11 @@ _DECOMMISSIONED_PAUSE_S = 60.0
 
 # A report that says nothing new is still a sign of life.
 _HEARTBEAT_S = 30.0
+
+# Writing a large state to disk takes the time of many changes, so it waits for the round, but not for long.
+_SAVE_AFTER_S = 1.0
+
+_NO_DETAILS = Details()
 
 # After a round that left something undone, how soon the next.
 _RETRY_S = 1.0
@@ -61,10 +68,13 @@ class _Desired(Generic[S]):
 
     fetched: Fetched
     state: S
+    applied: threading.Event = field(default_factory=threading.Event)
 
 
-class _Stop:
-    """What a signal puts in the way of the next state."""
+class Read(Protocol[S_co]):
+    """What an agent applies, from the entries of a revision. Raises BadState where they can't be read."""
+
+    def __call__(self, entries: Entries, revision: int) -> S_co: ...
 
 
 class Agent(Generic[S]):
@@ -74,15 +84,21 @@ class Agent(Generic[S]):
     """
 
     def __init__(
-        self, settings: AgentSettings, model: type[S], reconcile: Callable[[S, UUID], Round]
+        self,
+        settings: AgentSettings,
+        read: Read[S],
+        reconcile: Callable[[S, UUID], Round],
+        details: Callable[[], Details] = Details,
     ) -> None:
         self._settings = settings
-        self._reader: Reader[S] = Reader(model)
+        self._details = details
+        self._read = read
         self._reconcile: Callable[[S, UUID], Round] = reconcile
         self._last_good = LastGood(settings.state_dir)
-        self._inbox: Newest[_Desired[S] | _Stop] = Newest()
+        self._inbox: Newest[_Desired[S]] = Newest()
         self._reports: Newest[Report] = Newest()
         self._ledger = Ledger()
+        self._supervisor = Supervisor()
         self._stopping = False
 
     def run(self) -> None:
@@ -105,28 +121,38 @@ class Agent(Generic[S]):
         """The loop ends after the round under way. May be called from a signal handler."""
         # The flag, and not what lies in the inbox, decides: a state that comes after would replace that.
         self._stopping = True
-        self._inbox.put(_Stop())
+        self._inbox.wake()
+
+    def wake(self) -> None:
+        """A round comes as soon as the one under way is over. May be called from any thread."""
+        self._inbox.wake()
 
     def _reconcile_forever(self, desired: _Desired[S] | None) -> None:
         pause_s = 0.0
+        self._supervisor.ready()
         while True:
-            received = self._inbox.take(pause_s)
-            if self._stopping or isinstance(received, _Stop):
+            received = self._inbox.take(min(pause_s, self._supervisor.patience_s or pause_s))
+            if self._stopping:
+                self._supervisor.stopping()
                 log.info("stopped", note="kernel and BIRD keep what they have")
                 return
             desired = received or desired
             pause_s = self._settings.cycle_s if desired is None else self._round(desired)
+            if desired is None:
+                self._supervisor.alive("waiting for a first state")
 
     def _round(self, desired: _Desired[S]) -> float:
         """One round was done and reported; the seconds until the next."""
         done = self._attempt(desired)
+        desired.applied.set()
         for failed in done.failures:
             log.warning("step failed", error=str(failed.error))
         if done.changes:
             log.info("applied", revision=desired.fetched.revision, changes=done.changes)
-        report = self._ledger.enter(desired.fetched, done, time.monotonic())
+        report = self._ledger.enter(desired.fetched, done, time.monotonic(), self._details())
         if report is not None:
             self._reports.put(report)
+        self._supervisor.alive(_status(desired.fetched.revision, done))
         return _RETRY_S if done.failures or done.pending else self._settings.cycle_s
 
     def _attempt(self, desired: _Desired[S]) -> Round:
@@ -142,7 +168,7 @@ class Agent(Generic[S]):
             if fetched is None:
                 return None
             log.info("starting from disk", revision=fetched.revision)
-            return _Desired(fetched, self._reader.read(fetched.entries, fetched.revision))
+            return _Desired(fetched, self._read(fetched.entries, fetched.revision))
         except BadState as error:
             log.warning("state on disk not used", error=str(error))
             return None
@@ -176,14 +202,15 @@ class Agent(Generic[S]):
                 time.sleep(_LONGEST_PAUSE_S)
 
     def _accept(self, fetched: Fetched) -> None:
-        """The state is proven, on disk if the disk takes it, and on its way to the main thread."""
-        desired = _Desired(fetched, self._reader.read(fetched.entries, fetched.revision))
+        """The state is proven, applied or being so, and on disk if the disk takes it."""
+        desired = _Desired(fetched, self._read(fetched.entries, fetched.revision))
+        self._inbox.put(desired)
+        desired.applied.wait(_SAVE_AFTER_S)
         try:
             self._last_good.save(fetched)
         except OSError as error:
             # Applying it matters more than surviving a restart with it.
             log.warning("state not saved", error=str(error))
-        self._inbox.put(desired)
 
     def _report_forever(self, client: AgentClient) -> None:
         pauses = Pauses()
@@ -203,6 +230,13 @@ class Agent(Generic[S]):
                 log.warning("report not taken", error=str(error))
             except Exception:
                 log.exception("reporting broke off")
+
+
+def _status(revision: int, done: Round) -> str:
+    if not done.failures:
+        return f"revision {revision} holds"
+    first = done.failures[0].error
+    return f"revision {revision}: {len(done.failures)} failures, the first: {first}"
 
 
 def _sleep(pauses: "Pauses") -> None:
@@ -238,10 +272,12 @@ class Ledger:
         self._told: tuple[object, ...] = ()
         self._told_at = 0.0
 
-    def enter(self, fetched: Fetched, done: Round, now_s: float) -> Report | None:
+    def enter(
+        self, fetched: Fetched, done: Round, now_s: float, details: Details = _NO_DETAILS
+    ) -> Report | None:
         """The round is counted; a report, if it says anything new or the last is old."""
         self._changes += done.changes
-        if self._settled == fetched.digest:
+        if self._settled == fetched.digest and not done.expected:
             self._repaired += done.changes
         if not done.failures and not done.pending:
             self._settled = fetched.digest
@@ -249,7 +285,7 @@ class Ledger:
             Failure(subsystem=e.subsystem, operation=e.operation, key=e.key, cause=e.cause)
             for e in (failed.error for failed in done.failures)
         )
-        news = (fetched.revision, fetched.digest, self._changes, failures)
+        news = (fetched.revision, fetched.digest, self._changes, failures, details.news)
         if news == self._told and now_s - self._told_at < _HEARTBEAT_S:
             return None
         self._told, self._told_at = news, now_s
@@ -262,6 +298,10 @@ class Ledger:
             changes=self._changes,
             repaired=self._repaired,
             failures=failures,
+            checked=details.checked,
+            unhealthy=details.unhealthy,
+            dropped=details.dropped,
+            facts=details.facts,
         )
 
 

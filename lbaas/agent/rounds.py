@@ -33,10 +33,14 @@ class Failed:
 
 @dataclass
 class Round:
-    """What was planned, and what has come of it so far. *pending*: more is to be withdrawn soon."""
+    """What was planned, and what has come of it so far.
+
+    *pending*: more is to be withdrawn soon. *expected*: its changes follow news, and repair no drift.
+    """
 
     plans: list[tuple[Subsystem, Plan[Any]]] = field(default_factory=list)
     pending: bool = False
+    expected: bool = False
     changes: int = 0
     failures: list[Failed] = field(default_factory=list)
 

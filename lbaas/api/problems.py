@@ -5,7 +5,7 @@ class's name in kebab case, so it never changes by accident.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -203,7 +203,7 @@ def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
             415, "/errors/unsupported-media-type", title, "say Content-Type: application/json"
         )
     kind = KINDS[errors.Invalid]
-    problems = [_problem(bad) for bad in found]
+    problems = [_problem(bad, error.body) for bad in found]
     where = problems[0].get("pointer") or problems[0].get("parameter") or "the body"
     detail = f"{where}: {problems[0]['detail']}"
     return answer(kind.status, uri(errors.Invalid), kind.title, detail, problems=problems)
@@ -213,15 +213,29 @@ def _is_json(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
 
 
-def _problem(bad: Mapping[str, Any]) -> dict[str, str]:
+def _problem(bad: Mapping[str, Any], body: object) -> dict[str, str]:
     """One error of pydantic's, whose *loc* begins with where the value was."""
     place, *path = bad["loc"]
     if place != "body":
         return {"parameter": str(path[0]) if path else str(place), "detail": bad["msg"]}
+    missing = path[-1:] if bad.get("type") == "missing" else []
+    path = [*_found(path[: len(path) - len(missing)], body), *missing]
     if "field" in (context := bad.get("ctx", {})):
         path.append(context["field"])
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
     return {"pointer": "".join(f"/{part}" for part in escaped), "detail": bad["msg"]}
+
+
+def _found(path: Iterable[str | int], value: Any) -> Iterator[str | int]:
+    """The parts of *path* that are in *value*: pydantic also names the branch of a union that it tried."""
+    for part in path:
+        if (
+            part in value
+            if isinstance(value, dict)
+            else isinstance(value, list) and part in range(len(value))
+        ):
+            yield part
+            value = value[part]
 
 
 def _http(request: Request, error: HTTPException) -> JSONResponse:

@@ -4,14 +4,15 @@ The smallest thing that is compiled is an entry: the cluster, a node, a peer, or
 it. So a change compiles anew what it touches and nothing else.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
 from uuid import UUID
 
-from lbaas.compiler.snapshot import ClusterRow, HostRow, ListenerRow, MemberRow, Touched, VipRow
-from lbaas.domain.addresses import address_key
-from lbaas.domain.terms import MemberAdminState
-from lbaas.wire.canonical import canonical_json
+from lbaas.compiler.entries import tunnel_of, vip_settings
+from lbaas.compiler.snapshot import ClusterRow, HostRow, Touched, VipRow, WayRow
+from lbaas.domain.addresses import Address, address_key
+from lbaas.domain.terms import Forwarding
+from lbaas.wire.canonical import canonical_json, canonical_json_of_sorted
 from lbaas.wire.state import (
     ClusterSettings,
     Document,
@@ -20,6 +21,8 @@ from lbaas.wire.state import (
     MarkRange,
     NodeSettings,
     Peer,
+    Timeouts,
+    Tunnel,
 )
 
 # What a change of the cluster itself compiles anew.
@@ -33,7 +36,12 @@ def vip_key(vip: UUID) -> str:
 
 def compile_cluster(cluster: ClusterRow, vips: Iterable[VipRow]) -> dict[str, bytes]:
     """The entries that every node of the cluster holds."""
-    return _cluster(cluster) | _vips(vips)
+    return _cluster(cluster) | compile_vips(vips)
+
+
+def compile_vips(rows: Iterable[VipRow]) -> dict[str, bytes]:
+    """The entries of these VIPs."""
+    return {vip_key(row.id): canonical_json_of_sorted(vip_settings(row)) for row in rows}
 
 
 def touched_keys(held: Iterable[str], touched: Touched) -> frozenset[str]:
@@ -48,25 +56,47 @@ def touched_keys(held: Iterable[str], touched: Touched) -> frozenset[str]:
 def recompile(touched: Touched) -> dict[str, bytes]:
     """The entries at :func:`touched_keys`; a key without one is gone."""
     cluster = {} if touched.cluster is None else _cluster(touched.cluster)
-    return cluster | _vips(touched.vips)
+    return cluster | compile_vips(touched.vips)
 
 
 def compile_host(host: HostRow) -> dict[str, bytes]:
     """What the backend host holds: packets for its VIPs, from their nodes and nobody else."""
     endpoints = tuple(sorted(set(host.addresses), key=address_key))
     entries: dict[str, Document] = {"host": HostSettings(host=host.id, endpoints=endpoints)}
-    entries |= {f"vip/{address}": Located(address=address) for address in host.vips}
+    tunnels: dict[Address, set[Tunnel]] = defaultdict(set)
+    for way in host.ways:
+        tunnels[way.address] |= _tunnels(way)
+    for address, ways in tunnels.items():
+        ordered = tuple(sorted(ways, key=lambda way: (way.encapsulation, way.port or 0)))
+        entries[f"vip/{address}"] = Located(address=address, tunnels=ordered)
     entries |= {f"node/{address}": Located(address=address) for address in host.nodes}
     return _encoded(entries)
 
 
+def _tunnels(way: WayRow) -> set[Tunnel]:
+    """None where packets come as they are."""
+    if way.forwarding is not Forwarding.TUNNEL:
+        return set()
+    return {Tunnel.model_validate(tunnel_of(way.encapsulation, way.gue_port))}
+
+
 def _cluster(row: ClusterRow) -> dict[str, bytes]:
-    marks = MarkRange(first=row.mark_first, last=row.mark_last)
     entries: dict[str, Document] = {
-        "cluster": ClusterSettings(cluster=row.id, as_number=row.as_number, marks=marks)
+        "cluster": ClusterSettings(
+            cluster=row.id,
+            as_number=row.as_number,
+            marks=MarkRange(first=row.mark_first, last=row.mark_last),
+            timeouts=Timeouts(**row.timeouts),
+            removal_guard_percent=row.removal_guard_percent,
+            connection_sync=row.connection_sync,
+        )
     }
     for node in row.nodes:
-        entries[f"node/{node.id}"] = NodeSettings(name=node.name, admin_state=node.admin_state)
+        entries[f"node/{node.id}"] = NodeSettings(
+            name=node.name,
+            admin_state=node.admin_state,
+            removal_confirmed=node.removal_confirmed,
+        )
     for peer in row.peers:
         entries[f"peer/{peer.name}"] = Peer(
             name=peer.name,
@@ -75,41 +105,14 @@ def _cluster(row: ClusterRow) -> dict[str, bytes]:
             password=peer.password,
             bfd=peer.bfd,
             multihop=peer.multihop,
+            graceful_restart=peer.graceful_restart,
         )
     return _encoded(entries)
 
 
 def _encoded(entries: Mapping[str, Document]) -> dict[str, bytes]:
-    return {key: canonical_json(each.model_dump(mode="json")) for key, each in entries.items()}
-
-
-# The shapes below are those of VipSettings. Plain, because models would take most of a compilation's time.
-
-
-def _vips(rows: Iterable[VipRow]) -> dict[str, bytes]:
-    return {vip_key(row.id): canonical_json(_vip(row)) for row in rows}
-
-
-def _vip(row: VipRow) -> dict[str, Any]:
-    listeners = sorted(row.listeners, key=lambda listener: listener.mark)
-    return {"address": row.address, "listeners": [_listener(listener) for listener in listeners]}
-
-
-def _listener(row: ListenerRow) -> dict[str, Any]:
-    """One without members still has its service: its packets are refused by IPVS, not taken by the node."""
-    # By age: the kernel can only append, so a new member must come last, or nodes would have to take out
-    # and put back the ones behind it to agree on the order that ``mh`` depends on.
-    members = sorted(row.pool.members, key=lambda member: member.id)
+    """What has its default is left out."""
     return {
-        "mark": row.mark,
-        "protocol": row.protocol,
-        "ports": [{"first": first, "last": last} for first, last in sorted(row.ports)],
-        "scheduler": row.pool.scheduler,
-        "forwarding": row.pool.forwarding,
-        "backends": [_backend(member) for member in members],
+        key: canonical_json(each.model_dump(mode="json", exclude_defaults=True))
+        for key, each in entries.items()
     }
-
-
-def _backend(member: MemberRow) -> dict[str, Any]:
-    drained = member.admin_state is MemberAdminState.DRAINED
-    return {"address": member.address, "weight": 0 if drained else member.weight}

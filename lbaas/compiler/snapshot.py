@@ -1,20 +1,22 @@
 """What the compiler reads: rows of one instant, as frozen records, in no particular order.
 
-VIPs and their members come by the ten thousand and go straight to the wire: their addresses are text as
-Postgres writes it. What is few is parsed.
+VIPs and their members come by the ten thousand and go straight to the wire: their addresses and words are text as
+Postgres writes it, and their records tuples, which are made fastest. What is few is parsed.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import (
+    Encapsulation,
     Forwarding,
-    MemberAdminState,
     NodeAdminState,
     Protocol,
     Scheduler,
+    WhenNoBackend,
 )
 
 
@@ -23,6 +25,7 @@ class NodeRow:
     id: UUID
     name: str
     admin_state: NodeAdminState
+    removal_confirmed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +36,12 @@ class PeerRow:
     password: str | None
     bfd: bool
     multihop: bool
+    graceful_restart: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterRow:
-    """A cluster with its nodes and peers."""
+    """A cluster with its nodes and peers. *timeouts* are by field of the wire's."""
 
     id: UUID
     as_number: int
@@ -45,41 +49,62 @@ class ClusterRow:
     mark_last: int
     nodes: tuple[NodeRow, ...]
     peers: tuple[PeerRow, ...]
+    timeouts: Mapping[str, int] = field(default_factory=dict)
+    removal_guard_percent: int = 50
+    connection_sync: bool = False
 
 
 class MemberRow(NamedTuple):
-    """*id* is a UUIDv7: ordered by age. There are more of these than of all else: a tuple is made fastest."""
+    """*id* is a UUIDv7: ordered by age. *drained_at* is in seconds since the epoch; None: it is not drained."""
 
     id: UUID
     address: str
     weight: int
-    admin_state: MemberAdminState
+    drained_at: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PoolRow:
-    scheduler: Scheduler
-    forwarding: Forwarding
+class PoolRow(NamedTuple):
+    """Words are those of Scheduler, Forwarding and Encapsulation; *monitor* is as the API shows it."""
+
     members: tuple[MemberRow, ...]
+    monitor: Mapping[str, Any] | None = None
+    scheduler: str = Scheduler.MH
+    forwarding: str = Forwarding.TUNNEL
+    encapsulation: str | None = Encapsulation.IPIP
+    gue_port: int | None = None
+    hash_ports: bool = True
+    persistence_s: int | None = None
+    persistence_prefix_v4: int | None = None
+    persistence_prefix_v6: int | None = None
+    one_packet: bool = False
+    drain_deadline_s: int | None = None
+    quorum: int = 1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListenerRow:
-    """*ports* are pairs (first, last), both included."""
+class ListenerRow(NamedTuple):
+    """*protocol* is a Protocol, *ports* are pairs (first, last), both included.
 
-    protocol: Protocol
+    *dual*: it serves a VIP of the other family as well.
+    """
+
     ports: tuple[tuple[int, int], ...]
     mark: int
     pool: PoolRow
+    protocol: str = Protocol.TCP
+    allowed_sources: tuple[str, ...] = ()
+    dual: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VipRow:
-    """A VIP with all that hangs on it."""
+class VipRow(NamedTuple):
+    """A VIP with all that hangs on it. *communities* are its own and its address pool's."""
 
     id: UUID
     address: str
     listeners: tuple[ListenerRow, ...]
+    allowed_sources: tuple[str, ...] = ()
+    new_connections_per_source: int | None = None
+    when_no_backend: str = WhenNoBackend.SEND_TO_ALL
+    communities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +119,24 @@ class Touched:
     vips: tuple[VipRow, ...]
 
 
+class WayRow(NamedTuple):
+    """Packets for the VIP *address* come to the host in this way."""
+
+    address: Address
+    forwarding: Forwarding = Forwarding.TUNNEL
+    encapsulation: Encapsulation | None = Encapsulation.IPIP
+    gue_port: int | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class HostRow:
     """All rows that concern one backend host.
 
-    *vips* are those that some listener sends to a member at one of *addresses*; *nodes* the addresses of
-    all nodes of these VIPs' clusters.
+    *ways* are to the VIPs that some listener sends to a member at one of *addresses*; *nodes* the addresses
+    of all nodes of these VIPs' clusters.
     """
 
     id: UUID
     addresses: tuple[Address, ...]
-    vips: tuple[Address, ...]
+    ways: tuple[WayRow, ...]
     nodes: tuple[Address, ...]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 _ERROR, _DONE = 2, 3
 _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
 _SOL_NETLINK, _CAP_ACK = 270, 10
+_SNDBUFFORCE = 32  # SO_SNDBUFFORCE: beyond net.core.wmem_max, with CAP_NET_ADMIN
 
 _ATTRIBUTE = struct.Struct("=HH")
 _HEADER = struct.Struct("=IHHII")
@@ -56,14 +57,19 @@ def parse(attributes: bytes) -> dict[int, bytes]:
 
 
 class NetlinkSocket:
-    """An open socket. It belongs for good to the network namespace it was opened in."""
+    """An open socket. It belongs for good to the network namespace it was opened in.
 
-    def __init__(self, protocol: int) -> None:
+    *send_buffer* bytes hold the largest datagram that is sent at once.
+    """
+
+    def __init__(self, protocol: int, send_buffer: int = 0) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
         self._sequence = 0
         try:
             self._socket.settimeout(_SILENCE_S)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            if send_buffer:
+                self._socket.setsockopt(socket.SOL_SOCKET, _SNDBUFFORCE, send_buffer)
             self._socket.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
             self._socket.bind((0, 0))
         except BaseException:
@@ -104,21 +110,30 @@ class NetlinkSocket:
                     _raise(payload)
                 payloads.append(payload)
 
-    def _send_batch(self, messages: Sequence[Message]) -> list[int]:
+    def exchange(
+        self, messages: Sequence[Message], acknowledged: int, *, one: bool = False
+    ) -> dict[int, int]:
+        """All *messages* went in one datagram; by place, the errno of the one *acknowledged* and of each that failed.
+
+        If *one*, they are one transaction: an error of its first is an error of all, and nothing follows.
+        """
         first = self._sequence + 1
-        last = len(messages) - 1
         self._socket.send(
             b"".join(
-                self._encode(message, _ACK if place == last else 0)
+                self._encode(message, _ACK if place == acknowledged else 0)
                 for place, message in enumerate(messages)
             )
         )
         errors: dict[int, int] = {}
-        while first + last not in errors:
+        while acknowledged not in errors and not (one and errors.get(0)):
             for kind, sequence, payload in self._receive():
                 if kind == _ERROR:
-                    errors[sequence] = _errno(payload)
-        return [errors.get(first + place, 0) for place in range(len(messages))]
+                    errors[sequence - first] = _errno(payload)
+        return errors
+
+    def _send_batch(self, messages: Sequence[Message]) -> list[int]:
+        errors = self.exchange(messages, len(messages) - 1)
+        return [errors.get(place, 0) for place in range(len(messages))]
 
     def _encode(self, message: Message, flags: int) -> bytes:
         self._sequence += 1

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import re
+from collections.abc import Iterable
 from ctypes.util import find_library
 from typing import Any
 
@@ -54,7 +55,7 @@ class Nft:
         of sets and maps is part of it, in an order that does not vary.
         """
         flags = _STATELESS | _NUMERIC if elements else _STATELESS | _NUMERIC | _TERSE
-        text = self._list(family, table, flags)
+        text = self._list(f"table {family} {table}", flags)
         if text is None:
             return None
         _, _, body = text.partition("{\n")
@@ -67,20 +68,30 @@ class Nft:
         and a heap so damaged ends the process at some later time. Ours has none, so that a table with flags
         is not as it should be whatever its elements are.
         """
-        head = self._list(family, table, _STATELESS | _NUMERIC | _TERSE)
+        head = self._list(f"table {family} {table}", _STATELESS | _NUMERIC | _TERSE)
         if head is None or _FLAGS.search(head):
             return {}
-        text = self._list(family, table, _JSON | _NUMERIC)
+        return _contents(self._list(f"table {family} {table}", _JSON | _NUMERIC))
+
+    def elements_of(
+        self, family: str, table: str, containers: Iterable[str]
+    ) -> dict[str, list[Any]]:
+        """As ``elements``, of *containers* alone: ``set NAME`` or ``map NAME``, those that are there."""
         return {
-            body["name"]: body.get("elem", [])
-            for each in json.loads(text or '{"nftables": []}')["nftables"]
-            for body in (each.get("set") or each.get("map"),)
-            if body
+            name: elements
+            for container in containers
+            for name, elements in _contents(
+                self._list(_within(container, family, table), _JSON | _NUMERIC)
+            ).items()
         }
 
-    def _list(self, family: str, table: str, flags: int) -> str | None:
+    def ruleset(self) -> str:
+        """All tables of the namespace as text, without counts and without the content of sets and maps."""
+        return self._run("list ruleset", _STATELESS | _NUMERIC | _TERSE)
+
+    def _list(self, what: str, flags: int) -> str | None:
         try:
-            return self._run(f"list table {family} {table}", flags)
+            return self._run(f"list {what}", flags)
         except NftRefused as error:
             if "No such file or directory" in str(error):
                 return None
@@ -106,6 +117,20 @@ def _load() -> ctypes.CDLL:
     for function in ("nft_ctx_get_output_buffer", "nft_ctx_get_error_buffer"):
         getattr(library, function).restype = ctypes.c_char_p
     return library
+
+
+def _within(container: str, family: str, table: str) -> str:
+    kind, _, name = container.partition(" ")
+    return f"{kind} {family} {table} {name}"
+
+
+def _contents(listing: str | None) -> dict[str, list[Any]]:
+    return {
+        body["name"]: body.get("elem", [])
+        for each in json.loads(listing or '{"nftables": []}')["nftables"]
+        for body in (each.get("set") or each.get("map"),)
+        if body
+    }
 
 
 def _in_order(elements: re.Match[str]) -> str:

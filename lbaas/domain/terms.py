@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+# First and last.
+ALL_PORTS = (1, 65535)
+
 
 class Protocol(StrEnum):
     """Transport protocols that IPVS balances."""
@@ -66,6 +69,13 @@ class ProbeTarget(StrEnum):
 
     VIP = "vip"  # through the tunnel to the VIP on the member, as clients' packets do
     MEMBER = "member"  # to the member's own address
+
+
+class Progress(StrEnum):
+    """How far a VIP's newest change has come."""
+
+    PROGRAMMED = "programmed"  # every active node and every host of a member has applied it
+    PENDING = "pending"
 
 
 class TenantAdminState(StrEnum):

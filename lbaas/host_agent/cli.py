@@ -9,6 +9,7 @@ from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
+from lbaas.wire.reading import Reader
 from lbaas.wire.state import HostState
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -29,4 +30,4 @@ def host_agent(
     Stopping it leaves the kernel as it is: the host goes on answering.
     """
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
-    Agent(settings, HostState, Host().reconcile).run()
+    Agent(settings, Reader(HostState).read, Host().reconcile).run()

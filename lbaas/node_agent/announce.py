@@ -6,13 +6,13 @@ from pathlib import Path
 
 from lbaas.agent.rounds import Failed, Round, attempt
 from lbaas.dataplane.bird.apply import apply
-from lbaas.dataplane.bird.desired import Announcement, announcement
+from lbaas.dataplane.bird.desired import Announcement
 from lbaas.dataplane.bird.observe import observe
 from lbaas.dataplane.bird.plan import Observed, lingering, plan, unheard
 from lbaas.domain.addresses import host_prefix
 from lbaas.errors import StepFailed
 from lbaas.node_agent.gate import unready
-from lbaas.wire.state import ClusterState, NodeSettings
+from lbaas.node_agent.picture import Picture
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,33 @@ class BirdPaths:
     include: Path
 
 
-def announce(paths: BirdPaths, round_: Round, state: ClusterState, settings: NodeSettings) -> bool:
-    """BIRD announces what *round_* left forwarding, and nothing else.
+def announce(
+    paths: BirdPaths,
+    round_: Round,
+    wanted: Announcement,
+    held: Picture,
+    before: Observed | None = None,
+    *,
+    keep: bool = False,
+) -> bool:
+    """BIRD announces of *wanted* what *round_* left forwarding of *held*, and nothing else.
 
-    True if nothing else lingers, so that what it would need can be withdrawn.
+    *before* is how BIRD was found, if that is known; with *keep* it goes on announcing what it did. True if
+    nothing else lingers, so that what it would need can be withdrawn.
     """
 
     def look() -> Observed | None:
         return attempt(round_, "bird", "observe", lambda: observe(paths.control, paths.include))
 
-    before = look()
+    before = before or look()
     if before is None:
         return False
-    wanted = announceable(state, settings, round_, before)
+    if before.loaded is None and before.running:
+        round_.failures.append(_silent(paths))
+        return False
+    if keep:
+        wanted = replace(wanted, prefixes=wanted.prefixes | (before.loaded or frozenset()))
+    wanted = announceable(wanted, held, round_, before)
     steps = attempt(round_, "bird", "plan", lambda: plan(before, wanted).establish)
     if steps is None:
         return False
@@ -47,14 +61,17 @@ def announce(paths: BirdPaths, round_: Round, state: ClusterState, settings: Nod
     return not lingering(now, wanted)
 
 
-def announceable(
-    state: ClusterState, settings: NodeSettings, round_: Round, now: Observed
-) -> Announcement:
-    """What the node shall announce, less what *round_* could not get to forward."""
+def announceable(wanted: Announcement, held: Picture, round_: Round, now: Observed) -> Announcement:
+    """*wanted*, less what *round_* could not get to forward."""
     announced = frozenset(prefix.network_address for prefix in now.loaded or ())
-    held = unready(state, round_.failures, announced)
-    wanted = announcement(state, settings)
-    return replace(wanted, prefixes=wanted.prefixes - {host_prefix(vip) for vip in held})
+    missing = unready(held, round_.failures, announced)
+    return replace(wanted, prefixes=wanted.prefixes - {host_prefix(vip) for vip in missing})
+
+
+def _silent(paths: BirdPaths) -> Failed:
+    """To ask a BIRD that hangs for anything would keep the agent waiting, and change nothing."""
+    cause = f"{paths.control}: BIRD does not answer: it announces what it last did"
+    return Failed(None, StepFailed("bird", "observe", "*", cause))
 
 
 def _alarms(now: Observed, wanted: Announcement) -> Iterator[Failed]:

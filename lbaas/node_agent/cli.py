@@ -1,16 +1,26 @@
 """``lbaas node-agent``."""
 
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
+from lbaas.domain.addresses import Address
+from lbaas.health.kernel import in_service
+from lbaas.health.monitoring import Health
+from lbaas.health.prober import Prober
 from lbaas.node_agent.announce import BirdPaths
 from lbaas.node_agent.reconcile import Node
 from lbaas.node_agent.trials import node_trials
-from lbaas.wire.state import ClusterState
+from lbaas.wire.reading import PartsReader
+
+_SWITCH_S = 0.0005
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -38,6 +48,21 @@ def node_agent(
 
     Stopping it leaves kernel and BIRD as they are: forwarding goes on.
     """
-    node = Node(BirdPaths(bird_socket, bird_include))
+    # The audit runs beside the main thread, which must get the interpreter back quickly when news come.
+    sys.setswitchinterval(_SWITCH_S)
+    health = Health(in_service, Prober())
+    node = Node(BirdPaths(bird_socket, bird_include), health.view, cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
-    Agent(settings, ClusterState, node.reconcile).run()
+
+    def details() -> Details:
+        return replace(health.details(), dropped=node.dropped, facts=node.facts())
+
+    agent = Agent(settings, PartsReader().read, node.reconcile, details)
+    node.wake_with(agent.wake)
+
+    def changed(vips: Iterable[Address]) -> None:
+        node.review(vips)
+        agent.wake()
+
+    health.start(changed)
+    agent.run()

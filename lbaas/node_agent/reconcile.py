@@ -1,107 +1,201 @@
 """One round on a node, in the order that keeps every packet forwarded."""
 
+import gc
 import time
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from queue import Empty, SimpleQueue
 from uuid import UUID
 
-from lbaas.agent.rounds import Failed, Round, Subsystem, begin
-from lbaas.dataplane.ipvs import apply as ipvs_apply
-from lbaas.dataplane.ipvs import observe as ipvs_observe
-from lbaas.dataplane.ipvs.desired import service_table
-from lbaas.dataplane.ipvs.netlink import IpvsSocket
-from lbaas.dataplane.ipvs.plan import plan as plan_ipvs
-from lbaas.dataplane.link import apply as link_apply
-from lbaas.dataplane.link import observe as link_observe
-from lbaas.dataplane.link.desired import node_links
-from lbaas.dataplane.link.netlink import LinkSocket
-from lbaas.dataplane.link.plan import plan as plan_link
-from lbaas.dataplane.marks import apply as marks_apply
-from lbaas.dataplane.marks import observe as marks_observe
-from lbaas.dataplane.marks.desired import declaration, mark_table
-from lbaas.dataplane.marks.plan import plan as plan_marks
-from lbaas.dataplane.nftables import Nft
-from lbaas.dataplane.sysctl import apply as sysctl_apply
-from lbaas.dataplane.sysctl import observe as sysctl_observe
-from lbaas.dataplane.sysctl.desired import NODE
-from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.agent.rounds import Failed, Round, attempt
+from lbaas.dataplane.bird.desired import announcement
+from lbaas.dataplane.bird.observe import observe as observe_bird
+from lbaas.dataplane.bird.plan import Observed
+from lbaas.dataplane.ipvs.desired import ServiceKey
+from lbaas.dataplane.ipvs.plan import RemoveService
+from lbaas.domain.addresses import Address
+from lbaas.domain.terms import NodeAdminState
 from lbaas.errors import StepFailed
 from lbaas.node_agent.announce import BirdPaths, announce
-from lbaas.node_agent.retiring import Retiring
-from lbaas.wire.state import ClusterState, MarkRange
+from lbaas.node_agent.audit import Audit, Findings, subject
+from lbaas.node_agent.kernel import Kernel
+from lbaas.node_agent.picture import Change, Picture, announced, services
+from lbaas.node_agent.refused import dropped
+from lbaas.node_agent.removal import Leave, RemovalGuard
+from lbaas.node_agent.view import View, as_it_is
+from lbaas.node_agent.wanted import Wanted
+from lbaas.wire.reading import ClusterParts
+from lbaas.wire.report import Dropped, NodeFacts
+from lbaas.wire.state import ClusterState, NodeSettings
+
+# After a failure an audit comes so soon: it tries again whatever is still missing.
+_RETRY_S = 1.0
 
 
 class Node:
-    """This node's data plane: sockets to kernel and BIRD, opened when first needed and then kept."""
+    """This node's data plane.
 
-    def __init__(self, bird: BirdPaths) -> None:
+    The first round looks at everything. Later ones carry out what changed as if the kernel held what it was
+    given, which costs what changed; every *cycle_s* an audit, beside the main thread, finds what it does not hold.
+    """
+
+    def __init__(self, bird: BirdPaths, view: View = as_it_is, cycle_s: float = 5.0) -> None:
         self._bird = bird
-        self._structures: dict[MarkRange, str] = {}
-        self._retiring = Retiring()
+        self._cycle_s = cycle_s
+        self._wanted = Wanted(view)
+        self._kernel = Kernel()
+        self._beside = Kernel()
+        self._reviewed: SimpleQueue[Address] = SimpleQueue()
+        self._wake: Callable[[], None] = lambda: None
+        self._audit = Audit(self._audited)
+        self._audited_at = 0.0
+        self._frame: object = None  # the settings that all of the kernel was last brought to
+        self._guard = RemovalGuard()  # of what is in the kernel and was there before this agent
+        self._facts = NodeFacts()
+        self._failures: list[Failed] = []  # what stands of earlier rounds
 
-    @cached_property
-    def _link(self) -> LinkSocket:
-        return LinkSocket()
+    def wake_with(self, wake: Callable[[], None]) -> None:
+        """*wake* is called, in any thread, when there is a reason for a round."""
+        self._wake = wake
 
-    @cached_property
-    def _ipvs(self) -> IpvsSocket:
-        return IpvsSocket()
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """What was refused, by listener, as the last audit saw it."""
+        return dropped(self._beside.drops or self._kernel.drops)
 
-    @cached_property
-    def _nft(self) -> Nft:
-        return Nft()
+    def _audited(self) -> None:
+        self._wake()
 
-    def reconcile(self, state: ClusterState, agent: UUID) -> Round:
-        """The node holds *state* as far as it could be had, and announces only what it forwards.
+    def facts(self) -> NodeFacts:
+        """What the last audit saw, and what is held back now."""
+        held = self._wanted.guard.held or self._guard.held
+        return self._facts.model_copy(update={"held_removal": held})
+
+    def review(self, vips: Iterable[Address]) -> None:
+        """The next round asks the view about *vips* again. May be called from any thread."""
+        for vip in vips:
+            self._reviewed.put(vip)
+
+    def reconcile(self, parts: ClusterParts, agent: UUID) -> Round:
+        """The node holds what is wanted as far as it could be had, and announces only what it forwards.
 
         Addresses, settings, services, marks, then BIRD; what is too much goes the other way, some time
         after BIRD has withdrawn it.
         """
-        settings = state.nodes.get(agent)
+        settings = parts.bare.nodes.get(agent)
         if settings is None:
             return _not_ours(agent)
-        held = self._retiring.held(state, time.monotonic())
-        round_ = begin(self._subsystems(held))
-        round_.pending = self._retiring.pending
+        leave = Leave.of(parts.bare, settings)
+        change = self._wanted.turn_to(parts, self._to_review(), leave)
+        round_ = self._round(parts.bare, settings, change)
+        round_.pending = self._wanted.pending
+        self._failures = list(round_.failures)
+        round_.failures = [*self._failures, *self._held_back()]
+        self._audit_if_due(parts.bare)
+        return round_
+
+    def _to_review(self) -> Iterable[Address]:
+        while True:
+            try:
+                yield self._reviewed.get_nowait()
+            except Empty:
+                return
+
+    def _round(self, bare: ClusterState, settings: NodeSettings, change: Change) -> Round:
+        frame = (bare.model_copy(update={"revision": 0, "nodes": {}}), settings)
+        if frame != self._frame:
+            self._frame = None  # until the round is through
+            round_ = self._whole(bare, settings)
+            self._frame = frame
+            return round_
+        if change:
+            return self._part(bare, settings, change)
+        findings = self._audit.take()
+        if findings is not None:
+            self._audited_at = time.monotonic()
+            self._facts = findings.facts or self._facts
+            return self._repair(findings, bare, settings)
+        return Round(failures=self._failures)
+
+    def _whole(self, bare: ClusterState, settings: NodeSettings) -> Round:
+        self._audit.forget()
+        self._audited_at = time.monotonic()
+        findings = Findings(self._kernel.whole(bare, self._wanted.picture))
+        round_ = self._repair(findings, bare, settings)
+        # The picture stays: a collector that goes through it again and again keeps news waiting.
+        gc.freeze()
+        return round_
+
+    def _repair(self, findings: Findings, bare: ClusterState, settings: NodeSettings) -> Round:
+        leave = Leave.of(bare, settings)
+        round_ = findings.round
         round_.establish()
-        if announce(self._bird, round_, state, settings):
+        held = self._guard.holds(
+            removed_services(round_), len(services(self._wanted.picture)), bare.revision, leave
+        )
+        if self._announce(round_, bare, settings, findings.bird) and not held:
             round_.withdraw()
         return round_
 
-    def _subsystems(self, state: ClusterState) -> Sequence[Subsystem]:
-        rules = declaration(state.marks)
-        return (
-            Subsystem(
-                "link",
-                lambda: plan_link(link_observe.observe(self._link), node_links(state)),
-                lambda steps: link_apply.apply(self._link, steps),
-            ),
-            Subsystem(
-                "sysctl",
-                lambda: plan_sysctl(sysctl_observe.observe(NODE), NODE),
-                sysctl_apply.apply,
-            ),
-            Subsystem(
-                "ipvs",
-                lambda: plan_ipvs(
-                    ipvs_observe.observe(self._ipvs, state.marks), service_table(state)
-                ),
-                lambda steps: ipvs_apply.apply(self._ipvs, steps),
-            ),
-            Subsystem(
-                "marks",
-                lambda: plan_marks(
-                    marks_observe.observe(self._nft),
-                    mark_table(state, self._structure(state.marks)),
-                ),
-                lambda steps: marks_apply.apply(self._nft, steps, rules),
-            ),
-        )
+    def _held_back(self) -> Iterator[Failed]:
+        for guard in (self._wanted.guard, self._guard):
+            if (failure := guard.failure()) is not None:
+                yield Failed(None, failure)
 
-    def _structure(self, marks: MarkRange) -> str:
-        if marks not in self._structures:
-            self._structures = {marks: marks_observe.expected_structure(self._nft, marks)}
-        return self._structures[marks]
+    def _part(self, bare: ClusterState, settings: NodeSettings, change: Change) -> Round:
+        self._audit.note(change)
+        round_ = self._kernel.part(bare, change)
+        round_.expected = True
+        round_.establish()
+        told = bool(round_.failures) or change.heard
+        concerned = change.vips | change.services
+        round_.failures += [
+            each
+            for each in self._failures
+            if each.step is None or subject(each.step) not in concerned
+        ]
+        if told or any(plan.withdraw for _, plan in round_.plans):
+            round_.failures = [each for each in round_.failures if each.error.subsystem != "bird"]
+            if self._announce(round_, bare, settings):
+                round_.withdraw()
+        return round_
+
+    def _announce(
+        self,
+        round_: Round,
+        bare: ClusterState,
+        settings: NodeSettings,
+        before: Observed | None = None,
+    ) -> bool:
+        wanted = announcement(bare, settings, announced(self._wanted.picture))
+        # What the guard found in the kernel and keeps there, BIRD goes on announcing.
+        keep = self._guard.held is not None and settings.admin_state is NodeAdminState.ACTIVE
+        return announce(self._bird, round_, wanted, self._wanted.picture, before, keep=keep)
+
+    def _audit_if_due(self, bare: ClusterState) -> None:
+        if self._audit.over:
+            self._wake()  # a change came first
+        if self._audit.under_way:
+            return
+        # A call that comes a little early is the one that was meant.
+        pause_s = 0.9 * (_RETRY_S if self._failures else self._cycle_s)
+        if time.monotonic() - self._audited_at >= pause_s:
+            held = dict(self._wanted.picture)
+            self._audit.start(lambda: self._look(bare, held))
+
+    def _look(self, bare: ClusterState, held: Picture) -> Findings:
+        round_ = self._beside.whole(bare, held)
+        bird = attempt(Round(), "bird", "observe", self._observe_bird)
+        facts = attempt(Round(), "facts", "observe", lambda: self._beside.facts(bare))
+        return Findings(round_, bird, facts)
+
+    def _observe_bird(self) -> Observed:
+        return observe_bird(self._bird.control, self._bird.include)
+
+
+def removed_services(round_: Round) -> frozenset[ServiceKey]:
+    """The services that *round_* would withdraw."""
+    steps = (step for _, plan in round_.plans for step in plan.withdraw)
+    return frozenset(step.service for step in steps if isinstance(step, RemoveService))
 
 
 def _not_ours(agent: UUID) -> Round:

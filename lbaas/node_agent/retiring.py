@@ -4,10 +4,14 @@ BIRD answers before its routers have heard the withdrawal, and they send packets
 it. Taking the service away at once would lose these.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
-from lbaas.domain.addresses import Address, address_key
-from lbaas.wire.state import ClusterState, Flow, VirtualService
+from lbaas.dataplane.ipvs.desired import ServiceKey
+from lbaas.dataplane.marks.desired import without
+from lbaas.domain.addresses import Address
+from lbaas.node_agent.picture import Picture, VipTables, united
 
 # Withdrawals reach a neighbour's forwarding table in well under a second; this leaves room for a busy one.
 RETIRE_S = 3.0
@@ -17,16 +21,14 @@ RETIRE_S = 3.0
 class _Retired:
     """What a VIP had when it was last announced, and when it was found not to be."""
 
-    flows: tuple[Flow, ...]
-    services: tuple[VirtualService, ...]
+    tables: VipTables
     since_s: float
 
 
 class Retiring:
-    """Remembers the last state, and the VIPs that retire."""
+    """Remembers the VIPs that retire."""
 
     def __init__(self) -> None:
-        self._last: ClusterState | None = None
         self._retired: dict[Address, _Retired] = {}
 
     @property
@@ -34,50 +36,53 @@ class Retiring:
         """True while some VIP is held that the newest state does not want."""
         return bool(self._retired)
 
-    def held(self, state: ClusterState, now_s: float) -> ClusterState:
-        """*state*, and with it whatever VIPs lost their announcement within the last RETIRE_S.
+    def expired(self, now_s: float) -> frozenset[Address]:
+        """The VIPs that have retired long enough; nothing is held of them any more."""
+        due = {vip for vip, each in self._retired.items() if now_s - each.since_s >= RETIRE_S}
+        for vip in due:
+            del self._retired[vip]
+        return frozenset(due)
 
-        A mark that *state* gives to another listener retires at once: one mark has one meaning.
+    def held(
+        self, held: Picture, vips: AbstractSet[Address], wanted: Picture, now_s: float
+    ) -> Picture:
+        """What to hold of *vips*, where *wanted* says what is wanted of them and *held* what is held of all.
+
+        One that loses its announcement keeps what it had. A mark that *wanted* gives to another VIP retires at
+        once: one mark has one meaning. So a retiring VIP that is not among *vips* may be in the answer.
         """
-        wanted = _announced(state)
-        if self._last is not None:
-            for vip in _announced(self._last) - wanted:
-                self._retired[vip] = _retire(self._last, vip, now_s)
-        self._last = state
-        self._retired = {
-            vip: each
-            for vip, each in self._retired.items()
-            if vip not in wanted and now_s - each.since_s < RETIRE_S
+        for vip in vips:
+            new, old = wanted.get(vip), held.get(vip)
+            if new is not None and new.prefix is not None:
+                self._retired.pop(vip, None)
+            elif old is not None and old.prefix is not None:
+                self._retired[vip] = _Retired(old, now_s)
+        robbed = self._robbed({key: vip for vip, new in wanted.items() for key in new.services})
+        return {
+            **wanted,
+            **{vip: _less(held[vip], lost) for vip, lost in robbed.items() if vip not in vips},
+            **{
+                vip: self._still(vip, wanted.get(vip, VipTables()))
+                for vip in vips & self._retired.keys()
+            },
         }
-        return self._merged(state)
 
-    def _merged(self, state: ClusterState) -> ClusterState:
-        if not self._retired:
-            return state
-        taken = {service.mark for service in state.services}
-        retired = self._retired.values()
-        vips = {*state.vips, *self._retired}
-        return state.model_copy(
-            update={
-                "vips": tuple(sorted(vips, key=address_key)),
-                "flows": state.flows
-                + tuple(flow for each in retired for flow in each.flows if flow.mark not in taken),
-                "services": state.services
-                + tuple(s for each in retired for s in each.services if s.mark not in taken),
-            }
-        )
+    def _still(self, vip: Address, new: VipTables) -> VipTables:
+        return united(self._retired[vip].tables, new, new.prefix)
+
+    def _robbed(self, taken: Mapping[ServiceKey, Address]) -> dict[Address, frozenset[ServiceKey]]:
+        """What each retiring VIP lost for good to another in *taken*."""
+        robbed: dict[Address, frozenset[ServiceKey]] = {}
+        for vip, each in self._retired.items():
+            lost = frozenset(key for key in each.tables.services if taken.get(key, vip) != vip)
+            if lost:
+                robbed[vip] = lost
+                self._retired[vip] = replace(each, tables=_less(each.tables, lost))
+        return robbed
 
 
-def _announced(state: ClusterState) -> frozenset[Address]:
-    return frozenset(prefix.network_address for prefix in state.announced)
-
-
-def _retire(state: ClusterState, vip: Address, now_s: float) -> _Retired:
-    flows = tuple(flow for flow in state.flows if flow.vip == vip)
-    marks = {flow.mark for flow in flows}
-    services = tuple(
-        service
-        for service in state.services
-        if service.mark in marks and service.family == vip.version
-    )
-    return _Retired(flows, services, now_s)
+def _less(tables: VipTables, lost: frozenset[ServiceKey]) -> VipTables:
+    """*tables* without the services *lost* and the flows that went to them."""
+    services = {key: each for key, each in tables.services.items() if key not in lost}
+    marks = without(tables.marks, frozenset(key.mark for key in lost & tables.services.keys()))
+    return replace(tables, services=services, marks=marks)

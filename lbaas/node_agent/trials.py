@@ -7,14 +7,15 @@ from ipaddress import IPv4Address, IPv6Address
 
 from lbaas.agent.capabilities import Trial
 from lbaas.dataplane.ipvs import apply as ipvs_apply
-from lbaas.dataplane.ipvs.desired import SCHEDULER_FLAGS, Destination, Service, ServiceKey
+from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey, service_flags
 from lbaas.dataplane.ipvs.netlink import IpvsSocket
 from lbaas.dataplane.ipvs.plan import plan as plan_ipvs
 from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link.desired import VIP_DEVICE
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import AddDevice
-from lbaas.dataplane.marks.desired import FAMILY, TABLE, declaration
+from lbaas.dataplane.marks.desired import FAMILY, TABLE
+from lbaas.dataplane.marks.rules import declaration
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.steps import demand
 from lbaas.dataplane.sysctl import apply as sysctl_apply
@@ -22,7 +23,7 @@ from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import SetSysctl
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import Forwarding, Scheduler
-from lbaas.wire.state import MarkRange
+from lbaas.wire.state import Affinity, MarkRange
 
 _MARKS = MarkRange(first=1, last=0xFF)
 _LOOPBACK: dict[int, Address] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
@@ -57,7 +58,7 @@ def _marks() -> None:
 
 def _serve(scheduler: Scheduler, family: int) -> None:
     destination = Destination(_LOOPBACK[family], Forwarding.TUNNEL, 1)
-    service = Service(scheduler, SCHEDULER_FLAGS.get(scheduler, 0), (destination,))
+    service = Service(scheduler, service_flags(scheduler, Affinity()), (destination,))
     table = {ServiceKey(family, _MARKS.first): service}
     _raise_loopback()  # a destination must be an address that the namespace can reach
     with closing(IpvsSocket()) as ipvs:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
@@ -25,6 +26,17 @@ HOT_CONNECTIONS = 16  # enough to share the log's writes; more only wait for eac
 MIGRATION_SETTINGS = {"application_name": "lbaas-migration"}
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """The database as it was at one instant. *driver* and *session* are one connection, in one transaction.
+
+    Whatever is read often is read by the driver: SQLAlchemy's way to ten rows costs more than the rows.
+    """
+
+    driver: asyncpg.Connection
+    session: AsyncSession
+
+
 class Database:
     """Connections to the Postgres that *dsn* names, in libpq's URL form."""
 
@@ -32,11 +44,22 @@ class Database:
         self.dsn = dsn.replace("postgresql+asyncpg://", "postgresql://", 1)
         self.engine = _engine(self.dsn, SESSION_SETTINGS, pool_size=pool_size, max_overflow=0)
         self.hot = Connections(self._connect_hot, HOT_CONNECTIONS)
+        # The same pool, and SQLAlchemy begins no transaction of its own.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def session(self) -> AsyncSession:
         """A session that keeps what it loaded after commit; close it, or use it as a context."""
         return AsyncSession(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
+        """All that is read inside is of one instant, and nothing can be written."""
+        async with self._autocommit.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            if driver is None:
+                raise DatabaseUnusable("the connection to Postgres is lost")
+            async with driver.transaction(isolation="repeatable_read", readonly=True):
+                yield Snapshot(driver, AsyncSession(connection, expire_on_commit=False))
 
     def autocommit(self) -> AsyncSession:
         """A session whose statements are each a transaction: to read, none needs to begin and end."""

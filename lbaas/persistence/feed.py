@@ -7,12 +7,12 @@ change can appear later below a revision that was already served. Decision recor
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
     ColumnElement,
-    Select,
     bindparam,
     func,
     insert,
@@ -25,18 +25,25 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.persistence.models import HORIZON, Change, Listener, Pruned, Vip
+from lbaas.persistence.prepared import Prepared
 
 HORIZON_COLUMN = literal_column(HORIZON.text, Change.revision.type)
 
-# Put together once: that costs as much as a small delta.
-_CHANGES_SINCE = select(Change.revision, Change.kind, Change.object_id, HORIZON_COLUMN).where(
-    Change.cluster_id == bindparam("cluster"), Change.revision > bindparam("after")
+_CHANGES_SINCE = Prepared(
+    select(Change.revision, Change.kind, Change.object_id, HORIZON_COLUMN).where(
+        Change.cluster_id == bindparam("cluster"), Change.revision > bindparam("after")
+    )
+)
+_LATEST_CHANGES = Prepared(
+    select(Change.revision, Change.kind, Change.object_id)
+    .where(Change.cluster_id == bindparam("cluster"))
+    .order_by(Change.revision.desc(), Change.seq.desc())
+    .limit(bindparam("limit"))
 )
 
 
-@dataclass(frozen=True)
-class Noted:
-    """A row of the feed: which object changed at which revision."""
+class Noted(NamedTuple):
+    """A row of the feed: which object changed at which revision. Read by the thousand: a tuple."""
 
     revision: int
     kind: str
@@ -85,33 +92,23 @@ async def newest_of_cluster(session: AsyncSession, cluster: UUID) -> int:
 
 
 async def changes_since(
-    session: AsyncSession, cluster: UUID, revision: int
+    driver: asyncpg.Connection, cluster: UUID, revision: int
 ) -> tuple[int, Sequence[Noted]]:
     """The cluster's revision, not below *revision*, and what changed after *revision*.
 
     As far as it is visible, above the horizon too: so a state that follows these rows is what the snapshot
     shows, and not something between.
     """
-    given = {"cluster": cluster, "after": revision}
-    found = (await session.execute(_CHANGES_SINCE, given)).all()
+    found = await _CHANGES_SINCE.rows(driver, cluster=cluster, after=revision)
     below = (changed for changed, _, _, horizon in found if changed < horizon)
     changes = [Noted(changed, kind, of) for changed, kind, of, _ in found]
     return max(below, default=revision), changes
 
 
-async def latest_changes(session: AsyncSession, cluster: UUID, limit: int) -> Sequence[Noted]:
+async def latest_changes(driver: asyncpg.Connection, cluster: UUID, limit: int) -> Sequence[Noted]:
     """The newest visible changes of the cluster, newest first."""
-    query = _changes_of(cluster).order_by(Change.revision.desc(), Change.seq.desc()).limit(limit)
-    return await _noted(session, query)
-
-
-async def _noted(session: AsyncSession, query: Select[int, str, UUID]) -> Sequence[Noted]:
-    return [Noted(revision, kind, of) for revision, kind, of in await session.execute(query)]
-
-
-def _changes_of(cluster: UUID) -> Select[int, str, UUID]:
-    query = select(Change.revision, Change.kind, Change.object_id)
-    return query.where(Change.cluster_id == cluster)
+    found = await _LATEST_CHANGES.rows(driver, cluster=cluster, limit=limit)
+    return [Noted(*row) for row in found]
 
 
 async def pruned_upto(session: AsyncSession) -> int:

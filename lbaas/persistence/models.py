@@ -298,7 +298,7 @@ class Pool(Labelled, Owned):
     name: Mapped[str]
     scheduler: Mapped[Scheduler]
     forwarding: Mapped[Forwarding]
-    encapsulation: Mapped[Encapsulation | None] = mapped_column(server_default=Encapsulation.IPIP)
+    encapsulation: Mapped[Encapsulation | None]
     gue_port: Mapped[int | None]
     hash_ports: Mapped[bool] = mapped_column(server_default=true())
     persistence_s: Mapped[int | None]

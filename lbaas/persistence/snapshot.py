@@ -5,57 +5,24 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    CompoundSelect,
-    Select,
-    Text,
-    Uuid,
-    any_,
-    bindparam,
-    cast,
-    func,
-    literal,
-    select,
-    true,
-    union,
-)
+from sqlalchemy import BindParameter, Select, Uuid, any_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.compiler.snapshot import (
     ClusterRow,
     HostRow,
-    ListenerRow,
-    MemberRow,
     NodeRow,
     PeerRow,
-    PoolRow,
     Touched,
     VipRow,
+    WayRow,
 )
 from lbaas.domain.addresses import Address
-from lbaas.domain.terms import (
-    Forwarding,
-    MemberAdminState,
-    Protocol,
-    Scheduler,
-    TenantAdminState,
-)
 from lbaas.persistence import feed
-from lbaas.persistence.models import (
-    BackendHost,
-    Cluster,
-    Listener,
-    Mark,
-    Member,
-    Node,
-    Peer,
-    Pool,
-    Tenant,
-    Vip,
-)
+from lbaas.persistence.database import Snapshot
+from lbaas.persistence.models import BackendHost, Cluster, Listener, Member, Node, Peer, Pool, Vip
+from lbaas.persistence.served import SERVES, load_vips, served
 
 
 async def load_cluster(session: AsyncSession, cluster: UUID) -> ClusterRow | None:
@@ -70,50 +37,26 @@ async def load_cluster(session: AsyncSession, cluster: UUID) -> ClusterRow | Non
         mark_last=row.mark_last,
         nodes=await _nodes(session, cluster),
         peers=await _peers(session, cluster),
-    )
-
-
-def served() -> ColumnElement[bool]:
-    """The VIP's tenant is not suspended: what is, is kept, and neither announced nor served."""
-    suspended = select(Tenant.id).where(Tenant.admin_state == TenantAdminState.SUSPENDED)
-    return Vip.tenant_id.not_in(suspended)
-
-
-async def load_vips(
-    session: AsyncSession,
-    cluster: UUID,
-    vips: Collection[UUID] | None = None,
-    pools: Collection[UUID] = (),
-) -> tuple[VipRow, ...]:
-    """The cluster's VIPs with all that hangs on them: all, or *vips* and those that use one of *pools*."""
-    query = _ALL_VIPS if vips is None else _SOME_VIPS
-    given = {"cluster": cluster, "vips": list(vips or ()), "pools": list(pools)}
-    addresses: dict[UUID, str] = {}
-    listeners: dict[UUID, list[ListenerRow]] = defaultdict(list)
-    for vip, address, mark, *rest in await session.execute(query, given):
-        addresses[vip] = address
-        if mark is not None:
-            listeners[vip].append(_listener(mark, *rest))
-    return tuple(
-        VipRow(id=vip, address=address, listeners=tuple(listeners.get(vip, ())))
-        for vip, address in addresses.items()
+        timeouts=row.timeouts,
+        removal_guard_percent=row.removal_guard_percent,
+        connection_sync=row.connection_sync,
     )
 
 
 async def load_touched(
-    session: AsyncSession, cluster: UUID, changes: Iterable[feed.Noted]
+    at: Snapshot, cluster: UUID, changes: Iterable[feed.Noted]
 ) -> Touched | None:
     """What *changes* touched in the cluster; None if the cluster is gone."""
     by_kind: dict[str, set[UUID]] = defaultdict(set)
     for change in changes:
         by_kind[change.kind].add(change.object_id)
-    row = await load_cluster(session, cluster) if by_kind["cluster"] else None
+    row = await load_cluster(at.session, cluster) if by_kind["cluster"] else None
     if by_kind["cluster"] and row is None:
         return None
     named = by_kind["vip"]
     vips: tuple[VipRow, ...] = ()
     if named or by_kind["pool"]:
-        vips = await load_vips(session, cluster, named, by_kind["pool"])
+        vips = await load_vips(at.driver, cluster, named, by_kind["pool"])
     return Touched(cluster=row, vip_ids=frozenset(named.union(vip.id for vip in vips)), vips=vips)
 
 
@@ -123,7 +66,7 @@ async def vips_of_pools(
     """By pool, the VIPs of the cluster that have a listener which uses it."""
     users: dict[UUID, set[UUID]] = defaultdict(set)
     if pools:
-        query = select(Listener.pool_id, Listener.vip_id).join(Vip, Vip.id == Listener.vip_id)
+        query = select(Listener.pool_id, Vip.id).join(Vip, SERVES)
         query = query.where(Vip.cluster_id == cluster, Listener.pool_id == any_(_array(pools)))
         for pool, vip in await session.execute(query):
             users[pool].add(vip)
@@ -135,20 +78,27 @@ async def load_host(session: AsyncSession, host: UUID) -> HostRow | None:
     row = await session.get(BackendHost, host)
     if row is None:
         return None
-    vips = (
-        await session.execute(
-            select(Vip.address, Vip.cluster_id)
-            .join(Listener, Listener.vip_id == Vip.id)
-            .join(Member, Member.pool_id == Listener.pool_id)
-            .where(Member.address.in_(row.addresses), served())
-            .distinct()
-        )
-    ).all()
+    ways = (await session.execute(_ways_to(row.addresses))).all()
     return HostRow(
         id=host,
         addresses=tuple(row.addresses),
-        vips=tuple(address for address, _ in vips),
-        nodes=await _node_addresses(session, {cluster for _, cluster in vips}),
+        ways=tuple(WayRow(*way) for _, *way in ways),
+        nodes=await _node_addresses(session, {cluster for cluster, *_ in ways}),
+    )
+
+
+def _ways_to(addresses: Sequence[Address]) -> Select[*tuple[Any, ...]]:
+    """By cluster, the VIPs with a member at one of *addresses*, and how their packets come."""
+    own_family = func.family(Member.address) == func.family(Vip.address)
+    return (
+        select(Vip.cluster_id, Vip.address, Pool.forwarding, Pool.encapsulation, Pool.gue_port)
+        .select_from(Member)
+        .join(Pool, Pool.id == Member.pool_id)
+        .join(Listener, Listener.pool_id == Pool.id)
+        .join(Vip, SERVES)
+        .where(Member.address.in_(addresses), served())
+        .where(or_(Listener.dual_vip_id.is_(None), own_family))
+        .distinct()
     )
 
 
@@ -158,11 +108,9 @@ async def _node_addresses(session: AsyncSession, clusters: Iterable[UUID]) -> tu
 
 
 async def _nodes(session: AsyncSession, cluster: UUID) -> tuple[NodeRow, ...]:
-    query = select(Node.id, Node.name, Node.admin_state).where(Node.cluster_id == cluster)
-    return tuple(
-        NodeRow(id=row.id, name=row.name, admin_state=row.admin_state)
-        for row in await session.execute(query)
-    )
+    columns = Node.id, Node.name, Node.admin_state, Node.removal_confirmed
+    query = select(*columns).where(Node.cluster_id == cluster)
+    return tuple(NodeRow(**row) for row in (await session.execute(query)).mappings())
 
 
 async def _peers(session: AsyncSession, cluster: UUID) -> tuple[PeerRow, ...]:
@@ -174,72 +122,9 @@ async def _peers(session: AsyncSession, cluster: UUID) -> tuple[PeerRow, ...]:
             password=peer.password,
             bfd=peer.bfd,
             multihop=peer.multihop,
+            graceful_restart=peer.graceful_restart,
         )
         for peer in await session.scalars(select(Peer).where(Peer.cluster_id == cluster))
-    )
-
-
-def _vips_of_cluster() -> Select[Any]:
-    """One row a listener, its pool's members as a column of each field; one for a VIP that has none.
-
-    One query, because each costs more than what it finds; columns, because rows would cost ten times as much.
-    """
-    members = (
-        select(
-            func.array_agg(Member.id).label("ids"),
-            func.array_agg(func.host(Member.address)).label("addresses"),
-            func.array_agg(Member.weight).label("weights"),
-            func.array_agg(cast(Member.admin_state, Text)).label("states"),
-        )
-        .where(Member.pool_id == Listener.pool_id)
-        .lateral()
-    )
-    return (
-        select(
-            Vip.id,
-            func.host(Vip.address),
-            Mark.mark,
-            Listener.protocol,
-            Listener.ports,
-            Pool.scheduler,
-            Pool.forwarding,
-            *members.c,
-        )
-        .select_from(Vip)
-        .outerjoin(Listener, Listener.vip_id == Vip.id)
-        .outerjoin(Mark, Mark.listener_id == Listener.id)
-        .outerjoin(Pool, Pool.id == Listener.pool_id)
-        .outerjoin(members, true())
-        .where(Vip.cluster_id == bindparam("cluster", type_=Uuid()), served())
-    )
-
-
-def _chosen() -> CompoundSelect[Any]:
-    vips, pools = (bindparam(name, type_=ARRAY(Uuid())) for name in ("vips", "pools"))
-    using = select(Listener.vip_id).where(Listener.pool_id == any_(pools))
-    return union(select(func.unnest(vips)), using)
-
-
-# Put together once: that costs as much as a small delta.
-_ALL_VIPS = _vips_of_cluster()
-_SOME_VIPS = _ALL_VIPS.where(Vip.id.in_(_chosen()))
-
-
-def _listener(
-    mark: int,
-    protocol: Protocol,
-    ports: list[dict[str, int]],
-    scheduler: Scheduler,
-    forwarding: Forwarding,
-    *members: Sequence[Any] | None,
-) -> ListenerRow:
-    ids, addresses, weights, states = (column or () for column in members)
-    rows = map(MemberRow, ids, addresses, weights, map(MemberAdminState, states))
-    return ListenerRow(
-        protocol=protocol,
-        ports=tuple((span["first"], span["last"]) for span in ports),
-        mark=mark,
-        pool=PoolRow(scheduler=scheduler, forwarding=forwarding, members=tuple(rows)),
     )
 
 

@@ -1,6 +1,6 @@
 """A subject's state as one process knows it, brought up to date from Postgres by what changed.
 
-Call within one REPEATABLE READ transaction: horizon, revision, changes and rows must be of one instant.
+From one snapshot: horizon, revision, changes and rows must be of one instant.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,18 +9,27 @@ from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from lbaas.compiler.compile import compile_cluster, compile_host, recompile, touched_keys, vip_key
+from lbaas.compiler.compile import (
+    compile_cluster,
+    compile_host,
+    compile_vips,
+    recompile,
+    touched_keys,
+    vip_key,
+)
 from lbaas.compiler.history import History, Step
 from lbaas.errors import NotFound
-from lbaas.persistence import feed, snapshot
+from lbaas.persistence import feed, served, snapshot
+from lbaas.persistence.database import Snapshot
 from lbaas.wire.body import Kind, Update
 from lbaas.wire.entries import Delta, Entries
 
 # So many changes of the past are read when a process first serves a cluster: agents that another process
 # served before get deltas from this one.
 LATEST_CHANGES = 10_000
+
+# So many VIPs are read and compiled at a time, a few milliseconds' work: between, other polls are answered.
+BATCH = 200
 
 
 @dataclass(frozen=True)
@@ -47,20 +56,20 @@ class Book:
         return Update(kind, since, self.revision, self.entries.at(keys))
 
 
-async def load(session: AsyncSession, subject: Subject, known: Book | None) -> Book:
+async def load(at: Snapshot, subject: Subject, known: Book | None) -> Book:
     """The subject's newest book; *known* itself if that is it. Raises NotFound."""
     if subject.kind == "cluster":
-        return await _load_cluster(session, subject.id, known)
-    return await _load_host(session, subject.id, known)
+        return await _load_cluster(at, subject.id, known)
+    return await _load_host(at, subject.id, known)
 
 
-async def _load_cluster(session: AsyncSession, cluster: UUID, known: Book | None) -> Book:
+async def _load_cluster(at: Snapshot, cluster: UUID, known: Book | None) -> Book:
     if known is None:
-        return await _first(session, cluster)
-    revision, changes = await feed.changes_since(session, cluster, known.revision)
+        return await _first(at, cluster)
+    revision, changes = await feed.changes_since(at.driver, cluster, known.revision)
     if revision == known.revision:
         return known
-    touched = await snapshot.load_touched(session, cluster, changes)
+    touched = await snapshot.load_touched(at, cluster, changes)
     if touched is None:
         raise NotFound("the cluster was deleted")
     keys = touched_keys(known.entries.values, touched)
@@ -69,26 +78,30 @@ async def _load_cluster(session: AsyncSession, cluster: UUID, known: Book | None
     return Book(revision, entries, known.history.then(revision, keys))
 
 
-async def _first(session: AsyncSession, cluster: UUID) -> Book:
-    revision = await feed.cluster_revision(session, cluster)
-    row = await snapshot.load_cluster(session, cluster)
+async def _first(at: Snapshot, cluster: UUID) -> Book:
+    revision = await feed.cluster_revision(at.session, cluster)
+    row = await snapshot.load_cluster(at.session, cluster)
     if row is None:
-        raise NotFound("the cluster was deleted")
-    entries = Entries.of(compile_cluster(row, await snapshot.load_vips(session, cluster)))
-    return Book(revision, entries, await _past(session, cluster, revision))
+        raise NotFound("the cluster was deleted, or the replica has not heard of it yet")
+    entries = Entries.of(compile_cluster(row, ()))
+    vips = await served.vips_of_cluster(at.driver, cluster)
+    for start in range(0, len(vips), BATCH):
+        rows = await served.load_vips(at.driver, cluster, vips[start : start + BATCH])
+        entries = entries.after(Delta(compile_vips(rows)))
+    return Book(revision, entries, await _past(at, cluster, revision))
 
 
-async def _past(session: AsyncSession, cluster: UUID, revision: int) -> History:
+async def _past(at: Snapshot, cluster: UUID, revision: int) -> History:
     """What the feed's rows still tell.
 
     They name a changed pool, not the VIPs that used it then. Those that use it now will do: one that left
     it has a change of its own. But which nodes and peers a cluster once had they do not tell, so the
     history begins after the last change of the cluster itself.
     """
-    latest = await feed.latest_changes(session, cluster, LATEST_CHANGES)
-    floor, rows = _known_rows(latest, await feed.pruned_upto(session))
+    latest = await feed.latest_changes(at.driver, cluster, LATEST_CHANGES)
+    floor, rows = _known_rows(latest, await feed.pruned_upto(at.session))
     users = await snapshot.vips_of_pools(
-        session, cluster, {row.object_id for row in rows if row.kind == "pool"}
+        at.session, cluster, {row.object_id for row in rows if row.kind == "pool"}
     )
     return History.of(
         floor,
@@ -113,11 +126,11 @@ def _keys(changes: Iterable[feed.Noted], users: dict[UUID, set[UUID]]) -> Iterat
         yield from map(vip_key, vips)
 
 
-async def _load_host(session: AsyncSession, host: UUID, known: Book | None) -> Book:
-    revision = await feed.newest_revision(session)
+async def _load_host(at: Snapshot, host: UUID, known: Book | None) -> Book:
+    revision = await feed.newest_revision(at.session)
     if known is not None and revision == known.revision:
         return known
-    row = await snapshot.load_host(session, host)
+    row = await snapshot.load_host(at.session, host)
     if row is None:
         raise NotFound("the host was deleted")
     entries = Entries.of(compile_host(row))

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import func, or_, select
 
+from lbaas.domain.terms import ALL_PORTS
 from lbaas.errors import NameTaken, PortsOverlap
 from lbaas.persistence.models import Listener, Pool, Tenant, Vip
 from lbaas.services import marks, pools, rules
@@ -16,8 +17,6 @@ from lbaas.services.scope import Lock, change, fetch, referred, users
 from lbaas.services.uses import Use, refusal
 from lbaas.services.work import Work
 from lbaas.wire import tenants as wire
-
-ALL_PORTS = (1, 65535)
 
 
 async def create(work: Work, body: wire.ListenerCreate) -> Listener:

@@ -16,7 +16,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, not_, tuple_
 
 from lbaas.domain import selectors
+from lbaas.domain.terms import Progress
 from lbaas.errors import FieldProblem, Invalid
+from lbaas.persistence import progress
 from lbaas.persistence.models import Identified
 
 L = TypeVar("L", bound=Identified)
@@ -87,14 +89,17 @@ class Window:
 def conditions(model: type[Identified], **where: Any) -> Iterator[ColumnElement[bool]]:
     """What a row of *model* must be to be listed: the column of each name has the value given.
 
-    None asks for nothing. *labels* is a selector's text, and *address* is looked for among *addresses*
-    where there are several. Raises Invalid.
+    None asks for nothing. *labels* is a selector's text, *address* is looked for among *addresses*
+    where there are several, and *status* is a Progress. Raises Invalid.
     """
     for name, value in where.items():
         if value is None:
             continue
         if name == "labels":
             yield from _selected(model, value)
+        elif name == "status":
+            pending = progress.is_pending()
+            yield pending if value is Progress.PENDING else not_(pending)
         elif name == "address" and hasattr(model, "addresses"):
             yield model.addresses.contains([value])
         else:

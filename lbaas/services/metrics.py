@@ -4,7 +4,7 @@ Bounded: a label names a node or a kind of agent, never an address, a tenant or 
 the MAX_LAGGING furthest behind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from prometheus_client import (
@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from lbaas.domain.terms import NodeAdminState
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import BackendHost, Change, Cluster, Node
+from lbaas.services import orders
 from lbaas.services.reports import STALE_AFTER
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
@@ -52,6 +53,11 @@ class Metrics:
         self._stale = self._gauge(
             "lbaas_agents_stale", "Agents that have not reported for 90 seconds, or never.", "kind"
         )
+        self._differing = self._gauge(
+            "lbaas_nodes_order_differs",
+            "Nodes that hold backends in another order than most of their cluster at one revision.",
+            "cluster",
+        )
         self._waiting = self._gauge("lbaas_polls_waiting", "Agents' polls that wait here.")
         self._listening = self._gauge("lbaas_notices_listening", "1 while notices are heard.")
         self._notices = Counter(
@@ -75,6 +81,10 @@ class Metrics:
             self._stale.labels("node").set(await _count_stale(session, Node))
             self._stale.labels("host").set(await _count_stale(session, BackendHost))
             lagging = await _lagging(session)
+            differing = await _differing(session)
+        self._differing.clear()
+        for cluster, count in differing.items():
+            self._differing.labels(cluster).set(count)
         self._unapplied.clear()
         for cluster, node, seconds in lagging:
             self._unapplied.labels(cluster, node).set(seconds)
@@ -121,3 +131,16 @@ async def _lagging(session: AsyncSession) -> Sequence[tuple[str, str, float]]:
         .limit(MAX_LAGGING)
     )
     return [(cluster, node, seconds) for cluster, node, seconds in await session.execute(query)]
+
+
+async def _differing(session: AsyncSession) -> Mapping[str, int]:
+    """By cluster, how many of its nodes."""
+    digest = func.coalesce(Node.facts["order_digest"].astext, "")
+    revision = func.coalesce(Node.applied_revision, 0)
+    query = select(Cluster.name, Node.id, Node.cluster_id, revision, digest)
+    rows = (await session.execute(query.join(Cluster, Cluster.id == Node.cluster_id))).all()
+    outvoted = orders.differing(orders.Order(*order) for _, *order in rows)
+    counts = dict.fromkeys((name for name, *_ in rows), 0)
+    for name, node, *_ in rows:
+        counts[name] += node in outvoted
+    return counts

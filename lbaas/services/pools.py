@@ -98,9 +98,9 @@ async def patch(work: Work, pool_id: UUID, body: wire.PoolPatch) -> Pool:
 
 def _change(pool: Pool, changes: dict[str, Any]) -> None:
     """What *changes* do not name of the tunnel follows what they do name."""
-    if changes.get("forwarding") is Forwarding.DIRECT:
+    if "forwarding" in changes and changes["forwarding"] is not pool.forwarding:
         changes = {"encapsulation": None, "gue_port": None, **changes}
-    if changes.get("encapsulation") in (Encapsulation.IPIP, Encapsulation.GRE):
+    if changes.get("encapsulation", Encapsulation.GUE) is not Encapsulation.GUE:
         changes = {"gue_port": None, **changes}
     change(pool, changes)
     open_left(pool)

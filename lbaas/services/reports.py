@@ -20,6 +20,7 @@ from lbaas.errors import Forbidden, LbaasError
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import BackendHost, Node, Reporting
 from lbaas.persistence.notices import Notice, Sender
+from lbaas.services import findings
 from lbaas.services.states import refuse_gone
 from lbaas.services.work import HOSTS, REPORT, Caller
 from lbaas.wire.report import Report
@@ -120,6 +121,8 @@ async def _update(
         connection = await session.connection()
         values = [_values(row, reports[row.id]) for row in newer]
         await connection.execute(_statement(agents, values[0]), values)
+        if agents is Node:
+            await findings.store(session, {row.id: reports[row.id] for row in newer})
     return {_subject(row) for row in newer if _tells(row, reports[row.id])}
 
 
@@ -160,4 +163,6 @@ def _values(agent: Node | BackendHost, report: Report) -> dict[str, Any]:
         "changes": report.changes,
         "repaired": report.repaired,
         "failures": [failure.model_dump() for failure in report.failures],
+        "checked": report.checked,
+        "facts": agent.facts if report.facts is None else report.facts.model_dump(mode="json"),
     }

@@ -37,17 +37,23 @@ log = structlog.get_logger()
 
 @dataclass
 class Runtime:
-    """The process's shared parts, wired together."""
+    """The process's shared parts, wired together.
+
+    Agents' states are read from *replica*, if there is one; all else, and every notice, from *database*.
+    """
 
     database: Database
     bells: Bells = field(default_factory=Bells)
+    replica: Database | None = None
     rate_limit: str | None = None
     trust: Trust | None = None
 
     def __post_init__(self) -> None:
         self.sender = Sender(self.database)
         self.listener = Listener(self.database, self._hear, self._doubt)
-        self.states = StateDirectory(self.database, self.bells, lambda: self.listener.connected)
+        self.states = StateDirectory(
+            self.replica or self.database, self.bells, lambda: self.listener.connected
+        )
         self.reports = ReportWriter(self.database, self.sender)
         self.metrics = Metrics(self.database)
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)

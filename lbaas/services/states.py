@@ -120,15 +120,8 @@ class StateDirectory:
         return known
 
     async def _load(self, subject: Subject, known: Book | None) -> Book:
-        async with self._database.session() as session:
-            # One snapshot for the horizon, the revision and the rows.
-            await session.connection(
-                execution_options={
-                    "isolation_level": "REPEATABLE READ",
-                    "postgresql_readonly": True,
-                }
-            )
-            return await books.load(session, subject, known)
+        async with self._database.snapshot() as at:
+            return await books.load(at, subject, known)
 
     def _look_again_if_needed(self, subject: Subject, slot: _Slot) -> None:
         if slot.revision < slot.wanted:

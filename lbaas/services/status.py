@@ -1,21 +1,25 @@
 """How far a VIP's newest change has come: on each node of its cluster, on each host of its members."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.domain.terms import NodeAdminState
 from lbaas.persistence import feed
 from lbaas.persistence.database import Database
-from lbaas.persistence.models import BackendHost, Listener, Member, Node, Reporting, Vip
+from lbaas.persistence.models import BackendHost, Listener, Mark, Member, Node, Reporting, Vip
+from lbaas.services import findings, orders
 from lbaas.services.bells import Bells
+from lbaas.services.orders import Order
 from lbaas.services.reports import stale
 from lbaas.services.scope import fetch
 from lbaas.services.work import CHANGE, HOSTS, REPORT, Caller, Work
 from lbaas.wire import status as wire
-from lbaas.wire.report import Failure
+from lbaas.wire.report import Dropped, Failure, Unhealthy
 
 
 async def wait(
@@ -44,7 +48,19 @@ async def read(work: Work, vip_id: UUID) -> wire.VipStatus:
     """
     vip = await fetch(work, Vip, vip_id)
     revision = await feed.vip_revision(work.session, vip_id)
-    nodes = [_node(node, revision) for node in await _nodes(work.session, vip.cluster_id)]
+    rows = await _nodes(work.session, vip.cluster_id)
+    marked = await _marked(work.session, vip)
+    found = await findings.of_marks(work.session, [node.id for node in rows], marked)
+    differing = orders.differing(map(order_of, rows))
+    nodes = [
+        _node(
+            node,
+            revision,
+            unhealthy=_unhealthy(vip, found.unhealthy.get(node.id, ()), marked),
+            order_differs=node.id in differing,
+        )
+        for node in rows
+    ]
     hosts = [_host(host, revision) for host in await _hosts(work.session, vip_id)]
     active = [node for node in nodes if node.admin_state is NodeAdminState.ACTIVE]
     return wire.VipStatus(
@@ -55,6 +71,7 @@ async def read(work: Work, vip_id: UUID) -> wire.VipStatus:
         and all(host.programmed for host in hosts),
         nodes=nodes,
         hosts=hosts,
+        dropped=_dropped(found.dropped.values(), marked),
     )
 
 
@@ -62,6 +79,56 @@ def programmed(agent: Reporting, revision: int) -> bool:
     """The agent's last report says that it has applied *revision* and that nothing failed."""
     applied = agent.applied_revision is not None and agent.applied_revision >= revision
     return applied and not agent.failures
+
+
+def order_of(node: Node) -> Order:
+    """The node's order of backends, as it last reported it."""
+    digest = (node.facts or {}).get("order_digest", "")
+    return Order(node.id, node.cluster_id, node.applied_revision or 0, digest)
+
+
+async def _marked(session: AsyncSession, vip: Vip) -> dict[int, Listener]:
+    """The VIP's listeners by fwmark."""
+    query = select(Mark.mark, Listener).join(Listener, Listener.id == Mark.listener_id)
+    serving = or_(Listener.vip_id == vip.id, Listener.dual_vip_id == vip.id)
+    rows = (await session.execute(query.where(serving))).tuples()
+    return dict(rows.all())
+
+
+def _unhealthy(
+    vip: Vip, found: Iterable[Unhealthy], marked: Mapping[int, Listener]
+) -> list[wire.UnhealthyMember]:
+    """Of a listener that serves two VIPs, the members of this one's family."""
+    return [
+        wire.UnhealthyMember(
+            listener_id=listener.id,
+            pool_id=listener.pool_id,
+            address=each.address,
+            since=datetime.fromtimestamp(each.since, UTC),
+            cause=each.cause,
+        )
+        for each in found
+        if (listener := marked[each.mark]).dual_vip_id is None
+        or each.address.version == vip.address.version
+    ]
+
+
+def _dropped(
+    found: Iterable[Iterable[Dropped]], marked: Mapping[int, Listener]
+) -> list[wire.DroppedPackets]:
+    by_mark: dict[int, list[Dropped]] = defaultdict(list)
+    for of_node in found:
+        for each in of_node:
+            by_mark[each.mark].append(each)
+    return [
+        wire.DroppedPackets(
+            listener_id=listener.id,
+            source=sum(each.source for each in by_mark[mark]),
+            rate=sum(each.rate for each in by_mark[mark]),
+            malformed=sum(each.malformed for each in by_mark[mark]),
+        )
+        for mark, listener in sorted(marked.items())
+    ]
 
 
 async def _nodes(session: AsyncSession, cluster_id: UUID) -> list[Node]:
@@ -73,14 +140,16 @@ async def _hosts(session: AsyncSession, vip_id: UUID) -> list[BackendHost]:
     addresses = (
         select(func.array_agg(Member.address))
         .join(Listener, Listener.pool_id == Member.pool_id)
-        .where(Listener.vip_id == vip_id)
+        .where(or_(Listener.vip_id == vip_id, Listener.dual_vip_id == vip_id))
         .scalar_subquery()
     )
     query = select(BackendHost).where(BackendHost.addresses.overlap(addresses))
     return list(await session.scalars(query.order_by(BackendHost.name)))
 
 
-def _node(node: Node, revision: int) -> wire.NodeStatus:
+def _node(
+    node: Node, revision: int, *, unhealthy: list[wire.UnhealthyMember], order_differs: bool
+) -> wire.NodeStatus:
     return wire.NodeStatus(
         node_id=node.id,
         name=node.name,
@@ -90,6 +159,8 @@ def _node(node: Node, revision: int) -> wire.NodeStatus:
         stale=stale(node, datetime.now(UTC)),
         reported_at=node.reported_at,
         failures=[Failure.model_validate(failure) for failure in node.failures],
+        unhealthy=unhealthy,
+        order_differs=order_differs,
     )
 
 

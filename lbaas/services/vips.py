@@ -109,7 +109,7 @@ def _communities_allowed(work: Work, vip: Vip, wanted: Iterable[str]) -> None:
     if work.caller.role is not Role.ADMIN and set(wanted) != set(vip.communities):
         raise refusal(
             "/communities",
-            "BGP communities steer the operator's routers: only he sets them; leave it out",
+            "BGP communities steer the operator's routers: only an operator sets them; leave the field out",
         )
 
 

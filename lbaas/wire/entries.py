@@ -7,7 +7,8 @@ that mean well agree; who sent a state is proven by TLS. Decision record: deltas
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Self
 
 _MODULUS = 1 << 256
@@ -23,10 +24,17 @@ class Delta:
 
 @dataclass(frozen=True)
 class Entries:
-    """A state. *total* is the sum of its entries' digests; make one with :meth:`of` or :meth:`after`."""
+    """A state. *total* is the sum of its entries' digests; make one with :meth:`of` or :meth:`after`.
+
+    *origin* is what it was made from, and the keys that were touched: what differs between two states that
+    follow each other is found without looking at all.
+    """
 
     values: Mapping[str, bytes]
     total: int
+    origin: tuple[Mapping[str, bytes], frozenset[str]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     @classmethod
     def of(cls, values: Mapping[str, bytes]) -> Self:
@@ -41,13 +49,17 @@ class Entries:
     def after(self, delta: Delta) -> Self:
         """This state as *delta* changes it."""
         values, total = dict(self.values), self.total
-        for key in (*delta.changed, *delta.deleted):
-            if (old := values.pop(key, None)) is not None:
-                total -= _number(key, old)
         for key, value in delta.changed.items():
+            # Replaced where it stands: a dictionary from which much was taken out is copied ten times slower.
+            if (old := values.get(key)) is not None:
+                total -= _number(key, old)
             values[key] = value
             total += _number(key, value)
-        return type(self)(values, total % _MODULUS)
+        for key in delta.deleted:
+            if (old := values.pop(key, None)) is not None:
+                total -= _number(key, old)
+        touched = frozenset((*delta.changed, *delta.deleted))
+        return type(self)(values, total % _MODULUS, (self.values, touched))
 
     def at(self, keys: Iterable[str]) -> Delta:
         """What brings any state that differs from this one in *keys* only to this one."""
@@ -57,11 +69,12 @@ class Entries:
 
     def differing(self, other: Mapping[str, bytes]) -> frozenset[str]:
         """The keys at which this state and *other* differ."""
-        return frozenset(
-            key
-            for key in self.values.keys() | other.keys()
-            if self.values.get(key) != other.get(key)
-        )
+        keys: AbstractSet[str]
+        if self.origin is not None and self.origin[0] is other:
+            keys = self.origin[1]
+        else:
+            keys = self.values.keys() | other.keys()
+        return frozenset(key for key in keys if self.values.get(key) != other.get(key))
 
 
 def _number(key: str, value: bytes) -> int:

@@ -23,6 +23,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    PrivateAttr,
     WithJsonSchema,
     model_validator,
 )
@@ -145,6 +146,9 @@ class Resource(BaseModel):
     id: UUID
     created_at: datetime
     updated_at: datetime
+
+    # Not part of the object: a client keeps here which version it saw.
+    _etag: str | None = PrivateAttr(default=None)
 
 
 R = TypeVar("R", bound=BaseModel)

@@ -20,6 +20,7 @@ from lbaas.wire.fields import (
     Prefixes,
     Resource,
 )
+from lbaas.wire.report import NodeFacts
 
 AsNumber = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFFFF)]
 Mark = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFFFF)]
@@ -222,6 +223,8 @@ class Node(Resource):
     changes: int | None = Field(description="Writes to kernel and BIRD since the agent started.")
     repaired: int | None = Field(description="Those of them that undid what others had changed.")
     reported_at: datetime | None
+    checked: int | None = Field(description="Members that it checks, once for each listener.")
+    facts: NodeFacts | None = Field(description="What it says of itself; null before it did.")
 
 
 class PeerCreate(Input):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -69,6 +69,82 @@ class Reader(Generic[S]):
         if known is not None and known[0] == value:
             return known
         return value, model.model_validate_json(value)
+
+
+class ClusterParts:
+    """A cluster's state of which parts can be read: what nobody asks for costs its bytes and nothing more.
+
+    *bare* is the state without VIPs, *settings* what it is made of.
+    """
+
+    def __init__(self, entries: Entries, revision: int, settings: _Sorted) -> None:
+        self.entries = entries
+        self.revision = revision
+        self.settings = settings
+        self.bare = self.part(())
+
+    @classmethod
+    def read(cls, entries: Entries, revision: int, before: Self | None = None) -> Self:
+        """The parts of *entries*, wherever they differ from *before* proven to be readable.
+
+        Raises BadState where they are not.
+        """
+        old = {} if before is None else before.entries.values
+        differing = entries.differing(old)
+        try:
+            if before is None or not all(map(_of_vip, differing)):
+                parts = cls(entries, revision, _read_settings(entries))
+            else:
+                parts = cls(entries, revision, before.settings)
+            for key in filter(_of_vip, differing):
+                parts.vip(key)
+        except (ValidationError, KeyError, ValueError) as error:
+            raise BadState(f"not a ClusterState: {error!r}") from error
+        return parts
+
+    def vips(self) -> Iterator[str]:
+        """The keys of all VIPs."""
+        return filter(_of_vip, self.entries.values)
+
+    def differing(self, other: Self) -> frozenset[str]:
+        """The keys of VIPs at which this state and *other* differ."""
+        return frozenset(filter(_of_vip, self.entries.differing(other.entries.values)))
+
+    def vip(self, key: str) -> VipSettings | None:
+        """The VIP of *key*, None if there is none."""
+        value = self.entries.values.get(key)
+        return None if value is None else VipSettings.model_validate_json(value)
+
+    def part(self, vips: Iterable[VipSettings]) -> ClusterState:
+        """The state as if it had no other VIPs than *vips*."""
+        found = self.settings | {"vip": {str(vip.address): vip for vip in vips}}
+        return _cluster(found, self.revision)
+
+
+def _read_settings(entries: Entries) -> _Sorted:
+    found: _Sorted = {kind: {} for kind in _CLUSTER}
+    for key, value in entries.values.items():
+        if not _of_vip(key):
+            kind, _, name = key.partition("/")
+            if kind in _CLUSTER:
+                found[kind][name] = _CLUSTER[kind].model_validate_json(value)
+    return found
+
+
+class PartsReader:
+    """Reads states as parts; what did not change since the last is not looked at again."""
+
+    def __init__(self) -> None:
+        self._last: ClusterParts | None = None
+
+    def read(self, entries: Entries, revision: int) -> ClusterParts:
+        """The state of *revision*. Raises BadState if it can't be read."""
+        self._last = ClusterParts.read(entries, revision, self._last)
+        return self._last
+
+
+def _of_vip(key: str) -> bool:
+    return key.startswith("vip/")
 
 
 def _cluster(found: _Sorted, revision: int) -> ClusterState:

@@ -28,6 +28,8 @@ from lbaas.domain.terms import (
 
 WIRE_VERSION = 2
 
+GUE_PORT = 6080  # IANA's, for a GUE tunnel that names no port
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Mark = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
 # 64500:1, or 64500:1:2 for a large one.
@@ -69,6 +71,11 @@ class Tunnel(Document):
 
     encapsulation: Encapsulation = Encapsulation.IPIP
     port: Port | None = None
+
+    @property
+    def udp_port(self) -> int | None:
+        """The outer destination port; None where the wrapping has no ports."""
+        return self.port or GUE_PORT if self.encapsulation is Encapsulation.GUE else None
 
 
 class Affinity(Document):

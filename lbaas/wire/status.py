@@ -6,7 +6,27 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from lbaas.domain.terms import NodeAdminState
+from lbaas.wire.fields import Address
 from lbaas.wire.report import Failure
+
+
+class UnhealthyMember(BaseModel):
+    """A member that fails its checks as one node sees it. It gets no new flows from that node."""
+
+    listener_id: UUID
+    pool_id: UUID
+    address: Address
+    since: datetime
+    cause: str
+
+
+class DroppedPackets(BaseModel):
+    """Packets for a listener that the nodes refused, all nodes together, since each made its table."""
+
+    listener_id: UUID
+    source: int = Field(description="From a source that may not come.")
+    rate: int = Field(description="From one that came too often.")
+    malformed: int = Field(description="With flags or fragments that no honest client sends.")
 
 
 class NodeStatus(BaseModel):
@@ -20,6 +40,11 @@ class NodeStatus(BaseModel):
     stale: bool = Field(description="No report for 90 seconds, or never.")
     reported_at: datetime | None
     failures: list[Failure]
+    unhealthy: list[UnhealthyMember]
+    order_differs: bool = Field(
+        description="It holds backends in another order than most nodes at its revision, so a flow "
+        "that comes to it may go to another member."
+    )
 
 
 class HostStatus(BaseModel):
@@ -40,3 +65,6 @@ class VipStatus(BaseModel):
     programmed: bool
     nodes: list[NodeStatus]
     hosts: list[HostStatus]
+    dropped: list[DroppedPackets] = Field(
+        description="By listener; one that serves two VIPs is counted for both together."
+    )

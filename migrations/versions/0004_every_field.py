@@ -21,6 +21,7 @@ TIMEOUTS = '{"tcp_s": 900, "tcp_fin_s": 120, "udp_s": 300}'
 def upgrade() -> None:
     for table, column in _columns():
         op.add_column(table, column)
+    op.execute("UPDATE pool SET encapsulation = 'ipip' WHERE forwarding = 'tunnel'")
     op.execute("UPDATE member SET drained_at = updated_at WHERE admin_state = 'drained'")
     op.create_check_constraint(
         op.f("ck_member_drained_since"),
@@ -73,7 +74,7 @@ def _columns() -> Iterator[tuple[str, sa.Column]]:
 
 
 def _of_pools() -> Iterator[sa.Column]:
-    yield sa.Column("encapsulation", WORD, server_default="ipip")
+    yield sa.Column("encapsulation", WORD)
     yield sa.Column("gue_port", sa.BigInteger)
     yield _given("hash_ports", sa.Boolean, sa.true())
     for name in ("persistence_s", "persistence_prefix_v4", "persistence_prefix_v6"):

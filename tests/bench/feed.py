@@ -21,6 +21,7 @@ import asyncpg
 import httpx
 import uvloop
 
+from lbaas.api.serve import settle_memory
 from lbaas.persistence import migrate
 from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
@@ -28,6 +29,7 @@ from lbaas.services import books, tokens
 from lbaas.services.answers import Published
 from lbaas.services.books import Book, Subject
 from tests.bench.feed_agents import Poller, last_answer_s
+from tests.bench.feed_writers import writing
 from tests.bench.figures import Figures
 
 AGENTS, COMMITS, IDLE_S, POLLS_S = 1_000, 300, 30, 4
@@ -66,18 +68,21 @@ async def main() -> None:
         finally:
             process.terminate()
             process.wait(20)
+        try:
+            await writing(figures, database, dsn)
+        finally:
             await connection.close()
             await database.close()
     figures.finish()
 
 
 async def load(database: Database, known: Book | None) -> Book:
-    async with database.session() as session:
-        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        return await books.load(session, Subject("cluster", CLUSTER), known)
+    async with database.snapshot() as at:
+        return await books.load(at, Subject("cluster", CLUSTER), known)
 
 
 async def compiling(figures: Figures, database: Database, connection: asyncpg.Connection) -> None:
+    settle_memory()  # as the server does
     begun = time.process_time()
     book = await load(database, None)
     figures.shown("feed.whole_cold_cpu", (time.process_time() - begun) * 1e3, "ms")

@@ -4,18 +4,29 @@ import errno
 from collections.abc import Iterator
 from contextlib import closing
 from ipaddress import IPv4Address, IPv6Address
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lbaas.dataplane.ipvs.apply import apply
-from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey, ServiceTable
+from lbaas.dataplane.ipvs.apply import apply, apply_connections
+from lbaas.dataplane.ipvs.connections import ConnectionTable, sync_daemons
+from lbaas.dataplane.ipvs.connections import plan as plan_connections
+from lbaas.dataplane.ipvs.desired import (
+    ONE_PACKET,
+    UNLISTED_TUNNELS,
+    Destination,
+    Persistence,
+    Service,
+    ServiceKey,
+    ServiceTable,
+)
 from lbaas.dataplane.ipvs.netlink import Command, IpvsSocket, Message, encode_service
-from lbaas.dataplane.ipvs.observe import _one_by_one, observe
+from lbaas.dataplane.ipvs.observe import closely, observe, observe_connections
 from lbaas.dataplane.ipvs.plan import ORDERED_SCHEDULERS, RemoveService, SetScheduler, plan
-from lbaas.domain.terms import Forwarding
-from lbaas.wire.state import MarkRange
+from lbaas.domain.terms import Encapsulation, Forwarding
+from lbaas.wire.state import MarkRange, Timeouts
 
 MARKS = MarkRange(first=0x10000000, last=0x1000FFFF)
 KEY = ServiceKey(4, 0x10000000)
@@ -28,12 +39,51 @@ def ipvs() -> Iterator[IpvsSocket]:
         apply(opened, [RemoveService(key) for key in observe(opened, MARKS)])
 
 
+WAYS: list[tuple[Forwarding, Encapsulation, int]] = [
+    (Forwarding.DIRECT, Encapsulation.IPIP, 0),
+    (Forwarding.TUNNEL, Encapsulation.IPIP, 0),
+    (Forwarding.TUNNEL, Encapsulation.GUE, 6080),
+    (Forwarding.TUNNEL, Encapsulation.GUE, 5555),
+    (Forwarding.TUNNEL, Encapsulation.GRE, 0),
+]
+
+
 def destinations(family: int) -> st.SearchStrategy[Destination]:
-    address = st.integers(11, 16).map(
-        lambda n: IPv4Address(f"10.0.20.{n}") if family == 4 else IPv6Address(f"fd00:20::{n}")
+    """Direct ones are of the service's own family, as the kernel demands."""
+    return st.builds(
+        lambda own, number, way, weight: Destination(
+            address(family if own or way[0] is Forwarding.DIRECT else 10 - family, number),
+            way[0],
+            weight,
+            *way[1:],
+        ),
+        st.booleans(),
+        st.integers(11, 14),
+        st.sampled_from(WAYS),
+        st.integers(0, 100),
     )
-    method = st.sampled_from([Forwarding.TUNNEL, Forwarding.DIRECT])
-    return st.builds(Destination, address, method, st.integers(0, 100))
+
+
+def address(family: int, number: int) -> IPv4Address | IPv6Address:
+    return IPv4Address(f"10.0.20.{number}") if family == 4 else IPv6Address(f"fd00:20::{number}")
+
+
+def persistence(family: int) -> st.SearchStrategy[Persistence | None]:
+    lengths = st.integers(1, 32 if family == 4 else 128)
+    return st.none() | st.builds(Persistence, st.integers(1, 3600), lengths)
+
+
+@st.composite
+def services(draw: st.DrawFn, family: int) -> Service:
+    """Flagged, as the plan would have it, where a tunnel is not plain IP in IP."""
+    chosen = draw(st.lists(destinations(family), unique_by=lambda d: d.address, max_size=5))
+    unlisted = any(each.encapsulation is not Encapsulation.IPIP for each in chosen)
+    return Service(
+        draw(st.sampled_from(["mh", "rr", "wrr", "wlc", "lc", "sh"])),
+        draw(st.sampled_from([0, 0x18, 0x08, ONE_PACKET])) | (UNLISTED_TUNNELS if unlisted else 0),
+        tuple(chosen),
+        draw(persistence(family)),
+    )
 
 
 @st.composite
@@ -44,26 +94,14 @@ def tables(draw: st.DrawFn) -> ServiceTable:
             max_size=4,
         )
     )
-    return {
-        ServiceKey(family, mark): draw(
-            st.builds(
-                Service,
-                st.sampled_from(["mh", "rr", "wrr", "wlc", "lc", "sh"]),
-                st.sampled_from([0, 0x18]),
-                st.lists(destinations(family), unique_by=lambda d: d.address, max_size=5).map(
-                    tuple
-                ),
-            )
-        )
-        for family, mark in keys
-    }
+    return {ServiceKey(family, mark): draw(services(family)) for family, mark in keys}
 
 
 def canonical(table: ServiceTable) -> dict[ServiceKey, object]:
     return {
         key: each
         if each.scheduler in ORDERED_SCHEDULERS
-        else (each.scheduler, each.flags, frozenset(each.destinations))
+        else (each.scheduler, each.flags, each.persistence, frozenset(each.destinations))
         for key, each in table.items()
     }
 
@@ -92,7 +130,7 @@ def test_both_ways_of_looking_see_the_same(ipvs: IpvsSocket, desired: ServiceTab
     for half in (steps.establish, steps.withdraw):
         apply(ipvs, half)
     entries = [entry for entry in ipvs.services() if entry.mark is not None]
-    assert observe(ipvs, MARKS) == _one_by_one(ipvs, entries, MARKS)
+    assert observe(ipvs, MARKS) == closely(ipvs, entries, MARKS)
 
 
 def test_a_service_that_is_not_ours_is_neither_seen_nor_touched(ipvs: IpvsSocket) -> None:
@@ -122,3 +160,14 @@ def test_more_messages_than_one_datagram_holds_are_all_carried_out(ipvs: IpvsSoc
     assert ipvs.send(made) == [0] * 500
     assert ipvs.send(made[:3]) == [errno.EEXIST] * 3
     assert len(observe(ipvs, MARKS)) == 500
+
+
+def test_timeouts_and_sync_daemons_come_to_be_what_is_wanted(ipvs: IpvsSocket) -> None:
+    before = observe_connections(ipvs)
+    wanted = ConnectionTable(Timeouts(tcp_s=600, udp_s=30), sync_daemons(UUID(int=5), "eth0"))
+    other = ConnectionTable(Timeouts(tcp_s=600, udp_s=30), sync_daemons(UUID(int=6), "eth0"))
+    for table in (wanted, other, before):
+        steps = plan_connections(observe_connections(ipvs), table).establish
+        assert apply_connections(ipvs, steps).failed == ()
+        assert observe_connections(ipvs) == table
+        assert len(plan_connections(observe_connections(ipvs), table)) == 0

@@ -21,8 +21,9 @@ from lbaas.api.dependencies import (
 )
 from lbaas.api.route import Route, as_created, as_json
 from lbaas.api.routers import CHANGES, CREATES, DELETES, READS
-from lbaas.domain.terms import Protocol
-from lbaas.services import listeners, reading, status, vips
+from lbaas.domain.terms import Progress, Protocol
+from lbaas.services import listeners, reading, vips
+from lbaas.services import status as progress
 from lbaas.wire import tenants as wire
 from lbaas.wire.fields import Page
 from lbaas.wire.status import VipStatus
@@ -53,6 +54,9 @@ async def list_vips(
     labels: LabelFilter = None,
     address: AddressFilter = None,
     address_pool_id: UUID | None = None,
+    status: Annotated[
+        Progress | None, Query(description="How far the newest change has come, as of now.")
+    ] = None,
     tenant_id: UUID | None = None,
 ) -> Response:
     return as_json(
@@ -64,6 +68,7 @@ async def list_vips(
             labels=labels,
             address=address,
             address_pool_id=address_pool_id,
+            status=status,
             tenant_id=tenant_id,
         )
     )
@@ -102,7 +107,7 @@ async def get_vip_status(
     timeout_s: Timeout = 30,
 ) -> VipStatus:
     until = deadline(timeout_s if wait_for else 0)
-    return await status.wait(shared.database, shared.bells, caller, vip_id, until)
+    return await progress.wait(shared.database, shared.bells, caller, vip_id, until)
 
 
 @router.post("/listeners", status_code=201, summary="Add a listener", responses=CREATES)

@@ -24,7 +24,7 @@ class BirdControl:
     Source: BIRD 2.0 Programmer's Guide, "Command line interface".
     """
 
-    def __init__(self, path: Path, timeout_s: float = 10) -> None:
+    def __init__(self, path: Path, timeout_s: float = 3) -> None:
         self._buffer = b""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)

@@ -1,6 +1,7 @@
 """What BIRD must announce, to whom, and the include file that says so."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from lbaas.domain.addresses import Address, Prefix
 from lbaas.domain.terms import NodeAdminState
@@ -20,12 +21,20 @@ class Announcement:
     as_number: int
     peers: tuple[Peer, ...]
     prefixes: frozenset[Prefix]
+    communities: Mapping[Prefix, tuple[str, ...]] = field(default_factory=dict)
 
 
-def announcement(state: ClusterState, node: NodeSettings) -> Announcement:
-    """An active node announces all that the cluster announces, any other nothing; sessions stay up."""
+def announcement(
+    state: ClusterState, node: NodeSettings, prefixes: Mapping[Prefix, tuple[str, ...]]
+) -> Announcement:
+    """An active node announces *prefixes* with their communities, any other nothing; sessions stay up."""
     active = node.admin_state is NodeAdminState.ACTIVE
-    return Announcement(state.as_number, state.peers, frozenset(state.announced if active else ()))
+    return Announcement(
+        state.as_number,
+        state.peers,
+        frozenset(prefixes if active else ()),
+        {prefix: each for prefix, each in prefixes.items() if each and active},
+    )
 
 
 def render(wanted: Announcement) -> str:
@@ -39,7 +48,8 @@ def render(wanted: Announcement) -> str:
         parts.append(_BFD)
     for family in (4, 6):
         prefixes = [each for each in wanted.prefixes if each.version == family]
-        parts.append(_static(family, sorted(prefixes, key=lambda each: int(each.network_address))))
+        prefixes.sort(key=lambda each: int(each.network_address))
+        parts.append(_static(family, prefixes, wanted.communities))
     parts += [_bgp(wanted.as_number, peer) for peer in wanted.peers]
     return "\n".join(parts)
 
@@ -63,9 +73,32 @@ _TIMERS = """\
 """
 
 
-def _static(family: int, prefixes: list[Prefix]) -> str:
-    routes = "".join(f"    route {prefix} blackhole;\n" for prefix in prefixes)
+def _static(
+    family: int, prefixes: list[Prefix], communities: Mapping[Prefix, tuple[str, ...]]
+) -> str:
+    routes = "".join(
+        f"    route {prefix} blackhole{_attributes(communities.get(prefix, ()))};\n"
+        for prefix in prefixes
+    )
     return f"protocol static {STATIC_PROTOCOLS[family]} {{\n    ipv{family};\n{routes}}}\n"
+
+
+def _attributes(communities: tuple[str, ...]) -> str:
+    """Filter commands that give a route its communities. One that BGP has no room for is left out."""
+    added = [added for each in communities if (added := _community(each))]
+    return f" {{ {' '.join(added)} }}" if added else ""
+
+
+def _community(text: str) -> str:
+    """Two numbers of 16 bits (RFC 1997) or three of 32 (RFC 8092)."""
+    numbers = [int(number) for number in text.split(":")]
+    name, largest = _COMMUNITIES[len(numbers)]
+    if max(numbers) > largest:
+        return ""
+    return f"{name}.add(({', '.join(map(str, numbers))}));"
+
+
+_COMMUNITIES = {2: ("bgp_community", 0xFFFF), 3: ("bgp_large_community", 0xFFFFFFFF)}
 
 
 def _bgp(as_number: int, peer: Peer) -> str:
@@ -77,6 +110,8 @@ def _bgp(as_number: int, peer: Peer) -> str:
         lines.append(f'    password "{_quotable(peer)}";\n')
     if peer.bfd:
         lines.append("    bfd on;\n")
+    if peer.graceful_restart:
+        lines.append("    graceful restart on;\n")
     channel = f'import none; export where proto = "{STATIC_PROTOCOLS[family]}";'
     return (
         f"protocol bgp {peer_protocol(peer.address)} {{\n"

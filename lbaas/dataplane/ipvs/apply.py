@@ -3,14 +3,25 @@
 import errno
 import os
 from collections.abc import Sequence
+from typing import TypeVar
 
+from lbaas.dataplane.ipvs.connections import (
+    ConnectionStep,
+    SetTimeouts,
+    StartDaemon,
+    StopDaemon,
+)
+from lbaas.dataplane.ipvs.desired import PERSISTENT, Destination, Persistence, ServiceKey
 from lbaas.dataplane.ipvs.netlink import (
     Command,
     IpvsSocket,
     Message,
     Method,
+    TunnelType,
+    encode_daemon,
     encode_destination,
     encode_service,
+    encode_timeouts,
 )
 from lbaas.dataplane.ipvs.plan import (
     FIRST_SCHEDULER,
@@ -22,16 +33,31 @@ from lbaas.dataplane.ipvs.plan import (
     RemoveService,
     SetScheduler,
 )
-from lbaas.dataplane.steps import Outcome
-from lbaas.domain.terms import Forwarding
+from lbaas.dataplane.steps import Outcome, Step
+from lbaas.domain.terms import Encapsulation, Forwarding
 from lbaas.errors import StepFailed
 
+S = TypeVar("S", bound=Step)
+
 _METHOD = {Forwarding.TUNNEL: Method.TUNNEL, Forwarding.DIRECT: Method.DIRECT}
+_TUNNEL_TYPE = {
+    Encapsulation.IPIP: TunnelType.IPIP,
+    Encapsulation.GUE: TunnelType.GUE,
+    Encapsulation.GRE: TunnelType.GRE,
+}
 
 
 def apply(ipvs: IpvsSocket, steps: Sequence[IpvsStep]) -> Outcome[IpvsStep]:
     """All *steps* were tried, in order; one that failed stops no other."""
-    codes = ipvs.send([_message(step) for step in steps])
+    return _outcome(steps, ipvs.send([_message(step) for step in steps]))
+
+
+def apply_connections(ipvs: IpvsSocket, steps: Sequence[ConnectionStep]) -> Outcome[ConnectionStep]:
+    """As ``apply``, for what concerns the whole node."""
+    return _outcome(steps, ipvs.send([_connection_message(step) for step in steps]))
+
+
+def _outcome(steps: Sequence[S], codes: Sequence[int]) -> Outcome[S]:
     applied = tuple(step for step, code in zip(steps, codes, strict=True) if not code)
     failed = tuple(
         (step, StepFailed("ipvs", type(step).__name__, step.key, _cause(code)))
@@ -41,23 +67,47 @@ def apply(ipvs: IpvsSocket, steps: Sequence[IpvsStep]) -> Outcome[IpvsStep]:
     return Outcome(applied, failed)
 
 
+def _connection_message(step: ConnectionStep) -> Message:
+    match step:
+        case SetTimeouts(timeouts=each):
+            body = encode_timeouts(each.tcp_s, each.tcp_fin_s, each.udp_s)
+            return Message(Command.SET_CONFIG, body)
+        case StartDaemon(daemon=daemon) | StopDaemon(daemon=daemon):
+            command = Command.NEW_DAEMON if isinstance(step, StartDaemon) else Command.DEL_DAEMON
+            return Message(command, encode_daemon(daemon.state, daemon.device, daemon.sync_id))
+
+
 def _message(step: IpvsStep) -> Message:
     family, mark = step.service.family, step.service.mark
     match step:
-        case CreateService():
-            return Message(Command.NEW_SERVICE, encode_service(family, mark, FIRST_SCHEDULER))
-        case SetScheduler(scheduler=scheduler, flags=flags):
-            return Message(Command.SET_SERVICE, encode_service(family, mark, scheduler, flags))
+        case CreateService(flags=flags):
+            body = encode_service(family, mark, FIRST_SCHEDULER, flags)
+            return Message(Command.NEW_SERVICE, body)
+        case SetScheduler(scheduler=scheduler, flags=flags, persistence=persistence):
+            return Message(
+                Command.SET_SERVICE, _service(step.service, scheduler, flags, persistence)
+            )
         case RemoveService():
             return Message(Command.DEL_SERVICE, encode_service(family, mark))
         case AddDestination(destination=new) | EditDestination(destination=new):
             command = Command.NEW_DEST if isinstance(step, AddDestination) else Command.SET_DEST
-            method = _METHOD[new.forwarding or Forwarding.TUNNEL]
-            body = encode_destination(new.address, method, new.weight)
-            return Message(command, encode_service(family, mark) + body)
+            return Message(command, encode_service(family, mark) + _destination(new))
         case RemoveDestination(address=address):
             body = encode_service(family, mark) + encode_destination(address)
             return Message(Command.DEL_DEST, body)
+
+
+def _service(key: ServiceKey, scheduler: str, flags: int, persistence: Persistence | None) -> bytes:
+    if persistence is None:
+        return encode_service(key.family, key.mark, scheduler, flags)
+    timeout_s, prefix = persistence.timeout_s, persistence.prefix
+    return encode_service(key.family, key.mark, scheduler, flags | PERSISTENT, timeout_s, prefix)
+
+
+def _destination(new: Destination) -> bytes:
+    method = _METHOD[new.forwarding or Forwarding.TUNNEL]
+    tunnel_type = _TUNNEL_TYPE[new.encapsulation]
+    return encode_destination(new.address, method, new.weight, tunnel_type, new.port)
 
 
 # What these mean here; os.strerror would speak of processes and files.

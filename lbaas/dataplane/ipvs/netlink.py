@@ -36,6 +36,11 @@ class Command(IntEnum):
     SET_DEST = 6
     DEL_DEST = 7
     GET_DEST = 8
+    NEW_DAEMON = 9
+    DEL_DAEMON = 10
+    GET_DAEMON = 11
+    SET_CONFIG = 12
+    GET_CONFIG = 13
 
 
 class Method(IntEnum):
@@ -44,6 +49,14 @@ class Method(IntEnum):
     MASQUERADE = 0
     TUNNEL = 2
     DIRECT = 3
+
+
+class TunnelType(IntEnum):
+    """IP_VS_CONN_F_TUNNEL_TYPE_*."""
+
+    IPIP = 0
+    GUE = 1
+    GRE = 2
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,8 @@ class ServiceEntry:
     mark: int | None
     scheduler: str
     flags: int
+    timeout_s: int
+    prefix: int
     stats: Stats
 
 
@@ -73,6 +88,9 @@ class DestinationEntry:
     address: Address
     method: int
     weight: int
+    tunnel_type: int
+    tunnel_port: int
+    tunnel_flags: int
     active: int
     inactive: int
     stats: Stats
@@ -101,40 +119,80 @@ def _af(family: int) -> int:
 # Both are asked for the same names again and again: once for each destination, once for each service.
 @lru_cache(maxsize=4096)
 def encode_service(
-    family: int, mark: int, scheduler: str | None = None, flags: int = 0, timeout_s: int = 0
+    family: int,
+    mark: int,
+    scheduler: str | None = None,
+    flags: int = 0,
+    timeout_s: int = 0,
+    prefix: int | None = None,
 ) -> bytes:
-    """IPVS_CMD_ATTR_SERVICE. Without *scheduler* it only names the service."""
+    """IPVS_CMD_ATTR_SERVICE. Without *scheduler* it only names the service; without *prefix* it is whole."""
     body = _u16(1, _af(family)) + _u32(5, mark)
     if scheduler is not None:
-        # A fwmark service must come with a full netmask, else EINVAL: all ones, or prefix length 128.
-        netmask = 128 if family == 6 else 0xFFFFFFFF
         body += attribute(6, scheduler.encode() + b"\0")
         body += attribute(7, struct.pack("=II", flags, 0xFFFFFFFF))
-        body += _u32(8, timeout_s) + _u32(9, netmask)
+        body += _u32(8, timeout_s) + attribute(9, _netmask(family, prefix))
     return attribute(1 | _NESTED, body)
+
+
+def _netmask(family: int, prefix: int | None) -> bytes:
+    """A mask in network order; of IPv6, the length of the prefix. A service without one is EINVAL."""
+    if family == 6:
+        return struct.pack("=I", 128 if prefix is None else prefix)
+    host_bits = 0 if prefix is None else 32 - prefix
+    return struct.pack("!I", (0xFFFFFFFF << host_bits) & 0xFFFFFFFF)
+
+
+def _prefix(family: int, netmask: bytes) -> int:
+    if family == 6:
+        return _uint(netmask)
+    return int.from_bytes(netmask, "big").bit_count()
 
 
 @lru_cache(maxsize=4096)
 def encode_destination(
-    address: Address, method: Method | None = None, weight: int | None = None
+    address: Address,
+    method: Method | None = None,
+    weight: int | None = None,
+    tunnel_type: TunnelType = TunnelType.IPIP,
+    tunnel_port: int = 0,
 ) -> bytes:
     """IPVS_CMD_ATTR_DEST on port 0: the packet's own port. Without *weight* it only names it."""
     body = _u16(11, _af(address.version)) + attribute(1, address.packed.ljust(16, b"\0"))
     body += attribute(2, b"\0\0")
     if method is not None and weight is not None:
         body += _u32(3, method) + _u32(4, weight) + _u32(5, 0) + _u32(6, 0)
+        body += attribute(13, bytes([tunnel_type]))
+        body += attribute(14, struct.pack("!H", tunnel_port)) + _u16(15, 0)
     return attribute(2 | _NESTED, body)
+
+
+def encode_timeouts(tcp_s: int, tcp_fin_s: int, udp_s: int) -> bytes:
+    """IPVS_CMD_ATTR_TIMEOUT_*: the three of a node."""
+    return _u32(4, tcp_s) + _u32(5, tcp_fin_s) + _u32(6, udp_s)
+
+
+DAEMON_STATES = {"master": 1, "backup": 2}  # IP_VS_STATE_*
+
+
+def encode_daemon(state: str, device: str, sync_id: int) -> bytes:
+    """IPVS_CMD_ATTR_DAEMON."""
+    body = _u32(1, DAEMON_STATES[state]) + attribute(2, device.encode() + b"\0") + _u32(3, sync_id)
+    return attribute(3 | _NESTED, body)
 
 
 def decode_service(attributes: bytes) -> ServiceEntry:
     """One entry of a service dump."""
     fields = parse(attributes)
+    family = 6 if _uint(fields[1]) == socket.AF_INET6 else 4
     return ServiceEntry(
-        family=6 if _uint(fields[1]) == socket.AF_INET6 else 4,
+        family=family,
         mark=_uint(fields[5]) if 5 in fields else None,
         scheduler=fields[6].rstrip(b"\0").decode(),
         # IP_VS_SVC_F_HASHED says that the kernel has it in its tables: no setting of ours.
         flags=_uint(fields[7][:4]) & ~0x2,
+        timeout_s=_uint(fields[8]),
+        prefix=_prefix(family, fields[9]),
         stats=_stats(fields),
     )
 
@@ -147,6 +205,10 @@ def decode_destination(attributes: bytes) -> DestinationEntry:
         address=IPv6Address(fields[1][:16]) if v6 else IPv4Address(fields[1][:4]),
         method=_uint(fields[3]) & 0x7,  # IP_VS_CONN_F_FWD_MASK
         weight=_uint(fields[4]),
+        # Kernels before 5.2 know IP in IP only, and say nothing of it.
+        tunnel_type=_uint(fields.get(13, b"")),
+        tunnel_port=int.from_bytes(fields.get(14, b""), "big"),
+        tunnel_flags=_uint(fields.get(15, b"")),
         active=_uint(fields[7]),
         inactive=_uint(fields[8]),
         stats=_stats(fields),
@@ -189,6 +251,21 @@ class IpvsSocket:
         """The destinations of one service, newest first, as the kernel keeps them."""
         found = self._dump(Command.GET_DEST, encode_service(family, mark))
         return [decode_destination(fields[2]) for fields in found]
+
+    def timeouts(self) -> tuple[int, int, int]:
+        """How long an idle flow is remembered, in seconds: TCP, TCP after a FIN, UDP."""
+        answer = self._netlink.ask(_generic(self._family, Command.GET_CONFIG, b""))
+        fields = parse(answer[_GENERIC_HEADER.size :])
+        return _uint(fields[4]), _uint(fields[5]), _uint(fields[6])
+
+    def daemons(self) -> list[tuple[str, str, int]]:
+        """The sync daemons that run: state, device, id."""
+        names = {number: state for state, number in DAEMON_STATES.items()}
+        found = [parse(fields[3]) for fields in self._dump(Command.GET_DAEMON, b"")]
+        return [
+            (names[_uint(each[1])], each[2].rstrip(b"\0").decode(), _uint(each[3]))
+            for each in found
+        ]
 
     def send(self, messages: Sequence[Message]) -> list[int]:
         """All *messages* were carried out in order; the errno of each, 0 where it succeeded."""

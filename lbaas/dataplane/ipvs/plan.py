@@ -1,11 +1,18 @@
 """Which steps turn the kernel's services into the desired ones."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from lbaas.dataplane.delta import delta
-from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey, ServiceTable
+from lbaas.dataplane.ipvs.desired import (
+    UNLISTED_TUNNELS,
+    Destination,
+    Persistence,
+    Service,
+    ServiceKey,
+    ServiceTable,
+)
 from lbaas.dataplane.steps import Plan
 from lbaas.domain.addresses import Address
 
@@ -28,13 +35,21 @@ class _ServiceStep:
 
 @dataclass(frozen=True)
 class CreateService(_ServiceStep):
-    """The service exists, without destinations, under FIRST_SCHEDULER."""
+    """The service exists, without destinations, under FIRST_SCHEDULER.
+
+    Of its *flags* it has only UNLISTED_TUNNELS: an agent that starts must not take its tunnels for others.
+    """
+
+    flags: int = 0
 
 
 @dataclass(frozen=True)
 class SetScheduler(_ServiceStep):
+    """The service chooses so."""
+
     scheduler: str
     flags: int
+    persistence: Persistence | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,7 @@ class AddDestination(_ServiceStep):
 
 @dataclass(frozen=True)
 class EditDestination(_ServiceStep):
-    """Weight and forwarding method are the given ones; its flows and its place stay."""
+    """Weight, forwarding method and tunnel are the given ones; its flows and its place stay."""
 
     destination: Destination
 
@@ -103,16 +118,28 @@ def plan(observed: ServiceTable, desired: ServiceTable) -> Plan[IpvsStep]:
 
 
 def _create(key: ServiceKey, service: Service) -> Iterator[IpvsStep]:
-    yield CreateService(key)
+    created = Service(FIRST_SCHEDULER, service.flags & UNLISTED_TUNNELS, service.destinations)
+    yield CreateService(key, created.flags)
     for destination in service.destinations:
         yield AddDestination(key, destination)
-    if (service.scheduler, service.flags) != (FIRST_SCHEDULER, 0):
-        yield SetScheduler(key, service.scheduler, service.flags)
+    yield from _schedule(key, created, service)
 
 
 def _change(key: ServiceKey, old: Service, new: Service) -> Iterator[IpvsStep]:
-    if (old.scheduler, old.flags) != (new.scheduler, new.flags):
-        yield SetScheduler(key, new.scheduler, new.flags)
+    # While there may be an unlisted tunnel, the service says so: an agent killed half-way finds it.
+    between = replace(new, flags=new.flags | old.flags & UNLISTED_TUNNELS)
+    yield from _schedule(key, old, between)
+    yield from _change_destinations(key, old, new)
+    yield from _schedule(key, between, new)
+
+
+def _schedule(key: ServiceKey, old: Service, new: Service) -> Iterator[IpvsStep]:
+    chosen = (new.scheduler, new.flags, new.persistence)
+    if (old.scheduler, old.flags, old.persistence) != chosen:
+        yield SetScheduler(key, *chosen)
+
+
+def _change_destinations(key: ServiceKey, old: Service, new: Service) -> Iterator[IpvsStep]:
     kept = _kept(old, new)
     before = {each.address: each for each in old.destinations}
     for address in before:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
 
 from lbaas.dataplane.netlink import Message, NetlinkSocket, attribute, parse
 from lbaas.domain.addresses import Address
@@ -49,6 +50,24 @@ class LinkSocket:
         """The device's index, None if there is no such device."""
         found = self.devices.link_lookup(ifname=device)
         return int(found[0]) if found else None
+
+    def device_towards(self, address: Address) -> str | None:
+        """The device by which packets to *address* leave, None if there is no way."""
+        try:
+            (route,) = self.devices.route("get", dst=str(address))
+        except NetlinkError:
+            return None
+        (device,) = self.devices.get_links(route.get_attr("RTA_OIF"))
+        return str(device.get_attr("IFLA_IFNAME"))
+
+    def fwmark_rules(self) -> Iterator[tuple[int, int, int]]:
+        """Routing rules that look at a packet's mark: priority, mark, mask."""
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for rule in self.devices.get_rules(family=family):
+                mark = rule.get_attr("FRA_FWMARK")
+                if mark is not None:
+                    priority = rule.get_attr("FRA_PRIORITY") or 0
+                    yield priority, mark, rule.get_attr("FRA_FWMASK") or 0xFFFFFFFF
 
     def held(self) -> Iterator[Held]:
         """Every address of every device, but for link-local ones."""

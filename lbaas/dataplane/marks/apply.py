@@ -1,21 +1,84 @@
 """Steps, sent to nftables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from lbaas.dataplane.marks.plan import MarkStep
-from lbaas.dataplane.marks.render import transaction
+from lbaas.dataplane.marks.desired import TABLE
+from lbaas.dataplane.marks.elements import Placed, of_drops, of_flow, of_policy, of_vip
+from lbaas.dataplane.marks.plan import (
+    AddVip,
+    ForgetDrops,
+    MarkStep,
+    RemoveFlow,
+    RemovePolicy,
+    RemoveVip,
+    ReplaceTable,
+    SetFlow,
+    SetPolicy,
+)
+from lbaas.dataplane.marks.render import limits, transaction
+from lbaas.dataplane.nfnetlink import INET, NfSocket, Put, Remove
 from lbaas.dataplane.nftables import Nft, NftRefused
 from lbaas.dataplane.steps import Outcome, try_each
 
 
-def apply(nft: Nft, steps: Sequence[MarkStep], declaration: str) -> Outcome[MarkStep]:
-    """All *steps* at once; where nftables refuses that, each by itself, so that one stops no other."""
+def apply(
+    nft: Nft, netfilter: NfSocket, steps: Sequence[MarkStep], declaration: str
+) -> Outcome[MarkStep]:
+    """All *steps* at once; where nftables refuses that, each by itself, so that one stops no other.
+
+    A new table is one transaction, the elements are another.
+    """
+    tables = [step for step in steps if isinstance(step, ReplaceTable)]
+    made = try_each(
+        "marks", tables, lambda step: nft.run(transaction([step], declaration)), NftRefused
+    )
+    rest = [step for step in steps if not isinstance(step, ReplaceTable)]
+    placed = _place(nft, netfilter, rest, declaration)
+    return Outcome(made.applied + placed.applied, made.failed + placed.failed)
+
+
+def _place(
+    nft: Nft, netfilter: NfSocket, steps: Sequence[MarkStep], declaration: str
+) -> Outcome[MarkStep]:
     if not steps:
         return Outcome()
     try:
-        nft.run(transaction(steps, declaration))
+        if chains := limits(steps):
+            nft.run(chains)
+        netfilter.change(INET, TABLE, [change for step in steps for change in _changes(step)])
     except NftRefused:
+        # By text, since nftables then says why.
         return try_each(
             "marks", steps, lambda step: nft.run(transaction([step], declaration)), NftRefused
         )
     return Outcome(applied=tuple(steps))
+
+
+def _changes(step: MarkStep) -> Iterator[Put | Remove]:
+    match step:
+        case AddVip(address=address):
+            yield _put(of_vip(address))
+        case RemoveVip(address=address):
+            yield _remove(of_vip(address))
+        case SetFlow(flow=flow, mark=mark, replaced=replaced):
+            for old, old_mark in replaced:
+                yield from map(_remove, of_flow(old, old_mark))
+            yield from map(_put, of_flow(flow, mark))
+        case RemoveFlow(flow=flow, mark=mark):
+            yield from map(_remove, of_flow(flow, mark))
+        case SetPolicy(mark=number, policy=policy, replaced=old_policy):
+            if old_policy is not None:
+                yield from map(_remove, of_policy(number, old_policy))
+            yield from map(_put, of_policy(number, policy))
+        case RemovePolicy(mark=number, policy=policy):
+            yield from map(_remove, of_policy(number, policy))
+        case ForgetDrops(cause=cause, mark=number):
+            yield _remove(of_drops(cause, number))
+
+
+def _put(placed: Placed) -> Put:
+    return Put(placed.set, placed.element)
+
+
+def _remove(placed: Placed) -> Remove:
+    return Remove(placed.set, placed.element)

@@ -1,79 +1,135 @@
 """The table as the kernel has it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
 
 from lbaas.dataplane.marks.desired import (
     FAMILY,
     TABLE,
+    Drops,
     FlowKey,
     FlowMark,
     MarkTable,
-    declaration,
 )
+from lbaas.dataplane.marks.elements import (
+    ERRORS,
+    FLOWS,
+    SOURCES,
+    VIPS,
+    address_of,
+    flow_of,
+    limit_of,
+    mark_of,
+    source_of,
+)
+from lbaas.dataplane.marks.policy import Policy, Span
+from lbaas.dataplane.marks.rules import DROPS, declaration
+from lbaas.dataplane.nfnetlink import INET, Element, NfSocket
 from lbaas.dataplane.nftables import Nft, learn_structure
-from lbaas.domain.addresses import Address
 from lbaas.wire.state import MarkRange
 
 
 def expected_structure(nft: Nft, marks: MarkRange) -> str:
     """How a table of ours lists on this machine: what ``mark_table`` wants as *structure*."""
-    return learn_structure(nft, FAMILY, TABLE, declaration(marks), elements=False)
+    return _canonical(learn_structure(nft, FAMILY, TABLE, declaration(marks), elements=False))
 
 
-def observe(nft: Nft) -> MarkTable:
-    """The table with its elements; a table that is not there has no structure."""
+def observe(nft: Nft, netfilter: NfSocket) -> MarkTable:
+    """The table with its elements; a table that is not there has no structure.
+
+    A table whose structure is not ours may hold anything: what does not look like an element of ours is not
+    shown.
+    """
     structure = nft.structure(FAMILY, TABLE)
     if structure is None:
         return MarkTable(None)
-    elements = nft.elements(FAMILY, TABLE)
+    vips = frozenset(
+        address_of(each)
+        for family in (4, 6)
+        for each in _elements(netfilter, (VIPS[family],))
+        if len(each.key) in (4, 16)
+    )
     return MarkTable(
-        structure,
-        frozenset(
-            ip_address(address)
-            for family in (4, 6)
-            for address in elements.get(f"vips{family}", [])
-        ),
-        _flows(elements),
+        _canonical(structure), vips, _flows(netfilter), _policies(netfilter), drops(nft)
     )
 
 
-@dataclass(frozen=True)
-class _Entry:
-    flow: FlowKey
-    mark: int
-
-
-def _flows(elements: dict[str, list[Any]]) -> dict[FlowKey, FlowMark]:
-    packets = {each.flow: each.mark for each in _entries(elements, ("flows", "ranges"))}
-    errors = {each.flow: each.mark for each in _entries(elements, ("errors", "error_ranges"))}
+def drops(nft: Nft) -> Drops:
+    """How many packets were refused, by cause and mark."""
+    counters = nft.elements_of(FAMILY, TABLE, [f"set dropped_{cause}" for cause in DROPS])
     return {
-        flow: FlowMark(packets.get(flow), errors.get(flow))
-        for flow in dict.fromkeys([*packets, *errors])
+        (name.removeprefix("dropped_"), each["elem"]["val"]): each["elem"]["counter"]["packets"]
+        for name, elements in counters.items()
+        for each in elements
     }
 
 
-def _entries(elements: dict[str, list[Any]], maps: tuple[str, str]) -> Iterator[_Entry]:
-    for family in (4, 6):
-        for name in maps:
-            for key, mark in elements.get(f"{name}{family}", []):
-                address, protocol, port = key["concat"]
-                first, last = port["range"] if isinstance(port, dict) else (port, port)
-                flow = FlowKey(
-                    _address(address, family), _number(protocol), _number(first), _number(last)
-                )
-                yield _Entry(flow, _number(mark))
+# The sets and the chain of one limit; they look alike but for the limit itself.
+_OF_LIMIT = re.compile(r"\t(?:set opened[46]|chain rate)_(\d+) \{")
 
 
-def _address(value: str | int, family: int) -> Address:
-    """A raw match lists an address as a number, which JSON holds as text where it is long."""
-    if isinstance(value, str) and not value.startswith("0x"):
-        return ip_address(value)
-    number = _number(value)
-    return IPv4Address(number) if family == 4 else IPv6Address(number)
+def _canonical(structure: str) -> str:
+    """The listing's sets and chains in an order that does not vary; those of limits once, without the number.
+
+    A table has them for the limits that its listeners have, or had. One that does not look as it should shows
+    as a part that no declaration has.
+    """
+    parts = structure.removesuffix("}\n").split("\n\n")
+    return "\n\n".join(sorted({_numberless(part.strip("\n")) for part in parts}))
 
 
-def _number(value: str | int) -> int:
-    return int(value, 0) if isinstance(value, str) else value
+def _numberless(part: str) -> str:
+    head = _OF_LIMIT.match(part)
+    if head is None:
+        return part
+    number = head[1]
+    return re.sub(rf"_{number}\b|\b{number}/second burst {number} packets", "N", part)
+
+
+def _flows(netfilter: NfSocket) -> dict[FlowKey, FlowMark]:
+    packets, errors = _marks(netfilter, FLOWS), _marks(netfilter, ERRORS)
+    sources = _sources(netfilter)
+    # The first two nearly always say the same, of the same flows in the same order.
+    same = packets.keys() == errors.keys() and sources.keys() <= packets.keys()
+    return {
+        flow: FlowMark(packets.get(flow), errors.get(flow), frozenset(sources.get(flow, ())))
+        for flow in (packets if same else {**packets, **errors, **sources})
+    }
+
+
+def _sources(netfilter: NfSocket) -> dict[FlowKey, set[Span]]:
+    sources: dict[FlowKey, set[Span]] = {}
+    for name in SOURCES.values():
+        for each in _elements(netfilter, (name,)):
+            if len(each.key) in (16, 40):
+                flow, span = source_of(each)
+                sources.setdefault(flow, set()).add(span)
+    return sources
+
+
+def _policies(netfilter: NfSocket) -> dict[int, Policy]:
+    policed, restricted = (
+        {mark_of(each.key) for each in _elements(netfilter, (name,)) if len(each.key) == 4}
+        for name in ("policed", "restricted")
+    )
+    rates = dict(limit_of(each) for each in _elements(netfilter, ("rates",)) if len(each.key) == 4)
+    return {
+        mark: Policy(mark in policed, mark in restricted, rates.get(mark))
+        for mark in policed | restricted | rates.keys()
+    }
+
+
+def _marks(netfilter: NfSocket, maps: Mapping[int, tuple[str, str]]) -> dict[FlowKey, int]:
+    return dict(
+        flow_of(each)
+        for names in maps.values()
+        for each in _elements(netfilter, names)
+        if len(each.key) in (12, 24) and len(each.value or b"") == 4
+    )
+
+
+def _elements(netfilter: NfSocket, names: tuple[str, ...]) -> Iterator[Element]:
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            yield from netfilter.elements(INET, TABLE, name)

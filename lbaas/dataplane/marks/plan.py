@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from lbaas.dataplane.delta import delta
 from lbaas.dataplane.marks.desired import FlowKey, FlowMark, MarkTable
+from lbaas.dataplane.marks.policy import Policy
 from lbaas.dataplane.steps import Plan
 from lbaas.domain.addresses import Address, address_key
 
@@ -67,7 +69,53 @@ class RemoveFlow:
         return str(self.flow)
 
 
-MarkStep: TypeAlias = ReplaceTable | AddVip | RemoveVip | SetFlow | RemoveFlow
+@dataclass(frozen=True)
+class SetPolicy:
+    """The mark is policed so; *replaced* went in the same transaction."""
+
+    mark: int
+    policy: Policy
+    replaced: Policy | None = None
+
+    @property
+    def key(self) -> str:
+        return f"policy of {self.mark:#x}"
+
+
+@dataclass(frozen=True)
+class RemovePolicy:
+    """Anybody may use the mark as often as he likes."""
+
+    mark: int
+    policy: Policy
+
+    @property
+    def key(self) -> str:
+        return f"policy of {self.mark:#x}"
+
+
+@dataclass(frozen=True)
+class ForgetDrops:
+    """Nothing is counted against a mark that no packet carries any more."""
+
+    cause: str
+    mark: int
+
+    @property
+    def key(self) -> str:
+        return f"drops of {self.mark:#x} by {self.cause}"
+
+
+MarkStep: TypeAlias = (
+    ReplaceTable
+    | AddVip
+    | RemoveVip
+    | SetFlow
+    | RemoveFlow
+    | SetPolicy
+    | RemovePolicy
+    | ForgetDrops
+)
 
 
 def plan(observed: MarkTable, desired: MarkTable) -> Plan[MarkStep]:
@@ -75,6 +123,8 @@ def plan(observed: MarkTable, desired: MarkTable) -> Plan[MarkStep]:
 
     What is to be withdrawn stays until the withdrawing half, also where the whole table is replaced. An
     exception is a range of ports in the way of a new one: the kernel refuses overlaps, so it goes with it.
+    A policy comes before the flows of its mark, and goes after them; one that a living mark no longer has
+    goes at once.
     """
     sets, replaced = _set_flows(observed.flows, desired.flows)
     removals = {
@@ -83,11 +133,19 @@ def plan(observed: MarkTable, desired: MarkTable) -> Plan[MarkStep]:
         if flow not in desired.flows and flow not in replaced
     }
     gone = observed.vips - desired.vips
+    policies = delta(observed.policies, desired.policies)
+    living = desired.marks
     return Plan(
         establish=_establish(observed, desired, sets, removals),
         withdraw=(
             *(RemoveFlow(flow, mark) for flow, mark in removals.items()),
             *map(RemoveVip, sorted(gone, key=address_key)),
+            *(
+                RemovePolicy(mark, policy)
+                for mark, policy in policies.removed.items()
+                if mark not in living
+            ),
+            *(ForgetDrops(*key) for key in observed.drops if key[1] not in living),
         ),
     )
 
@@ -98,14 +156,29 @@ def _establish(
     sets: tuple[SetFlow, ...],
     removals: Mapping[FlowKey, FlowMark],
 ) -> tuple[MarkStep, ...]:
+    policies = delta(observed.policies, desired.policies)
+    living = desired.marks
+    elements: tuple[MarkStep, ...] = (
+        *(SetPolicy(mark, policy) for mark, policy in policies.added.items()),
+        *(SetPolicy(mark, new, observed.policies[mark]) for mark, new in policies.changed.items()),
+        *(RemovePolicy(mark, old) for mark, old in policies.removed.items() if mark in living),
+        *map(AddVip, sorted(desired.vips - observed.vips, key=address_key)),
+        *sets,
+    )
+    if observed.structure is None and desired.structure is not None:
+        # There is nothing that a packet could miss meanwhile, and elements by themselves are quick to place.
+        return (ReplaceTable(MarkTable(desired.structure)), *elements)
     if observed.structure != desired.structure:
+        leaving = {mark: old for mark, old in policies.removed.items() if mark not in living}
         content = MarkTable(
             desired.structure,
             desired.vips | observed.vips,
             {**desired.flows, **removals},
+            {**desired.policies, **leaving},
+            observed.drops,
         )
         return (ReplaceTable(content),)
-    return (*map(AddVip, sorted(desired.vips - observed.vips, key=address_key)), *sets)
+    return elements
 
 
 def _set_flows(

@@ -4,14 +4,18 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, text
 
+from lbaas.compiler.compile import compile_vips
+from lbaas.compiler.snapshot import VipRow
 from lbaas.persistence import feed
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import Change
+from lbaas.services import books
 from lbaas.services.bells import Bells
 from lbaas.services.books import Subject
 from lbaas.services.runtime import Runtime
@@ -179,6 +183,53 @@ async def test_a_hundred_waiters_share_one_body(database: Database, runtime: Run
     assert len(served) == 100
     assert {id(state.body) for state in served} == {id(served[0].body)}
     assert served[0].revision == revision
+
+
+async def fill(database: Database, cluster: UUID, vips: int) -> None:
+    """The cluster has so many VIPs without listeners."""
+    statements = (
+        "INSERT INTO tenant (id, name, backend_prefixes) VALUES (:tenant, 't', '{}')",
+        (
+            "INSERT INTO address_pool (id, cluster_id, name, prefix, reserved) "
+            "VALUES (:pool, :cluster, 'p', '198.18.0.0/15', '{}')"
+        ),
+        (
+            "INSERT INTO vip (id, tenant_id, cluster_id, address_pool_id, name, address, labels) "
+            "SELECT gen_random_uuid(), :tenant, :cluster, :pool, 'v' || n, inet '198.18.0.0' + n, '{}' "
+            "FROM generate_series(1, :vips) n"
+        ),
+    )
+    given = {"cluster": cluster, "tenant": uuid4(), "pool": uuid4(), "vips": vips}
+    async with database.session() as session, session.begin():
+        for statement in statements:
+            await session.execute(text(statement), given)
+
+
+async def test_while_a_large_state_is_compiled_other_polls_are_answered(
+    database: Database, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = [await make_cluster(database) for _ in range(2)]
+    await fill(database, large, vips=1000)
+    subject = Subject("cluster", small)
+    first = await runtime.states.newer(subject, None, soon(5))
+    assert first is not None
+    answered = 0
+    batches: list[tuple[int, int]] = []
+
+    def compiling(rows: tuple[VipRow, ...]) -> dict[str, bytes]:
+        batches.append((len(rows), answered))
+        return compile_vips(rows)
+
+    monkeypatch.setattr(books, "compile_vips", compiling)
+    loading = asyncio.create_task(runtime.states.newer(Subject("cluster", large), None, soon(30)))
+    while not loading.done():
+        assert await runtime.states.newer(subject, first.revision, soon(0)) is None
+        answered += 1
+    whole = await loading
+
+    assert whole is not None
+    assert [vips for vips, _ in batches] == [books.BATCH] * (1000 // books.BATCH)
+    assert all(later > earlier for (_, earlier), (_, later) in pairwise(batches))
 
 
 async def test_a_lost_listen_connection_comes_back_and_resyncs(

@@ -74,8 +74,8 @@ async def test_an_agent_from_before_the_pruning_gets_the_whole(database: Databas
     third = await note(database, "vip", vip, cluster, old=False)
     assert await prune(database, HOUR) == 2
 
-    async with database.session() as session:
-        book = await books.load(session, Subject("cluster", cluster), None)
+    async with database.snapshot() as at:
+        book = await books.load(at, Subject("cluster", cluster), None)
 
     assert book.update("cluster", first).base is None
     assert book.update("cluster", second).base == second

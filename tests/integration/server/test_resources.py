@@ -10,7 +10,7 @@ from .conftest import Json, LiveServer, Site, listener, make_site, unique
 def refusal(client: ApiClient, method: str, path: str, body: Json | None = None) -> Json:
     """The problem that the request is answered with."""
     with pytest.raises(ApiProblem) as caught:
-        client._send(method, path, **({} if body is None else {"json": body}))
+        client.request(method, path, body)
     return caught.value.problem
 
 

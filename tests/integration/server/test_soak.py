@@ -196,8 +196,8 @@ async def newest_book(dsn: str, cluster: str) -> Book:
     """The database's own word, compiled from scratch."""
     database = Database(dsn)
     try:
-        async with database.session() as session:
-            return await books.load(session, Subject("cluster", UUID(cluster)), None)
+        async with database.snapshot() as at:
+            return await books.load(at, Subject("cluster", UUID(cluster)), None)
     finally:
         await database.close()
 

@@ -48,7 +48,7 @@ def test_the_tours_examples_print_what_it_says(
     examples = run(empty, tmp_path)
 
     assert empty.stop() == 0
-    assert len(examples) == 13
+    assert len(examples) == 14
     assert [comparable(printed) for printed, _ in examples] == [
         comparable(said) for _, said in examples
     ]

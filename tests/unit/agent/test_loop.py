@@ -1,16 +1,20 @@
 """What an agent counts, reports and waits for."""
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings, Ledger, Pauses, _Desired
 from lbaas.agent.rounds import Failed, Round
 from lbaas.client.agent import Fetched
 from lbaas.errors import StepFailed
 from lbaas.wire.entries import Entries
+from lbaas.wire.reading import Reader
+from lbaas.wire.report import Dropped, Unhealthy
 from lbaas.wire.state import ClusterState, MarkRange
 
 FIRST = Fetched(UUID(int=1), "host", 7, Entries.of({"host": b"1"}))
@@ -120,8 +124,33 @@ def test_a_state_that_comes_after_the_signal_does_not_keep_the_agent_running(
         return Round()
 
     settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=60)
-    agent = Agent(settings, ClusterState, reconcile)
+    agent = Agent(settings, Reader(ClusterState).read, reconcile)
     agent.stop()
     agent._inbox.put(_Desired(FIRST, STATE))
     agent._reconcile_forever(None)
     assert rounds == []
+
+
+def test_a_woken_agent_does_its_round_at_once(tmp_path: Path) -> None:
+    rounds: list[ClusterState] = []
+
+    def reconcile(state: ClusterState, _: UUID) -> Round:
+        rounds.append(state)
+        agent.stop() if len(rounds) == 2 else agent.wake()
+        return Round()
+
+    settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=3600)
+    agent = Agent(settings, Reader(ClusterState).read, reconcile)
+    agent._reconcile_forever(_Desired(FIRST, STATE))
+    assert rounds == [STATE, STATE]
+
+
+def test_an_unfit_backend_is_news_and_a_moved_counter_is_not() -> None:
+    ledger = Ledger()
+    ledger.enter(FIRST, Round(), now_s=0)
+    counted = Details(dropped=(Dropped(mark=1, rate=5),))
+    assert ledger.enter(FIRST, Round(), 1, counted) is None
+    unfit = Unhealthy(mark=1, address=IPv4Address("10.0.20.11"), since=5, cause="refused")
+    report = ledger.enter(FIRST, Round(), 2, Details(checked=1, unhealthy=(unfit,)))
+    assert report is not None
+    assert (report.checked, report.unhealthy) == (1, (unfit,))

@@ -1,5 +1,6 @@
 """Rows to entries, read back as the agents read them."""
 
+import json
 from dataclasses import replace
 from ipaddress import ip_address
 from uuid import UUID
@@ -17,31 +18,26 @@ from lbaas.compiler.snapshot import (
     PeerRow,
     PoolRow,
     VipRow,
+    WayRow,
 )
-from lbaas.domain.addresses import address_key
-from lbaas.domain.terms import (
-    Forwarding,
-    MemberAdminState,
-    NodeAdminState,
-    Protocol,
-    Scheduler,
-)
+from lbaas.domain.addresses import Address, address_key
+from lbaas.domain.terms import Encapsulation, Forwarding, NodeAdminState
+from lbaas.wire.canonical import canonical_json
 from lbaas.wire.entries import Entries
 from lbaas.wire.reading import Reader
 from lbaas.wire.state import ClusterState, HostState
 
 
 def member(age: int, address: str, weight: int = 1, *, drained: bool = False) -> MemberRow:
-    state = MemberAdminState.DRAINED if drained else MemberAdminState.ACTIVE
-    return MemberRow(id=UUID(int=age), address=address, weight=weight, admin_state=state)
+    return MemberRow(UUID(int=age), address, weight, 1_700_000_000 if drained else None)
 
 
 def pool(*members: MemberRow) -> PoolRow:
-    return PoolRow(scheduler=Scheduler.MH, forwarding=Forwarding.TUNNEL, members=members)
+    return PoolRow(members)
 
 
 def listener(mark: int, pool: PoolRow, *ports: tuple[int, int]) -> ListenerRow:
-    return ListenerRow(protocol=Protocol.TCP, ports=ports, mark=mark, pool=pool)
+    return ListenerRow(ports=ports, mark=mark, pool=pool)
 
 
 POOL = pool(member(2, "10.0.0.3", 3, drained=True), member(1, "10.0.0.12", 2))
@@ -133,10 +129,16 @@ def test_the_cluster_carries_its_nodes_admin_states_and_its_peers_passwords() ->
     assert [(peer.name, peer.password) for peer in state.peers] == [("r4", "secret"), ("r6", None)]
 
 
+def test_every_value_is_canonical() -> None:
+    """The agents bring what they parse into canonical form: the digests differ where we did not."""
+    for value in compile_cluster(CLUSTER, VIPS).values():
+        assert value == canonical_json(json.loads(value))
+
+
 @given(st.data())
 def test_the_order_of_rows_never_shows(data: st.DataObject) -> None:
     def shuffled_pool(row: PoolRow) -> PoolRow:
-        return replace(row, members=tuple(data.draw(st.permutations(row.members))))
+        return row._replace(members=tuple(data.draw(st.permutations(row.members))))
 
     cluster = replace(
         CLUSTER,
@@ -144,11 +146,9 @@ def test_the_order_of_rows_never_shows(data: st.DataObject) -> None:
         peers=tuple(data.draw(st.permutations(CLUSTER.peers))),
     )
     vips = [
-        replace(
-            vip,
+        vip._replace(
             listeners=tuple(
-                replace(
-                    row,
+                row._replace(
                     ports=tuple(data.draw(st.permutations(row.ports))),
                     pool=shuffled_pool(row.pool),
                 )
@@ -163,12 +163,12 @@ def test_the_order_of_rows_never_shows(data: st.DataObject) -> None:
 
 @given(st.lists(st.ip_addresses(), min_size=1))
 def test_a_host_state_is_sorted_and_names_nothing_twice(
-    addresses: list[object],
+    addresses: list[Address],
 ) -> None:
     rows = HostRow(
         id=UUID(int=1),
-        addresses=tuple(addresses),  # type: ignore[arg-type] # hypothesis types them loosely
-        vips=tuple(addresses) * 2,  # type: ignore[arg-type]
+        addresses=tuple(addresses),
+        ways=tuple(map(WayRow, addresses)) * 2,
         nodes=(),
     )
 
@@ -177,3 +177,44 @@ def test_a_host_state_is_sorted_and_names_nothing_twice(
     assert list(state.vips) == sorted(set(state.vips), key=address_key)
     assert state.endpoints == state.vips
     assert set(state.vips) == set(addresses)
+
+
+def test_a_host_takes_packets_in_every_way_that_they_come() -> None:
+    one, other = ip_address("198.51.100.1"), ip_address("198.51.100.2")
+    gue = WayRow(one, encapsulation=Encapsulation.GUE, gue_port=6080)
+    gre = WayRow(one, encapsulation=Encapsulation.GRE)
+    direct = WayRow(other, forwarding=Forwarding.DIRECT, encapsulation=None)
+    rows = HostRow(id=UUID(int=1), addresses=(one,), ways=(gue, gre, WayRow(one), direct), nodes=())
+
+    entries = compile_host(rows)
+
+    assert entries == compile_host(replace(rows, ways=rows.ways[::-1]))
+    assert json.loads(entries[f"vip/{one}"])["tunnels"] == [
+        {"encapsulation": "gre"},
+        {"encapsulation": "gue", "port": 6080},
+        {},
+    ]
+    assert json.loads(entries[f"vip/{other}"]) == {"address": str(other)}
+
+
+def test_what_concerns_the_whole_cluster_is_said_where_it_is_not_the_default() -> None:
+    timeouts = {"tcp_s": 60, "tcp_fin_s": 120, "udp_s": 300}
+    node = replace(CLUSTER.nodes[0], removal_confirmed=7)
+    peer = replace(CLUSTER.peers[0], graceful_restart=True)
+    changed = replace(
+        CLUSTER,
+        timeouts=timeouts,
+        removal_guard_percent=10,
+        connection_sync=True,
+        nodes=(node,),
+        peers=(peer,),
+    )
+
+    state = Reader(ClusterState).read(Entries.of(compile_cluster(changed, ())), 1)
+
+    assert state.timeouts.tcp_s == 60
+    assert (state.removal_guard_percent, state.connection_sync) == (10, True)
+    assert state.nodes[node.id].removal_confirmed == 7
+    assert state.peers[0].graceful_restart
+    plain = json.loads(compile_cluster(CLUSTER, ())["cluster"])
+    assert plain.keys() == {"cluster", "as_number", "marks"}

@@ -22,7 +22,7 @@ from lbaas.compiler.snapshot import (
     Touched,
     VipRow,
 )
-from lbaas.domain.terms import Forwarding, MemberAdminState, NodeAdminState, Protocol, Scheduler
+from lbaas.domain.terms import Forwarding, NodeAdminState, Protocol, Scheduler
 from lbaas.wire.entries import Entries
 
 IDS = [UUID(int=n) for n in range(1, 5)]
@@ -64,7 +64,7 @@ class Rows:
 
     def _listener(self, mark: int, pool: UUID) -> ListenerRow:
         members = tuple(
-            MemberRow(member, f"10.0.0.{member.int}", weight, MemberAdminState.ACTIVE)
+            MemberRow(member, f"10.0.0.{member.int}", weight)
             for member, weight in self.pools[pool].items()
         )
         row = PoolRow(scheduler=Scheduler.MH, forwarding=Forwarding.TUNNEL, members=members)

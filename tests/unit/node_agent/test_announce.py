@@ -2,36 +2,23 @@
 
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
 from lbaas.agent.rounds import Failed, Round
-from lbaas.dataplane.bird.desired import announcement, render
+from lbaas.dataplane.bird.desired import Announcement, render
 from lbaas.dataplane.bird.plan import Observed
 from lbaas.dataplane.link.desired import VIP_DEVICE, Alias
 from lbaas.dataplane.link.plan import AddAddress
 from lbaas.dataplane.sysctl.plan import SetSysctl
-from lbaas.domain.terms import NodeAdminState
 from lbaas.errors import StepFailed
 from lbaas.node_agent.announce import BirdPaths, announce, announceable
-from lbaas.wire.state import ClusterState, MarkRange, NodeSettings
+from lbaas.node_agent.picture import Picture, VipTables
 
 A, B = IPv4Address("198.51.100.1"), IPv4Address("198.51.100.2")
 PREFIX_A, PREFIX_B = IPv4Network("198.51.100.1/32"), IPv4Network("198.51.100.2/32")
-ACTIVE = NodeSettings(name="lb1", admin_state=NodeAdminState.ACTIVE)
-STATE = ClusterState(
-    cluster=UUID(int=1),
-    revision=1,
-    as_number=65001,
-    marks=MarkRange(first=1, last=9),
-    nodes={UUID(int=2): ACTIVE},
-    peers=(),
-    vips=(A, B),
-    announced=(PREFIX_A, PREFIX_B),
-    services=(),
-    flows=(),
-)
+WANTED = Announcement(65001, (), frozenset({PREFIX_A, PREFIX_B}))
+HELD: Picture = {A: VipTables(prefix=PREFIX_A), B: VipTables(prefix=PREFIX_B)}
 NOTHING = Observed(None, frozenset())
 
 
@@ -45,18 +32,18 @@ def lacking(address: IPv4Address) -> Failed:
 
 
 def test_all_that_forwards_is_announced() -> None:
-    assert announceable(STATE, ACTIVE, Round(), NOTHING).prefixes == {PREFIX_A, PREFIX_B}
+    assert announceable(WANTED, HELD, Round(), NOTHING).prefixes == {PREFIX_A, PREFIX_B}
 
 
 def test_what_could_not_be_made_to_forward_is_not() -> None:
-    assert announceable(STATE, ACTIVE, failing(lacking(A)), NOTHING).prefixes == {PREFIX_B}
+    assert announceable(WANTED, HELD, failing(lacking(A)), NOTHING).prefixes == {PREFIX_B}
 
 
 def test_a_setting_that_failed_withdraws_nothing() -> None:
     step = SetSysctl("net.ipv4.vs.sloppy_tcp", "1")
     failed = failing(Failed(step, StepFailed("sysctl", "SetSysctl", step.key, "no")))
     now = Observed(None, frozenset({PREFIX_A}))
-    assert announceable(STATE, ACTIVE, failed, now).prefixes == {PREFIX_A}
+    assert announceable(WANTED, HELD, failed, now).prefixes == {PREFIX_A}
 
 
 @pytest.fixture
@@ -67,8 +54,8 @@ def paths(tmp_path: Path) -> BirdPaths:
 
 def test_a_bird_that_is_down_gets_its_file_and_the_failure_is_told(paths: BirdPaths) -> None:
     round_ = Round()
-    may_withdraw = announce(paths, round_, STATE, ACTIVE)
-    assert paths.include.read_text() == render(announcement(STATE, ACTIVE))
+    may_withdraw = announce(paths, round_, WANTED, HELD)
+    assert paths.include.read_text() == render(WANTED)
     assert [failed.error.operation for failed in round_.failures] == ["Configure", "announce"]
     assert may_withdraw  # it announces nothing, so nothing is kept for it
 
@@ -76,5 +63,12 @@ def test_a_bird_that_is_down_gets_its_file_and_the_failure_is_told(paths: BirdPa
 def test_an_include_file_that_cannot_be_read_keeps_everything(paths: BirdPaths) -> None:
     paths.include.mkdir()
     round_ = Round()
-    assert not announce(paths, round_, STATE, ACTIVE)
+    assert not announce(paths, round_, WANTED, HELD)
     assert [failed.error.operation for failed in round_.failures] == ["observe"]
+
+
+def test_a_bird_that_hangs_is_asked_for_nothing_and_keeps_everything(paths: BirdPaths) -> None:
+    round_ = Round()
+    assert not announce(paths, round_, WANTED, HELD, Observed("old", None, running=True))
+    assert not paths.include.exists()
+    assert ["does not answer" in failed.error.cause for failed in round_.failures] == [True]

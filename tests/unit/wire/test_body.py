@@ -60,7 +60,17 @@ def test_a_key_that_is_changed_and_deleted_is_refused() -> None:
         decode(json.dumps(body).encode())
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"kind":"cluster"}', b"\xff"])
+# Deeper than a parser can go, where entries are read one by one.
+DEEP = b'{"base":null,"changed":{"vip/1":' + b"[" * 100_000
+
+
+@pytest.mark.parametrize("cut", range(1, len(encode(UPDATE))))
+def test_a_body_that_was_cut_off_is_refused(cut: int) -> None:
+    with pytest.raises(BadState):
+        decode(encode(UPDATE)[:cut])
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"kind":"cluster"}', b"\xff", DEEP])
 def test_garbage_is_refused(body: bytes) -> None:
     with pytest.raises(BadState):
         decode(body)

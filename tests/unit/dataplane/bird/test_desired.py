@@ -27,10 +27,12 @@ ROUTER6 = Peer(
     password="s3cret, with blanks",
     bfd=False,
     multihop=True,
+    graceful_restart=True,
 )
+SEVEN: Prefix = IPv4Network("198.51.100.7/32")
 PREFIXES: frozenset[Prefix] = frozenset(
     {
-        IPv4Network("198.51.100.7/32"),
+        SEVEN,
         IPv4Network("198.51.100.10/32"),
         IPv6Network("2001:db8:100::1/128"),
     }
@@ -38,7 +40,16 @@ PREFIXES: frozenset[Prefix] = frozenset(
 
 
 def test_a_cluster_with_two_peers() -> None:
-    assert_golden("bird-two-peers.conf", render(Announcement(65001, (ROUTER4, ROUTER6), PREFIXES)))
+    communities = {SEVEN: ("65001:20", "65001:1:2")}
+    wanted = Announcement(65001, (ROUTER4, ROUTER6), PREFIXES, communities)
+    assert_golden("bird-two-peers.conf", render(wanted))
+
+
+@pytest.mark.parametrize("community", ["65536:1", "1:65536", "1:2:4294967296"])
+def test_a_community_that_bgp_has_no_room_for_is_left_out(community: str) -> None:
+    """BIRD would refuse the whole file for it."""
+    with_it = Announcement(1, (), PREFIXES, {SEVEN: (community,)})
+    assert render(with_it) == render(Announcement(1, (), PREFIXES))
 
 
 def test_nothing_to_announce_and_nobody_to_tell() -> None:
@@ -70,8 +81,9 @@ def test_a_node_that_is_not_active_keeps_its_sessions_and_announces_nothing(
         nodes={UUID(int=2): settings},
         peers=(ROUTER4,),
         vips=(IPv4Address("198.51.100.7"),),
-        announced=(IPv4Network("198.51.100.7/32"),),
+        announced=(SEVEN,),
         services=(),
         flows=(),
     )
-    assert announcement(state, settings) == Announcement(65001, (ROUTER4,), frozenset())
+    prefixes = {SEVEN: ("65001:20",)}
+    assert announcement(state, settings, prefixes) == Announcement(65001, (ROUTER4,), frozenset())

@@ -1,11 +1,20 @@
 """The law of the IPVS plan, and the order in which it works."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey, ServiceTable
+from lbaas.dataplane.ipvs.desired import (
+    ONE_PACKET,
+    UNLISTED_TUNNELS,
+    Destination,
+    Persistence,
+    Service,
+    ServiceKey,
+    ServiceTable,
+)
 from lbaas.dataplane.ipvs.plan import (
     FIRST_SCHEDULER,
     ORDERED_SCHEDULERS,
@@ -18,7 +27,7 @@ from lbaas.dataplane.ipvs.plan import (
     SetScheduler,
     plan,
 )
-from lbaas.domain.terms import Forwarding
+from lbaas.domain.terms import Encapsulation, Forwarding
 from tests.unit.dataplane.strategies import ipv4
 
 KEY = ServiceKey(4, 0x10000000)
@@ -34,13 +43,23 @@ destinations = st.builds(
     address=ipv4,
     forwarding=st.sampled_from([Forwarding.TUNNEL, Forwarding.DIRECT]),
     weight=st.integers(0, 2),
+    encapsulation=st.sampled_from(Encapsulation),
 )
+
+
+def flagged(service: Service) -> Service:
+    """As a desired service is: one with a tunnel that is not listed says so."""
+    unlisted = any(each.encapsulation is not Encapsulation.IPIP for each in service.destinations)
+    return replace(service, flags=service.flags | UNLISTED_TUNNELS) if unlisted else service
+
+
 services = st.builds(
     Service,
     scheduler=st.sampled_from(["mh", "rr", "wlc"]),
-    flags=st.sampled_from([0, 0x18]),
+    flags=st.sampled_from([0, 0x18, ONE_PACKET]),
     destinations=st.lists(destinations, unique_by=lambda each: each.address, max_size=5).map(tuple),
-)
+    persistence=st.none() | st.builds(Persistence, st.integers(1, 3), st.just(24)),
+).map(flagged)
 keys = st.builds(ServiceKey, family=st.sampled_from([4, 6]), mark=st.integers(1, 4))
 tables = st.dictionaries(keys, services, max_size=4)
 
@@ -50,13 +69,13 @@ def carry_out(table: ServiceTable, steps: tuple[IpvsStep, ...]) -> ServiceTable:
     result = dict(table)
     for step in steps:
         match step:
-            case CreateService(service=key):
+            case CreateService(service=key, flags=flags):
                 assert key not in result
-                result[key] = Service(FIRST_SCHEDULER, 0, ())
+                result[key] = Service(FIRST_SCHEDULER, flags, ())
             case RemoveService(service=key):
                 del result[key]
-            case SetScheduler(service=key, scheduler=scheduler, flags=flags):
-                result[key] = Service(scheduler, flags, result[key].destinations)
+            case SetScheduler(service=key, scheduler=scheduler, flags=flags, persistence=kept_s):
+                result[key] = Service(scheduler, flags, result[key].destinations, kept_s)
             case AddDestination(service=key, destination=new):
                 assert new.address not in {each.address for each in result[key].destinations}
                 result[key] = _with(result[key], (*result[key].destinations, new))
@@ -77,7 +96,7 @@ def carry_out(table: ServiceTable, steps: tuple[IpvsStep, ...]) -> ServiceTable:
 
 
 def _with(service: Service, destinations: tuple[Destination, ...]) -> Service:
-    return Service(service.scheduler, service.flags, destinations)
+    return replace(service, destinations=destinations)
 
 
 def canonical(table: ServiceTable) -> dict[ServiceKey, object]:
@@ -85,7 +104,7 @@ def canonical(table: ServiceTable) -> dict[ServiceKey, object]:
     return {
         key: each
         if each.scheduler in ORDERED_SCHEDULERS
-        else (each.scheduler, each.flags, frozenset(each.destinations))
+        else (each.scheduler, each.flags, each.persistence, frozenset(each.destinations))
         for key, each in table.items()
     }
 
@@ -97,6 +116,16 @@ def test_carrying_out_the_plan_gives_the_desired_table(
     steps = plan(observed, desired)
     result = carry_out(observed, steps.establish + steps.withdraw)
     assert canonical(result) == canonical(desired)
+
+
+@given(observed=tables, desired=tables)
+def test_at_every_step_a_service_with_a_tunnel_that_is_not_listed_says_so(
+    observed: ServiceTable, desired: ServiceTable
+) -> None:
+    steps = plan(observed, desired).establish
+    for count in range(len(steps) + 1):
+        between = carry_out(observed, steps[:count])
+        assert all(flagged(each) == each for each in between.values())
 
 
 @given(table=tables)

@@ -1,0 +1,1 @@
+"""What probes say and what answers mean: bytes in, bytes out, no sockets."""

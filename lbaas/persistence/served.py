@@ -1,0 +1,210 @@
+"""The VIPs that a cluster serves, with all that hangs on them, as the compiler's records."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache, partial
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Subquery,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+    true,
+    union,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from lbaas.compiler.snapshot import ListenerRow, MemberRow, PoolRow, VipRow
+from lbaas.domain.terms import ALL_PORTS, TenantAdminState
+from lbaas.persistence.models import AddressPool, Listener, Mark, Member, Pool, Tenant, Vip
+from lbaas.persistence.prepared import Prepared
+
+# The VIPs of a listener, found by their key.
+SERVES = Vip.id == any_(array([Listener.vip_id, Listener.dual_vip_id]))
+
+
+def served() -> ColumnElement[bool]:
+    """The VIP's tenant is not suspended: what is, is kept, and neither announced nor served."""
+    suspended = select(Tenant.id).where(Tenant.admin_state == TenantAdminState.SUSPENDED)
+    return Vip.tenant_id.not_in(suspended)
+
+
+async def vips_of_cluster(driver: asyncpg.Connection, cluster: UUID) -> Sequence[UUID]:
+    """The ids of all VIPs of the cluster, those that are not served included."""
+    return [vip for (vip,) in await _VIP_IDS.rows(driver, cluster=cluster)]
+
+
+async def load_vips(
+    driver: asyncpg.Connection,
+    cluster: UUID,
+    vips: Collection[UUID],
+    pools: Collection[UUID] = (),
+) -> tuple[VipRow, ...]:
+    """Of the cluster's VIPs *vips* and those that use one of *pools*, with all that hangs on them."""
+    found: dict[UUID, Sequence[Any]] = {}
+    listeners: dict[UUID, list[ListenerRow]] = defaultdict(list)
+    given = {"cluster": cluster, "vips": list(vips), "pools": list(pools)}
+    for row in await _VIPS.rows(driver, **given):
+        vip = row[0]
+        found[vip] = row[:_AT_MARK]
+        if row[_AT_MARK] is not None:
+            listeners[vip].append(_listener(*row[_AT_MARK:]))
+    return tuple(_vip(row, listeners.get(vip, ())) for vip, row in found.items())
+
+
+_VIP = (
+    Vip.id,
+    func.host(Vip.address),
+    cast(Vip.allowed_sources, ARRAY(Text)),
+    Vip.new_connections_per_source,
+    Vip.when_no_backend,
+    Vip.communities + AddressPool.communities,
+)
+_AT_MARK = len(_VIP)
+
+# In the order of PoolRow, after its members and its monitor.
+_POOL = (
+    Pool.scheduler,
+    Pool.forwarding,
+    Pool.encapsulation,
+    Pool.gue_port,
+    Pool.hash_ports,
+    Pool.persistence_s,
+    Pool.persistence_prefix_v4,
+    Pool.persistence_prefix_v6,
+    Pool.one_packet,
+    Pool.drain_deadline_s,
+    Pool.quorum,
+)
+
+
+def _vips_of_cluster() -> Select[Any]:
+    """One row a listener, its pool's members as a column of each field; one for a VIP that has none.
+
+    One query, because each costs more than what it finds; columns, because rows would cost ten times as much.
+    """
+    members = _members()
+    listener = _attached()
+    return (
+        select(
+            *_VIP,
+            Mark.mark,
+            listener.c.protocol,
+            cast(listener.c.ports, Text),
+            listener.c.all_ports,
+            cast(listener.c.allowed_sources, ARRAY(Text)),
+            listener.c.dual,
+            *members.c,
+            cast(Pool.monitor, Text),
+            *_POOL,
+        )
+        .select_from(Vip)
+        .join(AddressPool, AddressPool.id == Vip.address_pool_id)
+        .outerjoin(listener, listener.c.vip_id == Vip.id)
+        .outerjoin(Mark, Mark.listener_id == listener.c.id)
+        .outerjoin(Pool, Pool.id == listener.c.pool_id)
+        .outerjoin(members, true())
+        .where(Vip.cluster_id == bindparam("cluster", type_=Uuid()), served())
+    )
+
+
+def _members() -> LateralFromClause:
+    """In the order of MemberRow."""
+    columns = (
+        Member.id,
+        func.host(Member.address),
+        Member.weight,
+        cast(func.extract("epoch", Member.drained_at), BigInteger),
+    )
+    arrays = (func.array_agg(column).label(f"m{place}") for place, column in enumerate(columns))
+    return select(*arrays).where(Member.pool_id == Pool.id).lateral()
+
+
+def _attached() -> Subquery:
+    """Listeners, once for each VIP that they serve. Two halves, each of which is found by an index."""
+    columns = (
+        Listener.id,
+        Listener.protocol,
+        Listener.ports,
+        Listener.all_ports,
+        Listener.allowed_sources,
+        Listener.pool_id,
+        Listener.dual_vip_id.is_not(None).label("dual"),
+    )
+    first = select(*columns, Listener.vip_id.label("vip_id"))
+    second = select(*columns, Listener.dual_vip_id).where(Listener.dual_vip_id.is_not(None))
+    return union_all(first, second).subquery()
+
+
+def _chosen() -> CompoundSelect[Any]:
+    vips, pools = (bindparam(name, type_=ARRAY(Uuid())) for name in ("vips", "pools"))
+    using = select(func.unnest(array([Listener.vip_id, Listener.dual_vip_id])))
+    return union(select(func.unnest(vips)), using.where(Listener.pool_id == any_(pools)))
+
+
+_VIPS = Prepared(_vips_of_cluster().where(Vip.id.in_(_chosen())))
+_VIP_IDS = Prepared(select(Vip.id).where(Vip.cluster_id == bindparam("cluster", type_=Uuid())))
+
+# A named tuple from a tuple, without its constructor's own frame: there are more of these than of all else.
+_member = partial(tuple.__new__, MemberRow)
+
+
+def _vip(row: Sequence[Any], listeners: Iterable[ListenerRow]) -> VipRow:
+    vip, address, sources, new_connections, when_no_backend, communities = row
+    return VipRow(
+        id=vip,
+        address=address,
+        listeners=tuple(listeners),
+        allowed_sources=tuple(sources),
+        new_connections_per_source=new_connections,
+        when_no_backend=when_no_backend,
+        communities=tuple(communities),
+    )
+
+
+def _listener(
+    mark: int,
+    protocol: str,
+    ports: str,
+    all_ports: bool,  # noqa: FBT001 - a row's column
+    sources: Sequence[str],
+    dual: bool,  # noqa: FBT001 - a row's column
+    *rest: Any,
+) -> ListenerRow:
+    *members, monitor = rest[: len(MemberRow._fields) + 1]
+    settings = rest[len(MemberRow._fields) + 1 :]
+    rows = map(_member, zip(*(column or () for column in members), strict=True))
+    return ListenerRow(
+        ports=(ALL_PORTS,) if all_ports else _spans(ports),
+        mark=mark,
+        pool=PoolRow(tuple(rows), monitor and _parsed(monitor), *settings),
+        protocol=protocol,
+        allowed_sources=tuple(sources),
+        dual=dual,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _spans(ports: str) -> tuple[tuple[int, int], ...]:
+    """Thousands of listeners have the same few ports."""
+    return tuple((span["first"], span["last"]) for span in json.loads(ports))
+
+
+@lru_cache(maxsize=1024)
+def _parsed(monitor: str) -> Any:
+    """As :func:`_spans`. Nobody changes it."""
+    return json.loads(monitor)
