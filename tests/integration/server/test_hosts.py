@@ -50,11 +50,13 @@ class Host:
 def host(site: Site) -> Iterator[Host]:
     body = {"name": unique("h"), "addresses": [ADDRESS]}
     made = site.admin.post("/v1/backend-hosts", body)
-    bearer = {"name": "h", "role": "host", "host_id": made["id"]}
-    token = site.admin.post("/v1/tokens", bearer)["token"]
-    with ApiClient(site.server.url, token) as client:
-        yield Host(token, fetch(client))
-    site.admin.delete(f"/v1/backend-hosts/{made['id']}")
+    try:
+        bearer = {"name": "h", "role": "host", "host_id": made["id"]}
+        token = site.admin.post("/v1/tokens", bearer)["token"]
+        with ApiClient(site.server.url, token) as client:
+            yield Host(token, fetch(client))
+    finally:
+        site.admin.delete(f"/v1/backend-hosts/{made['id']}")
 
 
 def make_vip(site: Site, *members: str) -> Json:

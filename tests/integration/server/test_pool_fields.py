@@ -288,10 +288,10 @@ def test_a_drained_member_says_since_when_until_it_is_active_again(site: Site) -
 
 
 def test_a_host_learns_every_way_in_which_its_packets_come(site: Site) -> None:
-    _, agent = make_host(site, "10.0.20.211")
-    serving(site, "10.0.20.211", encapsulation="gue")
-    serving(site, "10.0.20.211", encapsulation="gre")
-    serving(site, "10.0.20.211", forwarding="direct")
+    _, agent = make_host(site, "10.0.20.231")
+    serving(site, "10.0.20.231", encapsulation="gue")
+    serving(site, "10.0.20.231", encapsulation="gre")
+    serving(site, "10.0.20.231", forwarding="direct")
 
     fetched = fetch(agent)
     document = Reader(HostState).read(fetched.entries, fetched.revision)
