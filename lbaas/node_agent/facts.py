@@ -23,14 +23,13 @@ def scheduler_bytes(table: ServiceTable) -> int:
 def order_digest(table: ServiceTable) -> str:
     """Equal on nodes that hold the same services with the same destinations in the same order.
 
-    Such nodes send a flow to the same backend, whichever of them it comes to.
+    Such nodes send a flow to the same backend, whichever of them it comes to, unless their checks found
+    different ones unfit: weights are no part of it.
     """
     digest = hashlib.sha256()
     for key in sorted(table):
         service = table[key]
-        way = " ".join(
-            f"{each.address}/{each.forwarding}/{each.weight}" for each in service.destinations
-        )
+        way = " ".join(f"{each.address}/{each.forwarding}" for each in service.destinations)
         digest.update(f"{key} {service.scheduler} {service.flags} {way}\n".encode())
     return digest.hexdigest()
 

@@ -92,13 +92,16 @@ class Kernel:
             )
         )
 
-    def facts(self, bare: ClusterState) -> NodeFacts:
+    def facts(self, bare: ClusterState, wanted: Picture) -> NodeFacts:
         """What can be said of the kernel as it was last observed. Raises LbaasError or OSError."""
         held = {key: each for key, each in self._observed.items() if key.mark in bare.marks}
+        # What retires does so on each node in its own time.
+        lasting = services({vip: each for vip, each in wanted.items() if each.prefix is not None})
         return NodeFacts(
+            revision=bare.revision,
             services=len(held),
             scheduler_bytes=scheduler_bytes(held),
-            order_digest=order_digest(held),
+            order_digest=order_digest({key: held[key] for key in held.keys() & lasting.keys()}),
             foreign=described(self._surroundings(bare.marks), bare.marks),
             ingress_packets=ingress_packets(),
         )

@@ -121,7 +121,8 @@ class Node:
         findings = self._audit.take()
         if findings is not None:
             self._audited_at = time.monotonic()
-            self._facts = findings.facts or self._facts
+            if findings.facts is not None and findings.facts.revision == bare.revision:
+                self._facts = findings.facts
             round_ = self._repair(findings, bare, settings)
             # Nothing is under way, and what stays was set aside: now it is quick (see ``undisturbed``).
             gc.collect()
@@ -201,7 +202,7 @@ class Node:
     def _look(self, bare: ClusterState, held: Picture) -> Findings:
         round_ = self._beside.whole(bare, held)
         bird = attempt(Round(), "bird", "observe", self._observe_bird)
-        facts = attempt(Round(), "facts", "observe", lambda: self._beside.facts(bare))
+        facts = attempt(Round(), "facts", "observe", lambda: self._beside.facts(bare, held))
         return Findings(round_, bird, facts)
 
     def _observe_bird(self) -> Observed:

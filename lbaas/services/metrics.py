@@ -136,7 +136,7 @@ async def _lagging(session: AsyncSession) -> Sequence[tuple[str, str, float]]:
 async def _differing(session: AsyncSession) -> Mapping[str, int]:
     """By cluster, how many of its nodes."""
     digest = func.coalesce(Node.facts["order_digest"].astext, "")
-    revision = func.coalesce(Node.applied_revision, 0)
+    revision = func.coalesce(Node.facts["revision"].as_integer(), 0)
     query = select(Cluster.name, Node.id, Node.cluster_id, revision, digest)
     rows = (await session.execute(query.join(Cluster, Cluster.id == Node.cluster_id))).all()
     outvoted = orders.differing(orders.Order(*order) for _, *order in rows)

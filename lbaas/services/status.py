@@ -83,8 +83,8 @@ def programmed(agent: Reporting, revision: int) -> bool:
 
 def order_of(node: Node) -> Order:
     """The node's order of backends, as it last reported it."""
-    digest = (node.facts or {}).get("order_digest", "")
-    return Order(node.id, node.cluster_id, node.applied_revision or 0, digest)
+    facts = node.facts or {}
+    return Order(node.id, node.cluster_id, facts.get("revision", 0), facts.get("order_digest", ""))
 
 
 async def _marked(session: AsyncSession, vip: Vip) -> dict[int, Listener]:

@@ -45,8 +45,12 @@ class HeldRemoval(Document):
 
 
 class NodeFacts(Document):
-    """What a node says of itself. *foreign* describes what others have in the kernel that could disturb us."""
+    """What a node says of itself. *foreign* describes what others have in the kernel that could disturb us.
 
+    Nodes that were looked at with the same *revision* applied have the same *order_digest*.
+    """
+
+    revision: Annotated[int, Field(ge=0)] = 0
     services: Annotated[int, Field(ge=0)] = 0
     scheduler_bytes: Annotated[int, Field(ge=0)] = 0
     order_digest: str = ""
