@@ -80,13 +80,18 @@ def test_whatever_clients_would_not_get_through_fails_the_check(
     four, six = both
 
     def break_and_mend(vip: Checked, breaking: str, mending: str) -> None:
-        site.lab.run("backend1", ["sh", "-c", breaking])
+        broken = site.lab.run("backend1", ["sh", "-c", breaking])
+        assert broken.status == 0, broken.stderr
         vip.await_traffic("backend2", "backend3", timeout_s=SEEN_S)
         site.lab.run("backend1", ["sh", "-c", mending])
         vip.await_traffic(*BACKENDS)
 
-    alias = f"{four.address}/32 dev lbtun4"
-    break_and_mend(four, f"ip addr del {alias}", f"ip addr add {alias}")
+    devices = ("lbtun4", "lbtun6")  # either makes it the host's own
+    gone, back = (
+        " && ".join(f"ip addr {verb} {four.address}/32 dev {device}" for device in devices)
+        for verb in ("del", "add")
+    )
+    break_and_mend(four, gone, back)
     filtering = "/proc/sys/net/ipv4/conf/lbtun4/rp_filter"
     break_and_mend(four, f"echo 1 >{filtering}", f"echo 2 >{filtering}")
     again = f"ip link set lbtun6 up; ip addr add {six.address}/128 dev lbtun6 nodad"

@@ -48,9 +48,9 @@ class FakeKernel:
             [self._subsystem(lambda: services(change.before), lambda: services(change.after))]
         )
 
-    def facts(self, bare: ClusterState) -> NodeFacts:
-        del bare
-        return NodeFacts(services=len(self.table))
+    def facts(self, bare: ClusterState, wanted: Picture) -> NodeFacts:
+        del wanted
+        return NodeFacts(revision=bare.revision, services=len(self.table))
 
     def _look(self) -> ServiceTable:
         self.looks += 1
