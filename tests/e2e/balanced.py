@@ -16,12 +16,28 @@ CLIENT = "client1"
 _numbers = count(1)
 
 
-def eventually(holds: Callable[[], object], timeout_s: float = 20) -> None:
+def eventually(holds: Callable[[], object], timeout_s: float = 60) -> None:
     """*holds* was true at some moment within *timeout_s*; else the test fails."""
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline, f"not within {timeout_s} s: {holds}"
         time.sleep(0.1)
+
+
+def wait_programmed(site: Site, vip: Json) -> None:
+    """Every node and host holds the VIP's newest change."""
+    path = f"/v1/vips/{vip['id']}/status"
+    for _ in range(4):
+        status = site.tenant.get(path, wait_for="programmed", timeout_s=20)
+        if status["programmed"]:
+            return
+    raise AssertionError(status)
+
+
+def guard_removals(site: Site, percent: int) -> None:
+    """Of a node's services at most *percent* go at once."""
+    path = f"/v1/clusters/{site.inventory.cluster}"
+    site.admin.patch(path, {"removal_guard_percent": percent})
 
 
 @dataclass(frozen=True)
@@ -91,9 +107,7 @@ class Balanced:
 
     def wait_programmed(self) -> None:
         """Every node and host holds the VIP's newest change, and routers hear of it."""
-        path = f"/v1/vips/{self.vip['id']}/status"
-        status = self.site.tenant.get(path, wait_for="programmed", timeout_s=20)
-        assert status["programmed"], status
+        wait_programmed(self.site, self.vip)
         eventually(lambda: len(self.next_hops()) == self.site.lab.topology.nodes)
 
     def next_hops(self) -> frozenset[str]:

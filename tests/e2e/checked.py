@@ -11,7 +11,7 @@ from lbaas.lab.handles import Process
 from lbaas.lab.messages import Fetched
 from lbaas.lab.site import Site
 from lbaas.lab.topology import Machine, Role
-from tests.e2e.balanced import CLIENT, eventually
+from tests.e2e.balanced import CLIENT, eventually, wait_programmed
 
 PORT = 8000
 NODES = ("lb1", "lb2")
@@ -67,8 +67,7 @@ class Checked:
             ],
         }
         vip = site.tenant.post("/v1/vips", body)
-        path = f"/v1/vips/{vip['id']}/status"
-        site.tenant.get(path, wait_for="programmed", timeout_s=20)
+        wait_programmed(site, vip)
         mark = _mark(site, str(vip["address"]))
         return cls(site, family, vip, vip["listeners"][0]["pool_id"], mark)
 
@@ -96,7 +95,7 @@ class Checked:
             for node in NODES
         ]
 
-    def await_traffic(self, *backends: str, timeout_s: float = 20) -> None:
+    def await_traffic(self, *backends: str, timeout_s: float = 60) -> None:
         """Every node sends new connections to *backends* and to no others."""
         wanted = frozenset(backends)
         eventually(lambda: self.with_traffic() == [wanted] * len(NODES), timeout_s)

@@ -6,7 +6,7 @@ import pytest
 
 from lbaas.lab.site import Site
 from lbaas.lab.topology import Role
-from tests.e2e.balanced import PORT, Balanced
+from tests.e2e.balanced import PORT, Balanced, guard_removals
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +14,8 @@ def site() -> Iterator[Site]:
     with Site.start() as started:
         for backend in started.lab.topology.of(Role.BACKEND):
             started.lab.web(backend.name, PORT)
+        # Tests clean up, and a slow machine hears of that at once.
+        guard_removals(started, 100)
         yield started
 
 

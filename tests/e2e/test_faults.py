@@ -10,7 +10,7 @@ import pytest
 
 from lbaas.lab.site import Site
 from lbaas.node_agent.retiring import RETIRE_S
-from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
+from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually, guard_removals
 from tests.e2e.test_promises import failures
 
 NODE = "lb1"
@@ -35,6 +35,14 @@ def read_only(site: Site) -> Iterator[None]:
         assert site.lab.run(NODE, mount).status == 0
     yield
     assert site.lab.run(NODE, ["umount", directory]).status == 0
+
+
+@pytest.fixture
+def guarded(site: Site) -> Iterator[None]:
+    """Removals are guarded as they are by default."""
+    guard_removals(site, 50)
+    yield
+    guard_removals(site, 100)
 
 
 def said(site: Site) -> str:
@@ -121,6 +129,7 @@ def test_a_clock_that_jumps_changes_nothing(balanced4: Balanced) -> None:
     assert failures(load.stop()) == []
 
 
+@pytest.mark.usefixtures("guarded")
 def test_most_services_of_a_node_go_only_when_an_operator_confirms(balanced4: Balanced) -> None:
     """lb1 sleeps while they are deleted, so that for it they go at once, but for the first: that had come."""
     site = balanced4.site
