@@ -10,10 +10,14 @@ import typer
 from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
+from lbaas.dataplane.usage.desired import USUAL_BITS
 from lbaas.domain.addresses import Address
 from lbaas.health.kernel import in_service
 from lbaas.health.monitoring import Health
 from lbaas.health.prober import Prober
+from lbaas.metering.metering import PERIOD_S, Metering, MeterSettings
+from lbaas.metering.options import Metered, MeterPeriod, MeterPrefix4, MeterPrefix6, bits
+from lbaas.metering.sources import NodeSource
 from lbaas.node_agent.announce import BirdPaths
 from lbaas.node_agent.reconcile import Node, undisturbed
 from lbaas.node_agent.trials import node_trials
@@ -39,6 +43,10 @@ def node_agent(
         ),
     ] = Path("/run/lbaas/bird.conf"),
     cycle_s: Cycle = 5.0,
+    meter: Metered = True,  # noqa: FBT002  # typer makes a flag of it
+    meter_prefix4: MeterPrefix4 = USUAL_BITS[4],
+    meter_prefix6: MeterPrefix6 = USUAL_BITS[6],
+    meter_period_s: MeterPeriod = PERIOD_S,
     check: Annotated[bool, check_option(node_trials)] = False,  # noqa: ARG001, FBT002  # ends the command by itself
 ) -> None:
     """Program this load-balancer node with what the server says, until stopped.
@@ -53,7 +61,10 @@ def node_agent(
     def details() -> Details:
         return replace(health.details(), dropped=node.dropped, facts=node.facts())
 
-    agent = Agent(settings, PartsReader().read, node.reconcile, details)
+    counted = MeterSettings(NodeSource(bits(meter_prefix4, meter_prefix6)), meter_period_s, meter)
+    metering = Metering(counted, settings)
+    read = metering.hearing(PartsReader().read)
+    agent = Agent(settings, read, node.reconcile, details, metering.run)
     node.wake_with(agent.wake)
 
     def changed(vips: Iterable[Address]) -> None:
