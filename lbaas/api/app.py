@@ -16,6 +16,7 @@ from lbaas.api.routers import addresses, agent, clusters, events, health, pools,
 from lbaas.portal.app import mount as mount_portal
 from lbaas.services.runtime import Runtime
 from lbaas.wire.fields import Removal
+from lbaas.wire.usage import UsageReports
 
 TAGS = [
     {"name": "tenant", "description": "A tenant's own: VIPs, listeners, pools, members, events."},
@@ -80,8 +81,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs"))
         schemas["Problem"] = problem
-        schemas["Removal"] = Removal.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(schemas["Removal"].pop("$defs"))
+        for model in (Removal, UsageReports):
+            named = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(named.pop("$defs"))
+            schemas[model.__name__] = named
         for path in described["paths"].values():
             for method, operation in path.items():
                 _describe_dry_run(method, operation)
