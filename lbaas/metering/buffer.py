@@ -26,12 +26,12 @@ CREATE TABLE IF NOT EXISTS meter (id TEXT NOT NULL, numbered INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS known (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS periods (
     place INTEGER PRIMARY KEY, begun_s INTEGER NOT NULL, merged INTEGER NOT NULL,
-    body BLOB NOT NULL, sequence INTEGER UNIQUE
+    raw INTEGER NOT NULL, body BLOB NOT NULL, sequence INTEGER UNIQUE
 );
 """
 
-# So much, compressed, is sent at once: a large node's report is a tenth of it.
-_BATCH_BYTES = 1 << 20
+# So much JSON is sent at once: half of what the server reads.
+_BATCH_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class Buffer:
         with self._transaction() as database:
             _remember(database, known)
             database.execute(
-                "INSERT INTO periods (begun_s, merged, body) VALUES (?, ?, ?)",
-                (period.begun_s, period.merged, _packed(period)),
+                "INSERT INTO periods (begun_s, merged, raw, body) VALUES (?, ?, ?, ?)",
+                _row(period),
             )
             self._make_room(database)
 
@@ -133,8 +133,8 @@ class Buffer:
             period = merged(map(_unpacked, bodies))
             database.execute("DELETE FROM periods WHERE place = ?", (pair[1],))
             database.execute(
-                "UPDATE periods SET begun_s = ?, merged = ?, body = ? WHERE place = ?",
-                (period.begun_s, period.merged, _packed(period), pair[0]),
+                "UPDATE periods SET begun_s = ?, merged = ?, raw = ?, body = ? WHERE place = ?",
+                (*_row(period), pair[0]),
             )
 
     @contextlib.contextmanager
@@ -195,17 +195,18 @@ def _kept(database: sqlite3.Connection) -> list[Kept]:
 def _chosen(database: sqlite3.Connection, most: int) -> Iterator[tuple[int, bytes, int | None]]:
     size = 0
     rows = database.execute(
-        "SELECT place, body, sequence FROM periods ORDER BY place LIMIT ?", (most,)
+        "SELECT place, raw, body, sequence FROM periods ORDER BY place LIMIT ?", (most,)
     )
-    for place, body, sequence in rows.fetchall():
-        size += len(body)
-        if size > _BATCH_BYTES and size > len(body):
+    for place, raw, body, sequence in rows.fetchall():
+        size += raw
+        if size > max(raw, _BATCH_BYTES):
             return
         yield place, body, sequence
 
 
-def _packed(period: Period) -> bytes:
-    return zstandard.compress(period.model_dump_json().encode())
+def _row(period: Period) -> tuple[int, int, int, bytes]:
+    body = period.model_dump_json().encode()
+    return period.begun_s, period.merged, len(body), zstandard.compress(body)
 
 
 def _unpacked(body: bytes) -> Period:
