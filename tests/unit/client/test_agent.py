@@ -54,7 +54,8 @@ def test_the_whole_is_asked_for_not_older_than_what_is_held() -> None:
 @pytest.mark.parametrize(
     ("coding", "encoded"),
     [("gzip", gzip.compress(WHOLE)), ("zstd", zstandard.compress(WHOLE))],
-    ids=["gzip", "zstd"],  # gzip's bytes tell the time, which two processes that collect may see differ
+    # gzip's bytes tell the time, which two processes that collect may see differ.
+    ids=["gzip", "zstd"],
 )
 def test_a_compressed_state_is_the_same_state(coding: str, encoded: bytes) -> None:
     headers = HEADERS | {"Content-Encoding": coding}
