@@ -4,6 +4,8 @@ FastAPI reads and parses a body before it looks at the token. For most of ours t
 mebibyte; an agent's usage is sixteen times that.
 """
 
+import json
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -24,13 +26,20 @@ def described(model: type[BaseModel]) -> dict[str, Any]:
 async def _usage(request: Request, _caller: AgentCaller) -> UsageReports:
     if not is_json(request):
         raise RequestValidationError([{"type": "media_type", "loc": ("body",), "msg": "no JSON"}])
+    body = await request.body()
     try:
-        return UsageReports.model_validate_json(await request.body())
+        return UsageReports.model_validate_json(body)
     except ValidationError as error:
-        found = error.errors(include_url=False)
+        found = error.errors(include_url=False, include_input=False)
         raise RequestValidationError(
-            [{**bad, "loc": ("body", *bad["loc"])} for bad in found], body={}
+            [{**bad, "loc": ("body", *bad["loc"])} for bad in found], body=_parsed(body)
         ) from error
+
+
+def _parsed(body: bytes) -> Any:
+    """As far as it is JSON; to say where in it something is wrong."""
+    with suppress(ValueError):
+        return json.loads(body)
 
 
 UsageBody = Annotated[UsageReports, Depends(_usage)]

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
+
+from lbaas.domain.addresses import Prefix
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -22,11 +25,26 @@ class Granularity(StrEnum):
     DAY = "day"
     MONTH = "month"
 
-    def next(self, begin: datetime) -> datetime:
-        """Where the step after the one that begins at *begin* begins."""
+    def begin(self, at: datetime) -> datetime:
+        """Where the step that holds *at* begins."""
         if self is Granularity.MONTH:
-            return (begin + 31 * DAY).replace(day=1)
-        return begin + {"minute": MINUTE, "hour": HOUR, "day": DAY}[self]
+            return floor(at, DAY).replace(day=1)
+        return floor(at, _LENGTHS[self])
+
+    def next(self, begin: datetime, steps: int = 1) -> datetime:
+        """Where the step begins that comes so many *steps* after the one that begins at *begin*."""
+        if self is Granularity.MONTH:
+            years, month = divmod(begin.month - 1 + steps, 12)
+            return begin.replace(year=begin.year + years, month=month + 1)
+        return begin + steps * _LENGTHS[self]
+
+    @property
+    def resolution(self) -> timedelta:
+        """What a period in these steps is rounded to: counts are kept by the minute and by the hour."""
+        return MINUTE if self is Granularity.MINUTE else HOUR
+
+
+_LENGTHS = {Granularity.MINUTE: MINUTE, Granularity.HOUR: HOUR, Granularity.DAY: DAY}
 
 
 class Dimension(StrEnum):
@@ -37,6 +55,31 @@ class Dimension(StrEnum):
     LISTENER = "listener"
     DIRECTION = "direction"
     PREFIX = "prefix"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Which usage, from *begin* to before *end*, and how it is told apart; None asks for nothing."""
+
+    begin: datetime
+    end: datetime
+    granularity: Granularity = Granularity.HOUR
+    by: frozenset[Dimension] = frozenset()
+    tenant_id: UUID | None = None
+    vip_id: UUID | None = None
+    listener_id: UUID | None = None
+    direction: Direction | None = None
+    prefix: Prefix | None = None
+
+    @property
+    def of_prefixes(self) -> bool:
+        """Only counts by prefix can tell."""
+        return self.prefix is not None or Dimension.PREFIX in self.by
+
+    @property
+    def of_listeners(self) -> bool:
+        """Only counts by listener can tell."""
+        return self.listener_id is not None or Dimension.LISTENER in self.by
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,9 @@ class Agent:
         return (Point.TUNNEL, Point.REPLY) if self.cluster is None else (Point.NODE,)
 
 
+# For ten rows a nested loop is best, and for ten thousand the worst: the plan must know how many they are.
+_PLAN_EACH = text("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
+
 # Each with the time that it is booked at.
 Totals = Sequence[tuple[datetime, Counted]]
 Prefixes = Sequence[tuple[datetime, CountedPrefix]]
@@ -146,6 +149,7 @@ async def _add(
 ) -> int:
     if not columns["times"]:
         return 0
+    await session.execute(_PLAN_EACH)
     given = {"agent": agent.id, "may": list(agent.may), "kept_from": kept_from, **columns}
     if agent.cluster is not None:
         given["cluster"] = agent.cluster

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from lbaas.domain.usage import DAY, HOUR, Granularity, Retention, floor
+from lbaas.domain.usage import DAY, HOUR, Granularity, Retention
 
 PARTITIONS_LOCK = 0x1BAA9  # any constant, the same in all replicas
 # Whoever enters a count of the oldest time that is kept may have looked at the clock a while ago.
@@ -41,9 +41,7 @@ class Series:
 
     def begin(self, at: datetime) -> datetime:
         """Where the partition that holds *at* begins."""
-        if self.step is Granularity.MONTH:
-            return floor(at, DAY).replace(day=1)
-        return floor(at, DAY if self.step is Granularity.DAY else HOUR)
+        return self.step.begin(at)
 
     def name(self, begin: datetime) -> str:
         """The partition's, which begins at *begin*."""
