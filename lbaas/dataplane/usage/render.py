@@ -36,7 +36,14 @@ _ADDRESS = {4: "ipv4_addr", 6: "ipv6_addr"}
 
 def turn(meter: Meter, generation: int) -> str:
     """Commands after which the table counts in *generation*, whatever stood there: one transaction."""
-    return "\n".join((f"add table {_own(meter)}", *_sets(meter), *_turn_each(meter, generation)))
+    return "\n".join(
+        (
+            f"add table {_own(meter)}",
+            *_address_sets(meter),
+            *_counting_sets(meter, generation),
+            *_chains(meter, generation),
+        )
+    )
 
 
 def forget(meter: Meter, names: Iterable[Series]) -> str:
@@ -53,7 +60,7 @@ def _own(meter: Meter) -> str:
     return f"{FAMILY} {meter.table}"
 
 
-def _sets(meter: Meter) -> Iterator[str]:
+def _address_sets(meter: Meter) -> Iterator[str]:
     for name, addresses in sorted(meter.addresses.items()):
         yield f"add set {_own(meter)} {name} {{ type {_ADDRESS[int(name[-1])]}; }}"
         yield from address_set(meter, name, addresses)
@@ -66,14 +73,13 @@ def address_set(meter: Meter, name: str, addresses: Iterable[Address]) -> Iterat
         yield f"add element {_own(meter)} {name} {{ {text} }}"
 
 
-def _turn_each(meter: Meter, generation: int) -> Iterator[str]:
+def _counting_sets(meter: Meter, generation: int) -> Iterator[str]:
     for tally in meter.tallies:
         for name in series(tally, generation):
             yield f"add set {_own(meter)} {name} {{ {_counting(tally, name)} }}"
         if tally.client:
             fresh = f"typeof {tally.subject}; size {ROOM}; flags dynamic,timeout; timeout 1m;"
             yield f"add set {_own(meter)} {_fresh(tally)} {{ {fresh} }}"
-        yield from _chains(meter, tally, generation)
 
 
 def _counting(tally: Tally, name: Series) -> str:
@@ -82,25 +88,38 @@ def _counting(tally: Tally, name: Series) -> str:
     return f"typeof {key}; size {room}; flags dynamic; counter;"
 
 
-def _chains(meter: Meter, tally: Tally, generation: int) -> Iterator[str]:
+def _chains(meter: Meter, generation: int) -> Iterator[str]:
     """Every chain is there before a rule names it; every one is filled anew."""
-    hook = f"type filter {_HOOKS[tally.point]}; policy accept;"
-    chains = {
-        f"{tally.name} {{ {hook} }}": [
-            f"{_protocol(tally)} {match} goto {tally.name}_count" for match in tally.matches
-        ],
-        f"{tally.name}_count": [
-            f"meta length > {meter.longest} goto {tally.name}_bundles",
-            *_single(tally, generation),
-        ],
-        f"{tally.name}_rest": [_count(tally, Series.rest(tally, SINGLE, generation))],
-        f"{tally.name}_bundles": list(_bundles(tally, generation)),
-    }
-    yield from (f"add chain {_own(meter)} {chain}" for chain in chains)
-    for chain, rules in chains.items():
-        name = chain.split()[0]
+    chains = {**_hooked(meter), **_counting_chains(meter, generation)}
+    points = {tally.point for tally in meter.tallies}
+    for name in chains:
+        hook = f" {{ type filter {_HOOKS[Point(name)]}; policy accept; }}" if name in points else ""
+        yield f"add chain {_own(meter)} {name}{hook}"
+    for name, rules in chains.items():
         yield f"flush chain {_own(meter)} {name}"
         yield from (f"add rule {_own(meter)} {name} {rule}" for rule in rules)
+
+
+def _hooked(meter: Meter) -> dict[str, list[str]]:
+    """One chain for both families, since each hook costs every packet."""
+    rules: dict[str, list[str]] = {}
+    for tally in meter.tallies:
+        rules.setdefault(str(tally.point), []).extend(
+            f"{_protocol(tally)} {match} goto {tally.name}_count" for match in tally.matches
+        )
+    return rules
+
+
+def _counting_chains(meter: Meter, generation: int) -> dict[str, list[str]]:
+    chains: dict[str, list[str]] = {}
+    for tally in meter.tallies:
+        chains[f"{tally.name}_count"] = [
+            f"meta length > {meter.longest} goto {tally.name}_bundles",
+            *_single(tally, generation),
+        ]
+        chains[f"{tally.name}_rest"] = [_count(tally, Series.rest(tally, SINGLE, generation))]
+        chains[f"{tally.name}_bundles"] = list(_bundles(tally, generation))
+    return chains
 
 
 def _protocol(tally: Tally) -> str:
