@@ -70,9 +70,10 @@ def on_the_wire(
 
 @dataclass(frozen=True)
 class Tally:
-    """What is counted of *family* at *point*: packets that fulfil one of *matches*.
+    """What is counted of *family* at *point*: packets that fulfil one of *matches*, but *foreign* ones.
 
-    *subject* and *client* are nftables' expressions; *client* is counted by prefixes of *bits*, or not at all.
+    Whether a packet is foreign must follow from its key: only the first under a key is asked. *subject* and *client*
+    are nftables' expressions; *client* is counted by prefixes of *bits*, or not at all.
     """
 
     point: Point
@@ -81,6 +82,7 @@ class Tally:
     subject: str
     client: str | None = None
     bits: int = 0
+    foreign: str = ""
 
     @property
     def name(self) -> str:
@@ -107,12 +109,19 @@ _IP = {4: "ip", 6: "ip6"}
 
 def node_meter(marks: MarkRange, bits: Bits) -> Meter:
     """At a node: what IPVS is about to take, by mark."""
-    marked = f"meta mark {marks.first:#x}-{marks.last:#x}"
     return Meter(
         NODE_TABLE,
         tuple(
-            Tally(Point.NODE, family, (marked,), "meta mark", f"{_IP[family]} saddr", bits[family])
-            for family in (4, 6)
+            Tally(
+                Point.NODE,
+                family,
+                ("meta mark != 0",),
+                "meta mark",
+                f"{ip} saddr",
+                bits[family],
+                foreign=f"meta mark != {marks.first:#x}-{marks.last:#x}",
+            )
+            for family, ip in _IP.items()
         ),
     )
 

@@ -114,12 +114,17 @@ def _counting_chains(meter: Meter, generation: int) -> dict[str, list[str]]:
     chains: dict[str, list[str]] = {}
     for tally in meter.tallies:
         chains[f"{tally.name}_count"] = [
-            f"meta length > {meter.longest} goto {tally.name}_bundles",
+            f"{_longer(tally, meter.longest)} goto {tally.name}_bundles",
             *_single(tally, generation),
         ]
         chains[f"{tally.name}_rest"] = [_count(tally, Series.rest(tally, SINGLE, generation))]
         chains[f"{tally.name}_bundles"] = list(_bundles(tally, generation))
     return chains
+
+
+def _longer(tally: Tally, longest: int) -> str:
+    """By the header, which costs less than ``meta length``. That of IPv6 does not count itself."""
+    return f"@nh,16,16 > {longest}" if tally.family == 4 else f"@nh,32,16 > {longest - 40}"
 
 
 def _protocol(tally: Tally) -> str:
@@ -131,6 +136,7 @@ def _single(tally: Tally, generation: int) -> Iterator[str]:
     if tally.client:
         name = Series.clients(tally, SINGLE, generation)
         yield f"{_key(tally, name)} @{name} return"
+        yield from _foreign(tally)
         limit = f"limit rate over {NEW_PER_SECOND}/second burst {NEW_AT_ONCE} packets"
         yield f"update @{_fresh(tally)} {{ {tally.subject} {limit} }} goto {tally.name}_rest"
         yield f"add @{name} {{ {_key(tally, name)} }} return"
@@ -138,9 +144,15 @@ def _single(tally: Tally, generation: int) -> Iterator[str]:
 
 
 def _bundles(tally: Tally, generation: int) -> Iterator[str]:
+    yield from _foreign(tally)
     for kind in BUNDLES:
         for name in _of_kind(tally, kind, generation):
             yield f"{kind.condition} {_count(tally, name)} return".lstrip()
+
+
+def _foreign(tally: Tally) -> Iterator[str]:
+    if tally.foreign:
+        yield f"{tally.foreign} return"
 
 
 def _of_kind(tally: Tally, kind: Kind, generation: int) -> Iterator[Series]:
