@@ -34,6 +34,7 @@ TENANTS = {
     "status": "which node and host has applied a VIP",
     "watch": "how far VIPs are, live",
     "events": "who changed what",
+    "usage": "what was counted, and whether nodes and hosts agree",
 }
 OPERATORS = {
     "cluster": "sets of nodes that announce the same VIPs",
