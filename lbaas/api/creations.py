@@ -1,9 +1,9 @@
 """A tenant's whole VIP without the framework's way to it.
 
 What the framework does around a POST costs as much of a server's time as the POST itself. So the regular one is
-answered here. Whatever is not (another parameter, a wrong body, a token that does not hold, a rule that says no, a key
-that was used before) goes on to the route in :mod:`lbaas.api.routers.vips`, which is the one that is described, and says
-what is wrong.
+answered here. Whatever is not (another parameter, a wrong body, a token that does not hold, a rule that says no, a
+key that was used before) goes on to the route in :mod:`lbaas.api.routers.vips`, which is the one that is described,
+and says what is wrong.
 """
 
 import json

@@ -29,6 +29,9 @@ UNSHOWN = {
 }
 SECRET_TEXT = "(secret)"  # noqa: S105 - what stands in a secret's place
 Values = dict[str, Any]
+# Made once: of a union that stands where it is asked, Python makes one each time.
+_AS_THEY_ARE = str | int | dict
+_AS_TEXT = UUID | IPv4Address | IPv6Address | IPv4Network | IPv6Network
 
 
 class Action(StrEnum):
@@ -132,7 +135,9 @@ def _columns(model: type[Resource]) -> Mapping[str, bool]:
 def fields(row: Resource) -> Values:
     """What events tell of *row*, as JSON has it."""
     held: Mapping[str, Any] = row.__dict__
-    return {name: _shown(held.get(name), secret=secret) for name, secret in _columns(type(row)).items()}
+    return {
+        name: _shown(held.get(name), secret=secret) for name, secret in _columns(type(row)).items()
+    }
 
 
 def _changed(row: Resource) -> tuple[Values, Values]:
@@ -147,12 +152,14 @@ def _changed(row: Resource) -> tuple[Values, Values]:
 
 def _shown(value: Any, *, secret: bool = False) -> Any:
     """*value* as JSON has it."""
-    if value is None or secret:
-        return None if value is None else SECRET_TEXT
+    if secret and value is not None:
+        return SECRET_TEXT
+    if value is None or isinstance(value, _AS_THEY_ARE):
+        return value
     if isinstance(value, list | tuple):
         return [_shown(part) for part in value]
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, UUID | IPv4Address | IPv6Address | IPv4Network | IPv6Network):
+    if isinstance(value, _AS_TEXT):
         return str(value)
     return value
