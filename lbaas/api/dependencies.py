@@ -25,7 +25,7 @@ from lbaas.wire.fields import Address, Name
 bearer = HTTPBearer(auto_error=False, description="A token, lbaas_…; or a JWT.")
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many objects.")]
-Cursor = Annotated[str | None, Query(description="next_cursor of the page before.")]
+Cursor = Annotated[str | None, Query(min_length=1, description="next_cursor of the page before.")]
 NameFilter = Annotated[Name | None, Query(description="The one with this name.")]
 LabelFilter = Annotated[
     str | None,

@@ -29,8 +29,8 @@ UNSHOWN = {
 }
 SECRET_TEXT = "(secret)"  # noqa: S105 - what stands in a secret's place
 Values = dict[str, Any]
-# Made once: of a union that stands where it is asked, Python makes one each time.
-_AS_THEY_ARE = str | int | dict
+# Made once: a union that stands where it is asked is made each time.
+_AS_THEY_ARE = (str, int, dict)
 _AS_TEXT = UUID | IPv4Address | IPv6Address | IPv4Network | IPv6Network
 
 
