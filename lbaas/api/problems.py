@@ -266,14 +266,19 @@ def _allowed(request: Request) -> set[str]:
     }
 
 
-def _database(request: Request, error: DBAPIError) -> JSONResponse:
+def _database(_request: Request, error: DBAPIError) -> JSONResponse:
     cause = error.orig.__cause__ if error.orig is not None else None
     if error.connection_invalidated or getattr(cause, "sqlstate", None) in RETRYABLE:
-        return _unreachable(request, error)
+        return unreachable(error)
     raise error
 
 
 def _unreachable(_request: Request, error: Exception) -> JSONResponse:
+    return unreachable(error)
+
+
+def unreachable(error: Exception) -> JSONResponse:
+    """The answer to a request that Postgres did not answer."""
     log.warning("database busy or away", error=str(error))
     detail = "the database is busy or away: try again"
     title = HTTPStatus.SERVICE_UNAVAILABLE.phrase
