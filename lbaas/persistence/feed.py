@@ -6,7 +6,7 @@ has an id at or above it. So a state built in one snapshot holds every change up
 change can appear later below a revision that was already served. Decision record: feed order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -29,10 +29,12 @@ from lbaas.persistence.prepared import Prepared
 
 HORIZON_COLUMN = literal_column(HORIZON.text, Change.revision.type)
 
+# Gathered by Postgres: a thousand rows would cost as much as what is made of them.
+_BELOW_HORIZON = func.max(Change.revision).filter(Change.revision < HORIZON_COLUMN)
 _CHANGES_SINCE = Prepared(
-    select(Change.revision, Change.kind, Change.object_id, HORIZON_COLUMN).where(
-        Change.cluster_id == bindparam("cluster"), Change.revision > bindparam("after")
-    )
+    select(Change.kind, func.array_agg(Change.object_id.distinct()), _BELOW_HORIZON)
+    .where(Change.cluster_id == bindparam("cluster"), Change.revision > bindparam("after"))
+    .group_by(Change.kind)
 )
 _LATEST_CHANGES = Prepared(
     select(Change.revision, Change.kind, Change.object_id)
@@ -41,11 +43,14 @@ _LATEST_CHANGES = Prepared(
     .limit(bindparam("limit"))
 )
 _OBJECTS_SINCE = Prepared(
-    select(Change.revision, Change.object_id, HORIZON_COLUMN).where(
+    select(func.array_agg(Change.object_id.distinct()), _BELOW_HORIZON).where(
         Change.revision > bindparam("after")
     )
 )
 _PRUNED = Prepared(select(Pruned.upto))
+
+
+ByKind = Mapping[str, Collection[UUID]]
 
 
 class Noted(NamedTuple):
@@ -99,16 +104,15 @@ async def newest_of_cluster(session: AsyncSession, cluster: UUID) -> int:
 
 async def changes_since(
     driver: asyncpg.Connection, cluster: UUID, revision: int
-) -> tuple[int, Sequence[Noted]]:
-    """The cluster's revision, not below *revision*, and what changed after *revision*.
+) -> tuple[int, ByKind]:
+    """The cluster's revision, not below *revision*, and which objects changed after *revision*.
 
     As far as it is visible, above the horizon too: so a state that follows these rows is what the snapshot
     shows, and not something between.
     """
     found = await _CHANGES_SINCE.rows(driver, cluster=cluster, after=revision)
-    below = (changed for changed, _, _, horizon in found if changed < horizon)
-    changes = [Noted(changed, kind, of) for changed, kind, of, _ in found]
-    return max(below, default=revision), changes
+    below = (newest for _, _, newest in found if newest is not None)
+    return max(below, default=revision), {kind: objects for kind, objects, _ in found}
 
 
 async def latest_changes(driver: asyncpg.Connection, cluster: UUID, limit: int) -> Sequence[Noted]:
@@ -122,10 +126,8 @@ async def objects_since(driver: asyncpg.Connection, revision: int) -> tuple[int,
 
     As far as it is visible, above the horizon too.
     """
-    found = await _OBJECTS_SINCE.rows(driver, after=revision)
-    below = (changed for changed, _, horizon in found if changed < horizon)
-    objects = {of for _, of, _ in found}
-    return max(below, default=revision), objects
+    [(objects, newest)] = await _OBJECTS_SINCE.rows(driver, after=revision)
+    return newest or revision, set(objects or ())
 
 
 async def pruned_upto(driver: asyncpg.Connection) -> int:

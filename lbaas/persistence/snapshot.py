@@ -28,7 +28,6 @@ from lbaas.compiler.snapshot import (
     NodeRow,
     PeerRow,
     Touched,
-    VipRow,
     WayRow,
 )
 from lbaas.domain.addresses import Address
@@ -57,21 +56,14 @@ async def load_cluster(session: AsyncSession, cluster: UUID) -> ClusterRow | Non
     )
 
 
-async def load_touched(
-    at: Snapshot, cluster: UUID, changes: Iterable[feed.Noted]
-) -> Touched | None:
-    """What *changes* touched in the cluster; None if the cluster is gone."""
-    by_kind: dict[str, set[UUID]] = defaultdict(set)
-    for change in changes:
-        by_kind[change.kind].add(change.object_id)
-    row = await load_cluster(at.session, cluster) if by_kind["cluster"] else None
-    if by_kind["cluster"] and row is None:
+async def load_touched(at: Snapshot, cluster: UUID, changed: feed.ByKind) -> Touched | None:
+    """What the objects *changed* touched in the cluster; None if the cluster is gone."""
+    row = await load_cluster(at.session, cluster) if "cluster" in changed else None
+    if "cluster" in changed and row is None:
         return None
-    named = by_kind["vip"]
-    vips: tuple[VipRow, ...] = ()
-    if named or by_kind["pool"]:
-        vips = await load_vips(at.driver, cluster, named, by_kind["pool"])
-    return Touched(cluster=row, vip_ids=frozenset(named.union(vip.id for vip in vips)), vips=vips)
+    named, pools = changed.get("vip", ()), changed.get("pool", ())
+    vips = await load_vips(at.driver, cluster, named, pools) if named or pools else ()
+    return Touched(cluster=row, vip_ids=frozenset((*named, *(vip.id for vip in vips))), vips=vips)
 
 
 async def vips_of_pools(

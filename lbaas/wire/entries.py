@@ -78,4 +78,4 @@ class Entries:
 
 
 def _number(key: str, value: bytes) -> int:
-    return int.from_bytes(hashlib.sha256(b"%s\0%s" % (key.encode(), value)).digest())
+    return int.from_bytes(hashlib.sha256(key.encode() + b"\0" + value).digest())
