@@ -18,6 +18,7 @@ from lbaas.domain.addresses import Address
 from lbaas.errors import NotFound
 from lbaas.persistence import feed, snapshot
 from lbaas.persistence.database import Database, Snapshot
+from lbaas.persistence.hosts import load_hosts
 from lbaas.services.answers import Answer, Published
 from lbaas.services.bells import Bells
 from lbaas.services.books import Book, Subject
@@ -140,14 +141,14 @@ class HostStates:
         asked, self._asked = self._asked, set()
         async with self._database.snapshot() as at:
             revision, touched = await self._touched(at)
-            rows = {host: await snapshot.load_host(at.session, host) for host in asked | touched}
+            rows = await load_hosts(at.driver, asked | touched)
         moved, self._looked = revision > self._looked, revision
-        for host, row in rows.items():
-            self._publish(host, row)
+        for host in asked | touched:
+            self._publish(host, rows.get(host))
         if moved:
             self._ring(self._ahead)
             self._ahead.clear()
-        return frozenset(host for host, row in rows.items() if row is None)
+        return frozenset((asked | touched) - rows.keys())
 
     def _ring(self, hosts: Iterable[UUID]) -> None:
         for host in hosts:
