@@ -12,7 +12,17 @@ import lbaas
 from lbaas.api import examples, problems
 from lbaas.api.middleware import Edge
 from lbaas.api.polls import Polls
-from lbaas.api.routers import addresses, agent, clusters, events, health, pools, tenants, vips
+from lbaas.api.routers import (
+    addresses,
+    agent,
+    clusters,
+    epoch,
+    events,
+    health,
+    pools,
+    tenants,
+    vips,
+)
 from lbaas.portal.app import mount as mount_portal
 from lbaas.services.runtime import Runtime
 from lbaas.wire.fields import Removal
@@ -38,7 +48,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.state.runtime = runtime
     v1 = APIRouter(prefix="/v1")
     # Routes are tried in this order: what is asked most comes first.
-    for module in (vips, pools, events, tenants, clusters, addresses, agent):
+    for module in (vips, pools, events, tenants, clusters, addresses, agent, epoch):
         v1.include_router(module.router)
     v1.include_router(tenants.own)
     app.include_router(v1)

@@ -15,6 +15,7 @@ Agents = type[Node] | type[BackendHost]
 # A report that a crash of Postgres takes back is said again within half a minute: nobody need wait for the disk.
 UNHURRIED = "SET LOCAL synchronous_commit = off"
 
+# A revision that the feed has not reached is of another past, and confirms nothing.
 # The rows are held in one order by all writers. A report is no change of the object that the API shows: its version
 # and its time of change stay.
 _STORE = """
@@ -32,7 +33,8 @@ _STORE = """
         sequence = said.sequence,
         applied_revision = said.revision,
         confirmed_revision =
-            CASE WHEN said.failures = '[]' THEN said.revision ELSE agent.confirmed_revision END,
+            CASE WHEN said.failures = '[]' AND said.revision <= (SELECT max(revision) FROM change)
+            THEN said.revision ELSE agent.confirmed_revision END,
         applied_digest = said.digest,
         changes = said.changes,
         repaired = said.repaired,

@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from lbaas.domain.terms import Role
 from lbaas.errors import Forbidden
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import BackendHost, Node, Reporting
 from lbaas.persistence.notices import Notice, Sender
+from lbaas.persistence.outages import DATABASE_ERRORS
 from lbaas.persistence.reported import UNHURRIED, Agents, Stored, store
 from lbaas.services import findings
 from lbaas.services.states import refuse_gone
@@ -88,7 +87,7 @@ class ReportWriter:
                 continue
             try:
                 await self._write(batch.reports)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 batch.written.set_exception(error)
                 batch.written.exception()  # seen, even if every agent has hung up
             except BaseException:

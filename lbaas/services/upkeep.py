@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.persistence import resting
 from lbaas.persistence.database import Database
+from lbaas.persistence.outages import DATABASE_ERRORS
 from lbaas.services import idempotency, sessions
 from lbaas.services.tokens import TokenDirectory
 
@@ -42,6 +42,6 @@ async def _done(
             answer = await task(session)
             await session.commit()
             return answer
-    except (OSError, SQLAlchemyError) as error:
+    except DATABASE_ERRORS as error:
         log.warning("upkeep failed", task=task.__name__, error=str(error))
         return None
