@@ -7,6 +7,7 @@ change can appear later below a revision that was already served. Decision recor
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -46,6 +48,14 @@ _OBJECTS_SINCE = Prepared(
     select(func.array_agg(Change.object_id.distinct()), _BELOW_HORIZON).where(
         Change.revision > bindparam("after")
     )
+)
+# Of this service, in this database, with a write that is open for longer than *patience*.
+_END_OVERLONG = text(
+    """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE application_name = 'lbaas' AND usename = current_user AND datname = current_database()
+    AND backend_xid IS NOT NULL AND xact_start < now() - CAST(:patience AS interval)
+    """
 )
 _PRUNED = Prepared(select(Pruned.upto))
 
@@ -139,6 +149,11 @@ async def newest_revision(session: AsyncSession) -> int:
     """The newest revision of all below the horizon; 0 if there is none."""
     query = select(func.max(Change.revision)).where(Change.revision < HORIZON_COLUMN)
     return await session.scalar(query) or 0
+
+
+async def end_overlong(session: AsyncSession, patience: timedelta) -> int:
+    """No transaction of ours holds the horizon back for longer than *patience*; how many were ended."""
+    return await session.scalar(_END_OVERLONG, {"patience": patience}) or 0
 
 
 async def vip_revision(session: AsyncSession, vip: UUID) -> int:

@@ -27,10 +27,11 @@ from lbaas.wire.report import HELD_BACK
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 MAX_LAGGING = 100
 
-# Sessions of other roles show no xact_start to us, unless we may read all statistics.
+# Sessions of other roles show no xact_start to us, unless we may read all statistics. A prepared transaction has none.
 _HORIZON = text(
-    "SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0)::float8 "
-    "FROM pg_stat_activity WHERE backend_xid IS NOT NULL"
+    "SELECT coalesce(extract(epoch FROM max(clock_timestamp() - begun)), 0)::float8 FROM ("
+    "SELECT xact_start AS begun FROM pg_stat_activity WHERE backend_xid IS NOT NULL "
+    "UNION ALL SELECT prepared FROM pg_prepared_xacts) AS holding"
 )
 
 
