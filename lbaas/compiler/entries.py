@@ -71,6 +71,8 @@ def _listener(row: ListenerRow, family: int) -> Json:
         for _, address, weight, drained_at in _members(row, family)
     ]
     settings["forwarding"] = pool.forwarding
+    if row.id is not None:
+        settings["id"] = row.id
     settings["mark"] = row.mark
     if pool.monitor is not None:
         settings["monitor"] = _monitor(pool.monitor, row.ports)

@@ -46,15 +46,17 @@ def _host(
     return HostRow(
         id=host,
         addresses=tuple(addresses),
-        ways=tuple(_way(*way) for _, _, _, *way in ways),
+        ways=tuple(_way(vip, *way) for _, vip, _, *way in ways),
         nodes=tuple(address for cluster in clusters for address in nodes[cluster]),
         depends_on=frozenset((host, *(of for way in ways for of in way[:3]))),
     )
 
 
-def _way(address: Address, forwarding: str, encapsulation: str | None, port: int | None) -> WayRow:
+def _way(
+    vip: UUID, address: Address, forwarding: str, encapsulation: str | None, port: int | None
+) -> WayRow:
     wrapping = None if encapsulation is None else Encapsulation(encapsulation)
-    return WayRow(address, Forwarding(forwarding), wrapping, port)
+    return WayRow(address, Forwarding(forwarding), wrapping, port, vip)
 
 
 def _ways() -> Select[Any]:

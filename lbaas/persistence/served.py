@@ -117,6 +117,7 @@ def _vips_of_cluster() -> Select[Any]:
                 listener.c.dual,
             ),
             _POOL,
+            cast(listener.c.id, Text),
             *members.c,
         )
         .select_from(Vip)
@@ -177,11 +178,11 @@ def _vip(vip: UUID, address: str, said: str, listeners: Iterable[ListenerRow]) -
     return _vip_row((vip, address, tuple(listeners), *_heard(said)))
 
 
-def _listener(mark: int, said: str, pool: str, *members: Any) -> ListenerRow:
+def _listener(mark: int, said: str, pool: str, listener: str, *members: Any) -> ListenerRow:
     """*members* are columns, as long as there are members; None where there is none."""
     ports, settings = _listener_heard(said)
     rows = () if members[0] is None else tuple(map(_member, zip(*members, strict=True)))
-    return _listener_row((ports, mark, _pool((rows, *_heard(pool))), *settings))
+    return _listener_row((ports, mark, _pool((rows, *_heard(pool))), *settings, listener))
 
 
 @lru_cache(maxsize=4096)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
+from lbaas.api.bodies import UsageBody, described
 from lbaas.api.dependencies import AgentCaller, Shared, Timeout, deadline
 from lbaas.api.problems import responses
 from lbaas.api.route import Route
@@ -14,6 +15,7 @@ from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller
 from lbaas.wire.report import Report
 from lbaas.wire.state import StateBody
+from lbaas.wire.usage import UsageAcknowledged, UsageReports
 
 router = APIRouter(prefix="/agent", tags=["agent"], route_class=Route)
 
@@ -88,3 +90,13 @@ async def respond(
 )
 async def create_report(shared: Shared, caller: AgentCaller, body: Report) -> None:
     await shared.reports.store(caller, body)
+
+
+@router.post(
+    "/usage",
+    summary="Say what was counted",
+    responses={**CREATES, **responses(410)},
+    openapi_extra=described(UsageReports),
+)
+async def create_usage(shared: Shared, caller: AgentCaller, body: UsageBody) -> UsageAcknowledged:
+    return await shared.ledger.enter(caller, body.reports)
