@@ -99,8 +99,8 @@ async def _prepare(database: Database, *, upgrade: bool) -> None:
 
 
 @asynccontextmanager
-async def _database(dsn: str) -> AsyncIterator[Database]:
-    database = Database(dsn)
+async def _database(dsn: str, wanted: str = "read-write") -> AsyncIterator[Database]:
+    database = Database(dsn, wanted=wanted)
     try:
         await database.require()
         yield database
@@ -113,7 +113,7 @@ async def _replica(settings: ServerSettings) -> AsyncIterator[Database | None]:
     if settings.agents_database_url is None:
         yield None
         return
-    async with _database(settings.agents_database_url) as database:
+    async with _database(settings.agents_database_url, "any") as database:
         yield database
 
 
