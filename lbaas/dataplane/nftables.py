@@ -54,8 +54,7 @@ class Nft:
         Without the table's name and without counts: equal for equal rulesets. With *elements* the content
         of sets and maps is part of it, in an order that does not vary.
         """
-        flags = _STATELESS | _NUMERIC if elements else _STATELESS | _NUMERIC | _TERSE
-        text = self._list(f"table {family} {table}", flags)
+        text = self._whole(family, table) if elements else self._terse(family, table)
         if text is None:
             return None
         _, _, body = text.partition("{\n")
@@ -68,7 +67,7 @@ class Nft:
         and a heap so damaged ends the process at some later time. Ours has none, so that a table with flags
         is not as it should be whatever its elements are.
         """
-        head = self._list(f"table {family} {table}", _STATELESS | _NUMERIC | _TERSE)
+        head = self._terse(family, table)
         if head is None or _FLAGS.search(head):
             return {}
         return _contents(self._list(f"table {family} {table}", _JSON | _NUMERIC))
@@ -89,6 +88,16 @@ class Nft:
         """Family and name of every table of the namespace."""
         lines = self._run("list tables", _PLAIN).splitlines()
         return [(family, name) for _, family, name in map(str.split, lines)]
+
+    def _whole(self, family: str, table: str) -> str | None:
+        return self._list(f"table {family} {table}", _STATELESS | _NUMERIC)
+
+    def _terse(self, family: str, table: str) -> str | None:
+        # Asked for the table alone, the library reads all its elements, and then does not show them.
+        tables = self._run(f"list ruleset {family}", _STATELESS | _NUMERIC | _TERSE)
+        _, found, rest = f"\n{tables}".partition(f"\ntable {family} {table} {{\n")
+        body, _, _ = rest.partition("\n}\n")
+        return f"table {family} {table} {{\n{body}\n}}\n" if found else None
 
     def _list(self, what: str, flags: int) -> str | None:
         try:

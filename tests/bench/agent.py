@@ -18,6 +18,8 @@ WHOLE = Path(__file__).with_name("agent_whole.py")
 MARKS = Path(__file__).with_name("agent_marks.py")
 SERVICES = 10_000
 MANY_MARKS = 100_000
+# The tables of 10,000 mh services are 350 MB of the kernel's.
+MEMORY_MB = 2048
 
 
 def run(lab: Lab, machine: str, script: Path, *arguments: str, stdin: str = "") -> dict[str, Any]:
@@ -32,7 +34,7 @@ def run(lab: Lab, machine: str, script: Path, *arguments: str, stdin: str = "") 
 
 def services_alone(figures: Figures, services: int) -> None:
     """The IPVS subsystem beside its limit and its peers."""
-    with Lab.start() as lab:
+    with Lab.start(memory_mb=MEMORY_MB) as lab:
         raw = run(lab, "backend1", INSIDE, "raw", str(services))["raw"]
         ours = run(lab, "backend2", INSIDE, "converge", str(services))
         peer = run(lab, "backend3", INSIDE, "restore", str(services), stdin=ours.pop("saved"))
@@ -51,7 +53,7 @@ def services_alone(figures: Figures, services: int) -> None:
 
 def whole_agent(figures: Figures, services: int) -> None:
     """From the body of an answer to the kernel, and what keeps the next body waiting."""
-    with Lab.start() as lab:
+    with Lab.start(memory_mb=MEMORY_MB) as lab:
         bird = (str(lab.bird_socket("lb1")), str(lab.bird_include("lb1")))
         ours = run(lab, "lb1", WHOLE, str(services), *bird)
     figures.shown("agent.body_to_full_node", ours["full"], "s")
@@ -66,7 +68,7 @@ def whole_agent(figures: Figures, services: int) -> None:
 
 def many_marks(figures: Figures) -> None:
     """Elements by netlink, rules by libnftables."""
-    with Lab.start() as lab:
+    with Lab.start(memory_mb=MEMORY_MB) as lab:
         ours = run(lab, "backend1", MARKS, str(MANY_MARKS))
     figures.at_most("agent.100k_marks_placed", ours["placed"], "s", 3)
     figures.shown("agent.100k_marks_observed", ours["observed"], "s")
