@@ -20,6 +20,7 @@ _NUMERIC = (1 << 7) | (1 << 8) | (1 << 9)
 
 # The line that a table with flags has at its head.
 _FLAGS = re.compile(r"^\tflags .*\n\n?", re.MULTILINE)
+_TABLES = re.compile(r"^table (\S+) (\S+) \{\n(.*?^\}\n)", re.MULTILINE | re.DOTALL)
 _ELEMENTS = re.compile(r"elements = \{([^}]*)\}")
 
 
@@ -54,7 +55,9 @@ class Nft:
         Without the table's name and without counts: equal for equal rulesets. With *elements* the content
         of sets and maps is part of it, in an order that does not vary.
         """
-        text = self._whole(family, table) if elements else self._terse(family, table)
+        if not elements:
+            return self.structures(family).get((family, table))
+        text = self._list(f"table {family} {table}", _STATELESS | _NUMERIC)
         if text is None:
             return None
         _, _, body = text.partition("{\n")
@@ -67,7 +70,7 @@ class Nft:
         and a heap so damaged ends the process at some later time. Ours has none, so that a table with flags
         is not as it should be whatever its elements are.
         """
-        head = self._terse(family, table)
+        head = self.structure(family, table)
         if head is None or _FLAGS.search(head):
             return {}
         return _contents(self._list(f"table {family} {table}", _JSON | _NUMERIC))
@@ -84,20 +87,11 @@ class Nft:
             ).items()
         }
 
-    def tables(self) -> list[tuple[str, str]]:
-        """Family and name of every table of the namespace."""
-        lines = self._run("list tables", _PLAIN).splitlines()
-        return [(family, name) for _, family, name in map(str.split, lines)]
-
-    def _whole(self, family: str, table: str) -> str | None:
-        return self._list(f"table {family} {table}", _STATELESS | _NUMERIC)
-
-    def _terse(self, family: str, table: str) -> str | None:
-        # Asked for the table alone, the library reads all its elements, and then does not show them.
-        tables = self._run(f"list ruleset {family}", _STATELESS | _NUMERIC | _TERSE)
-        _, found, rest = f"\n{tables}".partition(f"\ntable {family} {table} {{\n")
-        body, _, _ = rest.partition("\n}\n")
-        return f"table {family} {table} {{\n{body}\n}}\n" if found else None
+    def structures(self, family: str = "") -> dict[tuple[str, str], str]:
+        """Every table of *family*, of all if that is empty, by family and name, as ``structure`` words it."""
+        # Asked for one table, or for the names of all, the library reads all elements and then does not show them.
+        text = self._run(f"list ruleset {family}", _STATELESS | _NUMERIC | _TERSE)
+        return {(found[1], found[2]): found[3] for found in _TABLES.finditer(text)}
 
     def _list(self, what: str, flags: int) -> str | None:
         try:
