@@ -123,4 +123,4 @@ def _sorted(addresses: Iterator[Address]) -> tuple[Address, ...]:
 def kernel() -> str:
     """Which life of which network namespace this is: its counters began at zero."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {Path('/proc/self/ns/net').stat().st_ino}"
+    return f"{boot} {Path('/proc/thread-self/ns/net').stat().st_ino}"
