@@ -34,6 +34,7 @@ TENANTS = {
     "status": "which node and host has applied a VIP",
     "watch": "how far VIPs are, live",
     "events": "who changed what",
+    "explain": "where a client's packets go, hop by hop, and why they don't",
 }
 OPERATORS = {
     "cluster": "sets of nodes that announce the same VIPs",

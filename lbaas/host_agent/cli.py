@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from lbaas.agent import answering
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
+from lbaas.host_agent.explaining import Explainer
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
 from lbaas.wire.reading import Reader
@@ -30,4 +32,5 @@ def host_agent(
     Stopping it leaves the kernel as it is: the host goes on answering.
     """
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
+    answering.start(settings, Explainer(state_dir).explain)
     Agent(settings, Reader(HostState).read, Host().reconcile).run()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lbaas.agent import answering
 from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
@@ -15,6 +16,7 @@ from lbaas.health.kernel import in_service
 from lbaas.health.monitoring import Health
 from lbaas.health.prober import Prober
 from lbaas.node_agent.announce import BirdPaths
+from lbaas.node_agent.explaining import Explainer
 from lbaas.node_agent.reconcile import Node, undisturbed
 from lbaas.node_agent.trials import node_trials
 from lbaas.wire.reading import PartsReader
@@ -61,4 +63,6 @@ def node_agent(
         agent.wake()
 
     health.start(changed)
+    explainer = Explainer(state_dir, BirdPaths(bird_socket, bird_include))
+    answering.start(settings, lambda flow: explainer.explain(flow, health.details().unhealthy))
     agent.run()

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.persistence import resting
 from lbaas.persistence.database import Database
-from lbaas.services import idempotency, sessions
+from lbaas.services import idempotency, questions, sessions
 from lbaas.services.tokens import TokenDirectory
 
 PERIOD_S = 10.0
@@ -25,11 +25,12 @@ async def run(database: Database, tokens: TokenDirectory) -> None:
 
 
 async def once(database: Database, tokens: TokenDirectory) -> None:
-    """Addresses that have rested are free, old answers and sessions are forgotten, tokens show their last use."""
+    """Addresses that have rested are free, what is old is forgotten, tokens show their last use."""
     while await _done(database, resting.reap):
         pass
     await _done(database, idempotency.forget_old)
     await _done(database, sessions.forget_old)
+    await _done(database, questions.forget_old)
     await _done(database, tokens.note_uses)
 
 
