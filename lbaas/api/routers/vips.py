@@ -122,7 +122,9 @@ async def get_vip_explanation(
     caller: TenantCaller,
     vip_id: UUID,
     client: Annotated[Address, Query(description="Who asks.", examples=["192.0.2.7"])],
-    port: Annotated[int, Query(ge=1, le=65535, description="What port of the VIP he asks.")],
+    port: Annotated[
+        int, Query(ge=1, le=65535, description="What port of the VIP he asks.", examples=[80])
+    ],
     client_port: Annotated[
         int | None,
         Query(ge=1, le=65535, description="From which port; None: any, and then no one member."),
