@@ -73,33 +73,45 @@ def _because(desired: NodeDesired) -> str:
 
 def _session(machine: str, peer: Peer, bird: Announced, prefix: Prefix) -> Iterator[Hop]:
     name = peer_protocol(peer.address)
-    stage = Stage(machine, "session")
     state = bird.sessions.get(name, "absent")
-    desired = f"BGP with {peer.name} ({peer.address}) is established"
-    if peer.bfd and (found := bird.bfd.get(peer.address, "absent")) != "Up":
-        yield Stage(machine, "bfd").broken(
-            f"BFD with {peer.address} is up",
-            f"BFD is {found}",
-            "the router is not heard, or does not speak BFD: the session is taken down, or never comes",
-            f"birdc show bfd sessions; is UDP 3784 open between here and {peer.address}? lbaas peer set --no-bfd",
-        )
-    if state != "Established":
-        yield stage.broken(
-            desired,
-            f"{name} is {state}",
-            f"{peer.name} hears of nothing from this node",
-            f"birdc show protocols all {name}: address, AS number, password, TCP 179",
-        )
+    established = state == "Established"
+    if peer.bfd:
+        yield from _bfd(Stage(machine, "bfd"), peer, bird, established=established)
+    stage, desired = Stage(machine, "session"), f"BGP with {peer.name} ({peer.address}) is up"
+    if established:
+        yield stage.ok(desired)
+        yield _export(Stage(machine, "export"), peer, bird, prefix)
         return
-    yield stage.ok(desired)
-    told = bird.exported.get(name, False)
-    export = Stage(machine, "export")
-    if told:
-        yield export.ok(f"{peer.name} is told of {prefix}")
-        return
-    yield export.broken(
-        f"{peer.name} is told of {prefix}",
+    yield stage.broken(
+        desired,
+        f"{name} is {state}",
+        f"{peer.name} hears of nothing from this node",
+        f"birdc show protocols all {name}: is it disabled? address, AS number, password, TCP 179",
+    )
+
+
+def _bfd(stage: Stage, peer: Peer, bird: Announced, *, established: bool) -> Iterator[Hop]:
+    """BIRD looks for a peer by BFD while it speaks to it, and forgets that when it is told to stop."""
+    found = bird.bfd.get(peer.address)
+    desired, actual = f"BFD with {peer.address} is up", f"BFD is {found or 'absent'}"
+    remedy = f"birdc show bfd sessions; is UDP 3784 open between here and {peer.address}?"
+    if found == "Up":
+        yield stage.ok(desired)
+    elif established:
+        cause = "a silent loss is noticed only when BGP's hold time is over"
+        yield stage.suspect(desired, actual, cause, remedy)
+    elif found is not None:
+        cause = "the router is not heard: BFD takes the BGP session down"
+        yield stage.broken(desired, actual, cause, remedy)
+
+
+def _export(stage: Stage, peer: Peer, bird: Announced, prefix: Prefix) -> Hop:
+    desired = f"{peer.name} is told of {prefix}"
+    if bird.exported.get(peer_protocol(peer.address), False):
+        return stage.ok(desired)
+    return stage.broken(
+        desired,
         "it is not",
         "BIRD holds the route back: a filter of somebody else's, or a session that reloads",
-        f"birdc show route {prefix} all; birdc show protocols all {name}; {DRIFT}",
+        f"birdc show route {prefix} all; birdc show protocols all {peer_protocol(peer.address)}",
     )

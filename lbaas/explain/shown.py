@@ -34,7 +34,7 @@ def lines(hops: Iterable[Shown]) -> Iterator[str]:
         if hop.machine != machine:
             machine = hop.machine
             yield machine
-        yield f"  {_SIGNS[hop.verdict]}  {hop.stage:<14} {_what(hop)}"
+        yield f"  {_SIGNS[hop.verdict]}  {hop.stage:<15} {_what(hop)}"
         if hop.cause:
             yield f"      because {hop.cause}"
         if hop.remedy:

@@ -121,9 +121,17 @@ async def get_vip_explanation(
     shared: Shared,
     caller: TenantCaller,
     vip_id: UUID,
-    client: Annotated[Address, Query(description="Who asks.", examples=["192.0.2.7"])],
+    client: Annotated[
+        Address, Query(description="Who asks.", openapi_examples={"any": {"value": "192.0.2.7"}})
+    ],
     port: Annotated[
-        int, Query(ge=1, le=65535, description="What port of the VIP he asks.", examples=[80])
+        int,
+        Query(
+            ge=1,
+            le=65535,
+            description="What port of the VIP he asks.",
+            openapi_examples={"any": {"value": 80}},
+        ),
     ],
     client_port: Annotated[
         int | None,

@@ -65,7 +65,7 @@ def example(operation: Json) -> Any:
 def query(operation: Json) -> Json:
     """What has to be said, and that nothing is worth waiting for."""
     found = [each for each in operation.get("parameters", ()) if each["in"] == "query"]
-    needed = {each["name"]: each["schema"]["examples"][0] for each in found if each["required"]}
+    needed = {each["name"]: each["examples"]["any"]["value"] for each in found if each["required"]}
     return needed | {each["name"]: 0 for each in found if each["name"] == "timeout_s"}
 
 
