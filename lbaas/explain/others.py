@@ -74,11 +74,12 @@ def _reached(
 
 
 def _rules(
-    chain: Chain, named: Mapping[tuple[str, str], Chain], seen: frozenset[str]
+    chain: Chain, named: Mapping[tuple[str, str], Chain], above: frozenset[str]
 ) -> Iterator[str]:
+    way = above | {chain.name}
     for rule in chain.rules:
         yield rule
         jump = _JUMP.search(rule)
         target = named.get((chain.table, jump[1])) if jump else None
-        if target is not None and target.name not in seen:
-            yield from _rules(target, named, seen | {chain.name})
+        if target is not None and target.name not in way:
+            yield from _rules(target, named, way)
