@@ -4,6 +4,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lbaas.api.polls import PATH as STATE
 from lbaas.services.runtime import Runtime
 
 # What a proxy says of a request whose client did not wait for the answer.
@@ -41,7 +42,9 @@ def _route(scope: Scope) -> str:
     """As it is described, so that there are only so many; one that is none is like any other."""
     route = scope.get("route")
     if route is not None:
-        return str(route.path)
-    if scope["path"] == "/v1/agent/state":
-        return "/v1/agent/state"
+        # Routes of an included router know the path behind its prefix.
+        inside = scope["path"].startswith("/v1/") and not route.path.startswith("/v1/")
+        return f"/v1{route.path}" if inside else str(route.path)
+    if scope["path"] == STATE:
+        return STATE
     return "/portal" if scope["path"].startswith("/portal") else "none"

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from lbaas.dataplane.link.desired import LinkTable, host_links, is_ours, receiving_v4
 from lbaas.dataplane.sysctl.desired import HOST
 from lbaas.domain.addresses import Address
+from lbaas.explain.carried import asked, replied, wrapped
 from lbaas.explain.drift import DRIFT
+from lbaas.explain.firewall import firewall
 from lbaas.explain.hops import Seen, Stage, Unseen
-from lbaas.explain.others import droppers
+from lbaas.explain.others import INCOMING, OUTGOING, Finding, droppers
+from lbaas.explain.packets import ESTABLISHED, NEW
 from lbaas.explain.ways import Way
 from lbaas.wire.explanation import Answer, FiveTuple, Hop
 from lbaas.wire.state import HostState
-
-_IN = frozenset({"prerouting", "input", "output", "postrouting"})
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def explain_host(machine: str, state: HostState, seen: HostSeen, wanted: FiveTup
         *_tunnel(machine, state, seen, wanted),
         _return_path(Stage(machine, "rp_filter"), state, seen, wanted),
         *_arp(Stage(machine, "arp"), seen, wanted),
-        *_firewall(Stage(machine, "firewall"), seen),
+        *_firewall(Stage(machine, "firewall"), state, seen, wanted),
         *_program(Stage(machine, "program"), seen, wanted),
         _reply(Stage(machine, "reply"), seen, wanted),
     ]
@@ -159,21 +160,35 @@ def _arp(stage: Stage, seen: HostSeen, wanted: FiveTuple) -> Iterator[Hop]:
     yield stage.broken(desired, actual, cause, f"sysctl -w the desired values; {DRIFT}")
 
 
-def _firewall(stage: Stage, seen: HostSeen) -> Iterator[Hop]:
-    desired = "no firewall drops tunnelled packets or what is in them"
+def _firewall(stage: Stage, state: HostState, seen: HostSeen, wanted: FiveTuple) -> Iterator[Hop]:
+    desired = "no firewall drops the tunnel, what is in it, or the reply"
     if isinstance(seen.others, Unseen):
         yield stage.unknown(desired, seen.others)
         return
-    found = list(droppers(seen.others, _IN))
-    if not found:
-        yield stage.ok(desired)
-        return
-    yield stage.suspect(
-        desired,
-        "; ".join(found),
-        "a rule of somebody else's drops: the tunnel is IP protocol 4, 41 or 47, or UDP, and the VIP is inside",
-        "accept the tunnel from the nodes, and the listener's ports at the VIP",
-    )
+    findings = [
+        *droppers(seen.others, asked(wanted, NEW), INCOMING),
+        *droppers(seen.others, replied(wanted, ESTABLISHED), OUTGOING),
+        *_of_tunnels(seen.others, state, wanted),
+    ]
+    remedy = "accept the tunnel from the nodes (protocol 4, 41 or 47, or UDP), and the listener's ports at the VIP"
+    yield firewall(stage, desired, findings, remedy)
+
+
+def _of_tunnels(
+    others: Mapping[str, str], state: HostState, wanted: FiveTuple
+) -> Iterator[Finding]:
+    """A host knows neither which of its tunnels the flow takes nor from which node: sure is what befalls all."""
+    ways = [
+        wrapped(wanted, tunnel, node, endpoint, NEW)
+        for tunnel in state.tunnels
+        for endpoint in state.endpoints
+        for node in state.nodes
+        if node.version == endpoint.version
+    ]
+    dropped = [list(droppers(others, way, INCOMING)) for way in ways]
+    every = all(any(each.certain for each in found) for found in dropped)
+    for finding in {each for found in dropped for each in found}:
+        yield Finding(finding.what, finding.certain and every)
 
 
 def _program(stage: Stage, seen: HostSeen, wanted: FiveTuple) -> Iterator[Hop]:

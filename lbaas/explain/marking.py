@@ -6,10 +6,12 @@ from lbaas.dataplane.link.desired import VIP_DEVICE, Alias, LinkTable
 from lbaas.dataplane.marks.desired import PROTOCOL_NUMBERS, FlowKey, MarkTable
 from lbaas.dataplane.marks.policy import spans
 from lbaas.domain.addresses import Address
+from lbaas.explain.carried import asked
 from lbaas.explain.drift import DRIFT
 from lbaas.explain.hops import Seen, Stage, T, Unseen
 from lbaas.explain.node_facts import NodeDesired, NodeSeen
-from lbaas.explain.others import mark_setters
+from lbaas.explain.others import described, mark_setters
+from lbaas.explain.packets import UNTRACKED
 from lbaas.wire.explanation import FiveTuple, Hop
 from lbaas.wire.state import Admission, Flow
 
@@ -33,7 +35,10 @@ def marking(
         lambda stage, table: _mark(stage, table, flow),
     )
     yield from _judge(
-        Stage(machine, "marks of others"), "nobody changes the mark", seen.others, _others_marks
+        Stage(machine, "marks of others"),
+        "nobody changes the mark",
+        seen.others,
+        lambda s, t: _others_marks(s, t, wanted),
     )
 
 
@@ -114,14 +119,14 @@ def _mark(stage: Stage, table: MarkTable, flow: Flow) -> Hop:
     return stage.ok(desired)
 
 
-def _others_marks(stage: Stage, others: Mapping[str, str]) -> Hop:
+def _others_marks(stage: Stage, others: Mapping[str, str], wanted: FiveTuple) -> Hop:
     desired = "nobody changes the mark after us"
-    found = list(mark_setters(others))
-    if not found:
+    what, certain = described(mark_setters(others, asked(wanted, UNTRACKED)))
+    if not what:
         return stage.ok(desired)
-    return stage.suspect(
-        desired,
-        "; ".join(found),
-        "a packet that this rule matches loses its mark, and is refused or goes to another listener",
-        "let that rule leave packets with our marks alone, or run it before priority -145",
-    )
+    remedy = "let that rule leave packets with our marks alone, or run it before priority -145"
+    if certain:
+        cause = "the packet loses its mark: it is refused, or goes to another listener"
+        return stage.broken(desired, what, cause, remedy)
+    cause = "a packet that the rule matches loses its mark; not all of its conditions can be read"
+    return stage.suspect(desired, what, cause, remedy)

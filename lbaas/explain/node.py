@@ -10,6 +10,9 @@ from lbaas.explain.surroundings import surroundings
 from lbaas.wire.explanation import Answer, FiveTuple, Hop
 from lbaas.wire.state import ClusterState
 
+# Of the members that a flow may go to, so many are looked at.
+MOST_MEMBERS = 8
+
 
 def explain_node(machine: str, desired: NodeDesired, seen: NodeSeen, wanted: FiveTuple) -> Answer:
     """What becomes of the packets at this node."""
@@ -26,7 +29,8 @@ def explain_node(machine: str, desired: NodeDesired, seen: NodeSeen, wanted: Fiv
     found = chosen(seen, key, desired.service(flow.mark), wanted)
     hops.append(choice_hop(machine, found, service, wanted))
     hops += forwarding(machine, seen, found, desired.service(flow.mark))
-    hops += surroundings(machine, seen)
+    served = desired.service(flow.mark)
+    hops += surroundings(machine, seen, wanted, served, found.members[:MOST_MEMBERS])
     return Answer(hops=tuple(hops), members=found.members, mtu=mtu(seen, found))
 
 

@@ -122,7 +122,7 @@ def test_the_fleet_is_shown_as_it_last_reported(alone: Site) -> None:
     assert found["lbaas_node_foreign", lb0] == 1
     assert found["lbaas_agents_failing", (("kind", "node"),)] == 1
     assert found["lbaas_nodes_holding_removals", (cluster,)] == 0
-    assert found["lbaas_postgres_connections", (("state", "used"),)] > 0
+    assert found["lbaas_postgres_connections", (("state", "idle"),)] > 0
 
 
 def test_an_address_pool_fills(alone: Site) -> None:

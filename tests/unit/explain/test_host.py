@@ -61,6 +61,7 @@ def test_a_host_that_holds_what_it_shall_breaks_nothing(flow: FiveTuple) -> None
         ({"rp_filters": {"all": 1, "lbtun4": 0}}, "rp_filter"),
         ({"settings": {**HOST, "net.ipv4.conf.all.arp_ignore": "0"}}, "arp"),
         ({"shut": frozenset({6080})}, "gue"),
+        ({"others": {"ip filter": DROPS}}, "firewall"),
         ({"back": None}, "reply"),
         ({"back": Way("lbtun4", 1480)}, "reply"),
     ],
@@ -73,7 +74,7 @@ def test_what_is_broken_is_named(seen: dict[str, Any], stage: str) -> None:
     ("seen", "stage"),
     [
         ({"guard": None}, "guard"),
-        ({"others": {"ip filter": DROPS}}, "firewall"),
+        ({"others": {"ip filter": DROPS.replace("drop", "limit rate 1/second drop")}}, "firewall"),
         ({"listening": False}, "program"),
     ],
 )

@@ -152,6 +152,8 @@ def holding(*destinations: Destination, **other: Any) -> dict[str, Any]:
         (holding(FIRST, SECOND, replace(THIRD, weight=0)), "members"),
         (holding(FIRST, SECOND, replace(THIRD, forwarding=Forwarding.DIRECT)), "members"),
         ({"ways": dict.fromkeys(MEMBERS)}, "tunnel"),
+        ({"others": {"ip other": SETS_MARKS}}, "marks of others"),
+        ({"others": {"ip other": DROPS}}, "firewall"),
         ({"bird": replace(BIRD, loaded=frozenset())}, "announcement"),
         ({"bird": Unseen("no such socket")}, "announcement"),
         ({"bird": replace(BIRD, sessions={SESSION: "Active"}, bfd={})}, "session"),
@@ -168,8 +170,8 @@ def test_what_is_broken_is_named_first(seen: dict[str, Any], stage: str) -> None
 @pytest.mark.parametrize(
     ("seen", "stage"),
     [
-        ({"others": {"ip other": SETS_MARKS}}, "marks of others"),
-        ({"others": {"ip other": DROPS}}, "firewall"),
+        ({"others": {"ip other": SETS_MARKS.replace("meta", "ip dscp 7 meta")}}, "marks of others"),
+        ({"others": {"ip other": DROPS.replace("}", "\tip dscp 7 accept\n\t}")}}, "firewall"),
         ({"settings": {}}, "settings"),
         ({"rules": ("rule 100",)}, "routing"),
         ({"bird": replace(BIRD, bfd={})}, "bfd"),
