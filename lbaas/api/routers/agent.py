@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
+from lbaas.api.bodies import UsageBody, described
 from lbaas.api.dependencies import AgentCaller, Shared, Timeout, deadline
 from lbaas.api.problems import responses
 from lbaas.api.route import Route
@@ -15,6 +16,7 @@ from lbaas.services.work import Caller
 from lbaas.wire import explanation
 from lbaas.wire.report import Report
 from lbaas.wire.state import StateBody
+from lbaas.wire.usage import UsageAcknowledged, UsageReports
 
 router = APIRouter(prefix="/agent", tags=["agent"], route_class=Route)
 
@@ -100,3 +102,13 @@ async def create_answer(
     shared: Shared, caller: AgentCaller, question_id: UUID, body: explanation.Answer
 ) -> None:
     await questions.store(shared.database, shared.sender, caller, question_id, body)
+
+
+@router.post(
+    "/usage",
+    summary="Say what was counted",
+    responses={**CREATES, **responses(410)},
+    openapi_extra=described(UsageReports),
+)
+async def create_usage(shared: Shared, caller: AgentCaller, body: UsageBody) -> UsageAcknowledged:
+    return await shared.ledger.enter(caller, body.reports)
