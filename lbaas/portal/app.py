@@ -12,7 +12,17 @@ from starlette.types import ASGIApp
 
 from lbaas.client.api import ApiProblem
 from lbaas.errors import RateLimited
-from lbaas.portal import assets, entrance, operators, overview, pages, pools, vips, wizard
+from lbaas.portal import (
+    assets,
+    entrance,
+    operators,
+    overview,
+    pages,
+    pools,
+    single_sign_on,
+    vips,
+    wizard,
+)
 from lbaas.portal.defences import Defences
 from lbaas.portal.gateway import in_process
 from lbaas.portal.visits import Page, for_operators, see, signed_in, to_sign_in
@@ -34,6 +44,8 @@ def create(api: ASGIApp, runtime: Runtime | None) -> Starlette:
             Route("/static/{version}/{name}", assets.serve),
             Route("/sign-in", entrance.show),
             Route("/sign-in", entrance.sign_in, methods=["POST"]),
+            Route("/sign-in/provider", single_sign_on.begin),
+            Route("/sign-in/return", single_sign_on.finish),
             Route("/sign-out", entrance.sign_out, methods=["POST"]),
             *_tenants(),
             *_operators(),
