@@ -1,6 +1,7 @@
 """The pages of VIPs and their listeners."""
 
 import asyncio
+from ipaddress import ip_address
 
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from lbaas.portal.way import lines, way
 PER_PAGE = 20
 MEMBERS_SHOWN = 200
 EVENTS_SHOWN = 8
+TWINS_SHOWN = 200
 FILTERS = ("name", "labels", "address", "status", "tenant_id")
 
 
@@ -55,6 +57,7 @@ async def add_listener(visit: Visit) -> Response:
         "protocol": given.get("protocol", ""),
         **ports(given.get("ports", "")),
         "pool_id": given.get("pool_id", ""),
+        "dual_vip_id": given.get("dual_vip_id") or None,
     }
     try:
         await visit.api.post("listeners", body, key=given.get("key") or None)
@@ -132,6 +135,7 @@ async def _page(visit: Visit, given: Form, faults: Faults) -> Response:
         given=given,
         faults=faults,
         choices=await visit.api.all("pools", tenant_id=vip["tenant_id"]),
+        twins=await _twins(visit, vip),
     )
 
 
@@ -153,6 +157,21 @@ async def _pools(visit: Visit, vip: Json) -> dict[str, tuple[Json, Json]]:
     return dict(zip(ids, zip(pools, members, strict=True), strict=True))
 
 
+async def _twins(visit: Visit, vip: Json) -> dict[str, Json]:
+    """By id, the tenant's VIPs of the other family in the cluster: a listener may serve one of them as well."""
+    page = await visit.api.get("vips", tenant_id=vip["tenant_id"], limit=TWINS_SHOWN, sort="name")
+    found = [
+        one
+        for one in page["items"]
+        if one["cluster_id"] == vip["cluster_id"] and _family(one) != _family(vip)
+    ]
+    return {one["id"]: one for one in found}
+
+
+def _family(vip: Json) -> int:
+    return ip_address(vip["address"]).version
+
+
 async def _peers(visit: Visit, cluster_id: str) -> list[Json] | None:
     if not visit.operator:
         return None
@@ -165,4 +184,4 @@ def _listener_field(where: str) -> str | None:
     if where == "/errors/name-taken":
         return "name"
     field = where.split("/")[1] if where.startswith("/") else ""
-    return field if field in ("name", "protocol", "ports", "pool_id") else None
+    return field if field in ("name", "protocol", "ports", "pool_id", "dual_vip_id") else None

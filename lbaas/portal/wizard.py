@@ -39,11 +39,23 @@ async def order(visit: Visit) -> Response:
     given = await form(visit.request)
     draft = Draft.of(given)
     try:
-        vip = await visit.api.post("vips", draft.body(), key=draft.key())
+        vip = await _made(visit, draft)
     except ApiProblem as error:
         faults = sorted_out(error, draft.place)
         return await _page(visit, draft, _first_faulty(faults, "review"), faults, None)
     return see(f"/portal/vips/{vip['id']}")
+
+
+async def _made(visit: Visit, draft: Draft) -> Json:
+    """The VIP. Of two the one without a listener comes first: nobody hears of it before all is well."""
+    if not draft.dual:
+        return await visit.api.post("vips", draft.body(), key=draft.key())
+    body = draft.second()
+    second = await visit.api.post("vips", body, key=draft.key(body))
+    vip = await visit.api.post("vips", draft.body(), key=draft.key())
+    listener = vip["listeners"][0]["id"]
+    await visit.api.patch(f"listeners/{listener}", {"dual_vip_id": second["id"]})
+    return vip
 
 
 async def _plan(visit: Visit, draft: Draft, step: str) -> tuple[Json | None, Faults]:
@@ -51,7 +63,10 @@ async def _plan(visit: Visit, draft: Draft, step: str) -> tuple[Json | None, Fau
     if step == KEYS[0]:
         return None, Faults()
     try:
-        return await visit.api.plan("vips", draft.body(step)), Faults()
+        plan = await visit.api.plan("vips", draft.body(step))
+        if draft.dual:
+            plan["second"] = await visit.api.plan("vips", draft.second())
+        return plan, Faults()
     except ApiProblem as error:
         faults = sorted_out(error, draft.place)
         return None, _known(faults, step)

@@ -138,6 +138,7 @@ def test_a_vip_is_made_changed_drifts_and_goes(workspace: Workspace, site: Site)
     assert (pool["monitor"]["http"]["path"], pool["monitor"]["interval_s"]) == ("/health", 2)
 
     # Updated in place: the same objects.
+    shop = shop.replace("/health", "/up")
     workspace.write(shop.replace("weight  = 2", "weight  = 5").replace('"prod"', '"test"'))
     assert "0 to add, 1 to change, 0 to destroy" in workspace.apply()
     workspace.settled()
@@ -145,7 +146,8 @@ def test_a_vip_is_made_changed_drifts_and_goes(workspace: Workspace, site: Site)
         m["address"]: m["weight"] for m in member.get(f"/v1/pools/{pool['id']}/members")["items"]
     }
     assert weights == {"10.0.20.11": 1, "10.0.20.12": 5}
-    assert member.get(f"/v1/pools/{pool['id']}")["labels"] == {"env": "test"}
+    changed = member.get(f"/v1/pools/{pool['id']}")
+    assert (changed["labels"], changed["monitor"]["http"]["path"]) == ({"env": "test"}, "/up")
 
     # Drift is seen and repaired.
     member.patch(f"/v1/pools/{pool['id']}", {"scheduler": "sh"})
@@ -173,8 +175,45 @@ def test_an_object_that_is_there_is_imported(workspace: Workspace, site: Site) -
     workspace.settled()
 
 
-def test_a_refusal_stands_at_the_line_that_it_concerns(workspace: Workspace) -> None:
-    workspace.write('resource "lbaas_pool" "bad" {\n  name      = "bad"\n  scheduler = "nix"\n}\n')
+BAD = """
+resource "lbaas_pool" "word" {
+  name      = "word"
+  scheduler = "nix"
+}
+resource "lbaas_pool" "inside" {
+  name = "inside"
+  members { address = "192.0.2.7" }
+}
+resource "lbaas_vip" "sources" {
+  name            = "sources"
+  address_pool_id = "POOL"
+  allowed_sources = ["everywhere"]
+}
+resource "lbaas_pool" "patience" {
+  name = "patience"
+  timeouts { create = "soon" }
+}
+"""
+
+
+def test_a_refusal_stands_at_the_line_that_it_concerns(workspace: Workspace, site: Site) -> None:
+    workspace.write(BAD.replace("POOL", site.v4["id"]))
     said = workspace.run("apply", "-auto-approve", "-no-color", code=1)
     assert "/scheduler: Input should be 'mh'" in said
     assert 'scheduler = "nix"' in said
+    assert "/members/0/address: 192.0.2.7 is not in the tenant's backend prefixes" in said
+    assert 'allowed_sources = ["everywhere"]' in said
+    assert "'soon' is no duration" in said
+
+
+def test_a_resource_may_have_more_patience_than_the_provider(
+    workspace: Workspace, site: Site
+) -> None:
+    patient = SHOP.replace("POOL", site.v4["id"]).replace(
+        'protocol = "tcp"', 'protocol = "tcp"\n  timeouts { create = "1s" }'
+    )
+    workspace.write(patient)  # the provider itself does not wait here, and no node has an agent
+    said = workspace.apply()
+    assert "Not programmed yet" in said
+    assert "never reported" in said
+    workspace.settled()
