@@ -117,10 +117,11 @@ class Draft:
         """True if two VIPs are ordered, one of each family."""
         return self.family == BOTH
 
-    def second(self) -> Json:
+    def second(self, address_pool_id: str | None = None) -> Json:
         """The order of the other family's VIP, which is made without a listener of its own."""
         family = 4 if ":" in self.address else 6
-        return {**self._named(f"{self.name}-v{family}"), "family": family}
+        body = {**self._named(f"{self.name}-v{family}"), "family": family}
+        return body | ({"address_pool_id": address_pool_id} if address_pool_id else {})
 
     def body(self, upto: str = "review") -> Json:
         """The order, as far as the steps before *upto* have it."""
