@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from types import FrameType
 
 import structlog
@@ -16,6 +17,7 @@ import uvloop
 
 from lbaas.api.app import create_app
 from lbaas.config import ServerSettings
+from lbaas.domain.usage import Retention
 from lbaas.errors import LbaasError
 from lbaas.persistence import migrate
 from lbaas.persistence.database import Database
@@ -82,6 +84,7 @@ async def _run(settings: ServerSettings) -> None:
             rate_limit=settings.rate_limit,
             trust=_trust(settings),
             registration=_registration(settings),
+            retention=_retention(settings),
         )
         await _serve(runtime, sockets)
 
@@ -126,6 +129,14 @@ def _registration(settings: ServerSettings) -> Registration | None:
         client_secret=None if secret is None else secret.get_secret_value(),
         scope=settings.oidc_scope,
         name=settings.oidc_name,
+    )
+
+
+def _retention(settings: ServerSettings) -> Retention:
+    return Retention(
+        minutes=timedelta(hours=settings.usage_minutes_kept_h),
+        hours=timedelta(days=settings.usage_hours_kept_d),
+        prefixes=timedelta(days=settings.usage_prefixes_kept_d),
     )
 
 

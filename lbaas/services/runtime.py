@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from lbaas.domain.usage import Retention
 from lbaas.persistence.database import Database
 from lbaas.persistence.notices import Listener, Notice, Sender
 from lbaas.persistence.pruning import prune
@@ -17,6 +18,7 @@ from lbaas.services import upkeep
 from lbaas.services.bells import Bells
 from lbaas.services.books import Subject
 from lbaas.services.code_flow import CodeFlow, Registration
+from lbaas.services.ledger import Ledger
 from lbaas.services.metrics import Metrics
 from lbaas.services.oidc import Provider, Trust
 from lbaas.services.rates import Rates
@@ -49,6 +51,7 @@ class Runtime:
     rate_limit: str | None = None
     trust: Trust | None = None
     registration: Registration | None = None
+    retention: Retention = field(default_factory=Retention)
 
     def __post_init__(self) -> None:
         self.sender = Sender(self.database)
@@ -57,6 +60,7 @@ class Runtime:
             self.replica or self.database, self.bells, lambda: self.listener.connected
         )
         self.reports = ReportWriter(self.database, self.sender)
+        self.ledger = Ledger(self.database, self.retention)
         self.metrics = Metrics(self.database)
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
         self.provider = None if self.trust is None else Provider(self.trust, self.database)
@@ -87,7 +91,7 @@ class Runtime:
             self.reports.run(),
             self._look_now_and_then(),
             self._prune_now_and_then(),
-            upkeep.run(self.database, self.tokens),
+            upkeep.run(self.database, self.tokens, self.ledger),
         )
         tasks = [asyncio.create_task(work) for work in works]
         try:
