@@ -33,6 +33,7 @@ TENANTS = {
     "apply": "bring everything to what a file says",
     "status": "which node and host has applied a VIP",
     "watch": "how far VIPs are, live",
+    "usage": "what was counted: packets, bytes, connections",
     "events": "who changed what",
 }
 OPERATORS = {

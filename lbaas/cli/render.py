@@ -26,6 +26,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "peer": ("name", "address", "as_number", "bfd", "multihop"),
     "address_pool": ("name", "prefix", "reserved", "quarantine_s"),
     "backend_host": ("name", "addresses", "applied_revision", "reported_at"),
+    "usage": ("begun_at", "vip", "direction", "packets", "bytes", "connections"),
     "event": ("created_at", "actor_name", "action", "kind", "object_name"),
 }
 

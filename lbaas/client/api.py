@@ -30,6 +30,7 @@ from lbaas.client.retrying import NO_RETRIES, Retries
 from lbaas.client.transport import answered, lost, options, settings
 from lbaas.errors import ServerUnavailable
 from lbaas.wire.fields import Removal
+from lbaas.wire.ledger import Usage
 from lbaas.wire.operators import TenantInUse
 from lbaas.wire.status import VipStatus
 from lbaas.wire.tenants import Event, Member, MemberCreate, MemberPatch
@@ -101,6 +102,10 @@ class ApiClient:
     def events(self, **filters: Parameter) -> Iterator[Event]:
         """Who changed what, oldest first."""
         return self.pages(Event, "/v1/events", filters)
+
+    def usage(self, **filters: Parameter) -> Iterator[Usage]:
+        """What was counted, in sums, oldest first; of the last day if ``from`` and ``to`` say nothing else."""
+        return self.pages(Usage, "/v1/usage", filters)
 
     def status(self, vip: Which) -> VipStatus:
         """How far the VIP's newest change has come, at this moment."""

@@ -24,6 +24,7 @@ from lbaas.client.operations import Body, Which
 from lbaas.client.retrying import Retries
 from lbaas.client.transport import answered, lost, options, settings
 from lbaas.wire.fields import Removal
+from lbaas.wire.ledger import Usage
 from lbaas.wire.operators import TenantInUse
 from lbaas.wire.status import VipStatus
 from lbaas.wire.tenants import Event, Member, MemberCreate, MemberPatch
@@ -81,6 +82,10 @@ class AsyncApiClient:
     def events(self, **filters: Parameter) -> AsyncIterator[Event]:
         """Who changed what, oldest first."""
         return self.pages(Event, "/v1/events", filters)
+
+    def usage(self, **filters: Parameter) -> AsyncIterator[Usage]:
+        """What was counted, in sums, oldest first."""
+        return self.pages(Usage, "/v1/usage", filters)
 
     async def status(self, vip: Which) -> VipStatus:
         """How far the VIP's newest change has come, at this moment."""

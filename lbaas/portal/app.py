@@ -79,6 +79,7 @@ def _tenants() -> list[Route]:
         _reads("/vips/new", wizard.show),
         _reads(vip, vips.show),
         _does(vip, vips.change),
+        _reads(f"{vip}/usage", vips.usage),
         _reads(f"{vip}/removal", vips.ask_removal),
         _does(f"{vip}/removal", vips.remove),
         _does(f"{vip}/listeners", vips.add_listener),

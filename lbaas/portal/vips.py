@@ -1,7 +1,9 @@
 """The pages of VIPs and their listeners."""
 
 import asyncio
+from datetime import UTC, datetime
 from ipaddress import ip_address
+from typing import Any
 
 from starlette.responses import Response
 
@@ -9,6 +11,7 @@ from lbaas.client.api import ApiProblem
 from lbaas.portal import pages
 from lbaas.portal.faults import Faults, sorted_out
 from lbaas.portal.gateway import Json, together
+from lbaas.portal.plots import PERIODS, plots
 from lbaas.portal.typed import labels, number_or_none, ports, words
 from lbaas.portal.visits import Form, Visit, form, see
 from lbaas.portal.way import lines, way
@@ -46,6 +49,11 @@ async def index(visit: Visit) -> Response:
 async def show(visit: Visit) -> Response:
     """One VIP: its way drawn, its listeners, what happened to it."""
     return await _page(visit, Form(), Faults())
+
+
+async def usage(visit: Visit) -> Response:
+    """The plots of a VIP's traffic alone, to be put into its page again."""
+    return pages.show(visit, "usage.html", **await _usage(visit))
 
 
 async def add_listener(visit: Visit) -> Response:
@@ -136,6 +144,7 @@ async def _page(visit: Visit, given: Form, faults: Faults) -> Response:
         faults=faults,
         choices=await visit.api.all("pools", tenant_id=vip["tenant_id"]),
         twins=await _twins(visit, vip),
+        **await _usage(visit),
     )
 
 
@@ -155,6 +164,24 @@ async def _pools(visit: Visit, vip: Json) -> dict[str, tuple[Json, Json]]:
         together(*(visit.api.get(f"pools/{each}/members", limit=MEMBERS_SHOWN) for each in ids)),
     )
     return dict(zip(ids, zip(pools, members, strict=True), strict=True))
+
+
+async def _usage(visit: Visit) -> dict[str, Any]:
+    """What was counted of the VIP, drawn."""
+    period = PERIODS.get(visit.asked("period"), PERIODS["day"])
+    now = datetime.now(UTC)
+    counted = await visit.api.all(
+        "usage",
+        **{"vip_id": visit.named("vip_id"), "from": period.begins(now).isoformat()},
+        granularity=period.granularity,
+        group_by="direction",
+    )
+    return {
+        "vip_id": visit.named("vip_id"),
+        "period": period,
+        "periods": PERIODS.values(),
+        "plots": plots(counted, period, now),
+    }
 
 
 async def _twins(visit: Visit, vip: Json) -> dict[str, Json]:

@@ -1,6 +1,8 @@
 """What a form of the wizard or of a VIP's page orders, without a browser."""
 
 import re
+import time
+from uuid import uuid4
 
 import httpx
 
@@ -24,6 +26,7 @@ def test_an_order_of_both_families_is_two_vips_and_one_listener_however_often_it
         "member_address": "10.0.20.11",
         "member_weight": "1",
         "persistence_s": "300",
+        "hash_ports": "false",
         "encapsulation": "gue",
     }
     with web(site.server) as client:
@@ -61,6 +64,24 @@ def test_a_listener_may_be_added_for_a_vip_of_the_other_family_too(site: Site) -
         assert shown_beside(client.get(f"/portal/vips/{twin['id']}")) == [vip["address"]]
     (listener,) = member.get("/v1/listeners", name="https")["items"]
     assert listener["dual_vip_id"] == twin["id"]
+
+
+def test_a_vips_page_draws_what_was_counted(site: Site) -> None:
+    member = site.member()
+    vip = make_vip(site, member, "10.0.20.11")
+    begun_s = int(time.time()) // 3600 * 3600 - 7200
+    total = {"point": "node", "vip": vip["id"], "packets": 9, "bytes": 5_000_000, "connections": 4}
+    total["listener"] = vip["listeners"][0]["id"]
+    times = {"begun_s": begun_s, "ended_s": begun_s + 60}
+    counted = {"meter": str(uuid4()), "sequence": 1, **times, "totals": [total]}
+    site.node().post("/v1/agent/usage", {"reports": [counted]})
+    with web(site.server) as client:
+        sign_in(client, token_of(member))
+        for path in ("", "/usage", "/usage?period=month", "?period=nonsense"):
+            page = client.get(f"/portal/vips/{vip['id']}{path}")
+            assert page.status_code == 200
+            assert "From clients: 5 MB" in page.text
+            assert len(re.findall('class="amount"', page.text)) == 2
 
 
 def shown_beside(page: httpx.Response) -> list[str]:

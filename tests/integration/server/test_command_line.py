@@ -3,6 +3,7 @@
 import json
 import stat
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -381,6 +382,20 @@ def test_a_status_shows_members_that_fail_and_packets_that_were_refused(
     assert ["10.0.20.12", "http", "2023-11-14T22:13:20Z", "lb0", "no", "answer"] in rows
     assert ["http", "3", "9", "0"] in rows
     assert "10.0.20.12 unhealthy on lb0" in tenant("watch", "web", "--times", "1").out
+
+
+def test_usage_is_shown_by_the_name_of_the_vip(tenant: Run, site: Site) -> None:
+    vip = make_vip(tenant, site)
+    begun_s = int(time.time()) // 3600 * 3600 - 3600
+    total = {"point": "node", "vip": vip["id"], "packets": 7, "bytes": 700, "connections": 2}
+    total["listener"] = vip["listeners"][0]["id"]
+    times = {"begun_s": begun_s, "ended_s": begun_s + 60}
+    counted = {"meter": str(uuid4()), "sequence": 1, **times, "totals": [total]}
+    site.node().post("/v1/agent/usage", {"reports": [counted]})
+    (row,) = tenant("usage", "web").out.splitlines()[1:]
+    assert row.split()[1:] == ["web", "ingress", "7", "700", "2"]
+    assert tenant("usage", "--by", "total", "-o", "json").json[0]["bytes"] == 700
+    assert tenant("usage", "web", "--to", "2026-01-01T00:00Z", "-o", "json").json == []
 
 
 def test_events_say_who_did_what(tenant: Run, site: Site) -> None:
