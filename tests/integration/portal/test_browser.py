@@ -285,6 +285,12 @@ def test_pages_keep_nobody_out(visitor: Visitor, site: Site) -> None:
         "/portal/nodes",
         "/portal/address-pools",
         "/portal/tenants",
+        "/portal/tokens",
+        "/portal/backend-hosts",
+        "/portal/clusters/new",
+        "/portal/address-pools/new",
+        f"/portal/tenants/{site.tenant['id']}/settings",
+        f"/portal/tenants/{site.tenant['id']}/removal",
     )
     tab = visitor.open("/portal/sign-in")
     found = violations(tab)

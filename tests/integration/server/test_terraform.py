@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Site
+from .conftest import Site, unique
 
 LAUNCHER = "#!/bin/sh\nexec {python} -m lbaas.terraform\n"
 PLUGIN = (
@@ -173,6 +173,89 @@ def test_an_object_that_is_there_is_imported(workspace: Workspace, site: Site) -
     workspace.write('resource "lbaas_pool" "old" {\n  name = "old"\n  scheduler = "sh"\n}\n')
     workspace.run("import", "lbaas_pool.old", made["id"])
     workspace.settled()
+
+
+FLEET = """
+resource "lbaas_cluster" "edge" {
+  name      = "NAME"
+  as_number = 65010
+  timeouts { udp_s = 60 }
+}
+resource "lbaas_node" "lb1" {
+  cluster_id = lbaas_cluster.edge.id
+  name       = "lb1"
+  addresses  = ["10.0.10.1", "fd00:10::1"]
+}
+resource "lbaas_peer" "tor1" {
+  cluster_id = lbaas_cluster.edge.id
+  name       = "tor1"
+  address    = "192.0.2.1"
+  as_number  = 65000
+  password   = "between-us"
+}
+resource "lbaas_address_pool" "public" {
+  cluster_id = lbaas_cluster.edge.id
+  name       = "NAME"
+  prefix     = "203.0.113.0/24"
+  reserved   = ["203.0.113.0/28"]
+}
+resource "lbaas_token" "lb1" {
+  name    = "NAME"
+  role    = "node"
+  node_id = lbaas_node.lb1.id
+}
+resource "lbaas_tenant" "shop" {
+  name             = "NAME"
+  backend_prefixes = ["10.0.20.0/24"]
+  quotas { vips = 5 }
+}
+resource "lbaas_pool" "web" {
+  name      = "web"
+  tenant_id = lbaas_tenant.shop.id
+}
+resource "lbaas_member" "first" {
+  pool_id = lbaas_pool.web.id
+  address = "10.0.20.11"
+  weight  = 3
+}
+data "lbaas_cluster" "found" {
+  name       = "NAME"
+  depends_on = [lbaas_cluster.edge]
+}
+output "as_number" { value = data.lbaas_cluster.found.as_number }
+output "member" { value = "${lbaas_pool.web.id}/${lbaas_member.first.id}" }
+output "token" {
+  value     = lbaas_token.lb1.token
+  sensitive = true
+}
+"""
+
+
+def test_operators_resources_are_made_settled_changed_imported_and_gone(
+    workspace: Workspace, site: Site
+) -> None:
+    workspace.environment["LBAAS_TOKEN"] = site.server.admin_token
+    name = unique("tf")
+    fleet = FLEET.replace("NAME", name)
+    workspace.write(fleet)
+    workspace.apply()
+    outputs = json.loads(workspace.run("output", "-json"))
+    (cluster,) = site.admin.get("/v1/clusters", name=name)["items"]
+    assert (outputs["as_number"]["value"], cluster["timeouts"]["udp_s"]) == (65010, 60)
+    assert outputs["token"]["value"].startswith("lbaas_")
+    (peer,) = site.admin.get("/v1/peers", cluster_id=cluster["id"])["items"]
+    assert (peer["has_password"], peer["bfd"]) == (True, True)
+
+    # Forgotten and imported: the same object, and the plan says that nothing is left to do.
+    workspace.run("state", "rm", "lbaas_member.first")
+    workspace.run("import", "lbaas_member.first", outputs["member"]["value"])
+    workspace.settled()
+
+    workspace.write(fleet.replace("udp_s = 60", "udp_s = 90").replace("weight  = 3", "weight  = 4"))
+    assert "0 to add, 2 to change, 0 to destroy" in workspace.apply()
+    assert site.admin.get(f"/v1/clusters/{cluster['id']}")["timeouts"]["udp_s"] == 90
+    workspace.run("destroy", "-auto-approve")
+    assert site.admin.get("/v1/clusters", name=name)["items"] == []
 
 
 BAD = """
