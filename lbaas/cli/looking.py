@@ -1,10 +1,9 @@
-"""``lbaas status``, ``lbaas watch``, ``lbaas usage`` and ``lbaas events``: what is so, and what becomes of it."""
+"""``lbaas status``, ``lbaas watch`` and ``lbaas events``: what is so, and what becomes of it."""
 
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Literal
 
 import typer
 from rich.console import Console
@@ -34,25 +33,6 @@ SOME_VIPS = argument(
 )
 SELECTOR = option("labels", str | None, "Only those whose labels fit.", "-l", "--labels")
 TIMES = option("times", int | None, "Look so many times, then end.", "--times")
-WHOSE = argument(
-    "vip", "[VIP]", "Name, address or id; all if none.", str | None, None, names_of(VIPS)
-)
-SINCE = option("since", str | None, "From then on, like 2026-11-01T00:00Z; a day ago.", "--from")
-UNTIL = option("until", str | None, "Before then; now if left out.", "--to")
-STEP = option(
-    "granularity",
-    Literal["minute", "hour", "day", "month"],
-    "What a row is of.",
-    "--granularity",
-    default="hour",
-)
-BY = option(
-    "by",
-    str,
-    "What sums are told apart by, with commas: tenant, vip, listener, direction, prefix; or total.",
-    "--by",
-    default="vip,direction",
-)
 LAST = option("last", int, "So many, the newest.", "-n", "--last", default=20)
 OBJECT = option("object", str | None, "Of the object with this id.", "--object")
 KIND = option("kind", str | None, "Of this kind: vip, pool, …", "--kind")
@@ -78,7 +58,6 @@ def add_to(app: typer.Typer) -> None:
         SELECTOR,
         TIMES,
     )
-    add(app, "usage", usage, "Show what was counted.", WHOSE, SINCE, UNTIL, STEP, BY)
     add(app, "events", events, "List who changed what.", LAST, OBJECT, KIND, FOLLOW)
 
 
@@ -124,21 +103,6 @@ def events(given: Given) -> None:
                     now.print(_event(event))
                     seen.add(event.id)
                     since = max(since, event.created_at)
-
-
-def usage(given: Given) -> None:
-    """Sums, oldest first."""
-    with session(given) as now:
-        asked = {
-            "from": given["since"],
-            "to": given["until"],
-            "granularity": given["granularity"],
-            "group_by": given["by"],
-        }
-        if given["vip"]:
-            asked["vip_id"] = references.id_of(now.api, VIPS, given["vip"])
-        filters = {name: value for name, value in asked.items() if value is not None}
-        now.print(render.rows_text("usage", list(now.api.usage(**filters)), now.output))
 
 
 View = list[list[str]]

@@ -384,21 +384,29 @@ def test_a_status_shows_members_that_fail_and_packets_that_were_refused(
     assert "10.0.20.12 unhealthy on lb0" in tenant("watch", "web", "--times", "1").out
 
 
-def test_usage_is_shown_by_the_name_of_the_vip(tenant: Run, site: Site) -> None:
-    vip = make_vip(tenant, site)
-    begun_s = int(time.time()) // 3600 * 3600 - 3600
-    total = {"point": "node", "vip": vip["id"], "packets": 7, "bytes": 700, "connections": 2}
-    total["listener"] = vip["listeners"][0]["id"]
-    times = {"begun_s": begun_s, "ended_s": begun_s + 60}
-    counted = {"meter": str(uuid4()), "sequence": 1, **times, "totals": [total]}
-    site.node().post("/v1/agent/usage", {"reports": [counted]})
-    (row,) = tenant("usage", "web").out.splitlines()[1:]
-    assert row.split()[1:] == ["web", "ingress", "7", "700", "2"]
-    assert tenant("usage", "--by", "total", "-o", "json").json[0]["bytes"] == 700
-    assert tenant("usage", "web", "--to", "2026-01-01T00:00Z", "-o", "json").json == []
-
-
 def test_events_say_who_did_what(tenant: Run, site: Site) -> None:
     vip = make_vip(tenant, site)
     (event,) = tenant("events", "--object", vip["id"], "-o", "json").json
     assert (event["action"], event["kind"], event["actor_name"]) == ("create", "vip", "cli")
+
+
+def test_usage_is_shown_to_people_spreadsheets_and_programs(tenant: Run, site: Site) -> None:
+    vip = make_vip(tenant, site)
+    count = {"point": "node", "vip": vip["id"], "packets": 5, "bytes": 700, "connections": 2}
+    report = {"meter": str(uuid4()), "sequence": 1, "begun_s": int(time.time()), "ended_s": 1}
+    site.node().post("/v1/agent/usage", {"reports": [report | {"totals": [count]}]})
+    asked = ("usage", "show", "--vip", vip["name"], "--last", "6h", "--granularity", "month")
+
+    people = tenant(*asked, "--by", "vip").out.splitlines()
+    (program,) = tenant(*asked, "-o", "json").json
+    head, row = tenant(*asked, "--csv").out.splitlines()
+    compared = tenant("usage", "reconcile", "--vip", vip["name"]).out
+
+    assert [line.split()[-4:] for line in people] == [
+        ["VIP", "PACKETS", "BYTES", "CONNECTIONS"],
+        [vip["name"], "5", "700", "2"],
+    ]
+    assert (program["direction"], program["packets"]) == ("ingress", 5)
+    assert dict(zip(head.split(","), row.split(","), strict=True))["bytes"] == "700"
+    assert "packets=5,bytes=700" in compared
+    assert tenant("usage", "show", "--last", "soon", code=2).err
