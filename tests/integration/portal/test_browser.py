@@ -14,8 +14,6 @@ from tests.integration.portal.conftest import (
 )
 from tests.integration.server.conftest import Site, cluster_state, fetch, unique
 
-expect.set_options(timeout=30_000)  # of a slow, busy machine
-
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 
 

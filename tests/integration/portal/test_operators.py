@@ -8,8 +8,6 @@ from playwright.sync_api import Page, expect
 from tests.integration.portal.conftest import Visitor
 from tests.integration.server.conftest import Site, unique
 
-expect.set_options(timeout=30_000)  # of a slow, busy machine
-
 
 def fill(tab: Page, **fields: str) -> None:
     for label, text in fields.items():

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.integration.portal.conftest import Visitor
+from tests.integration.portal.conftest import PATIENCE_MS, Visitor
 from tests.integration.portal.provider import API, CLIENT_ID, CLIENT_SECRET, Provider, provider
 from tests.integration.server.conftest import LiveServer, Site, start_server
 from tests.integration.server.test_oidc import new_key
@@ -49,7 +49,7 @@ def ann(signing: Provider, site: Site) -> None:
 @pytest.fixture
 def browser_of_hers(browser: Browser, trusting: LiveServer) -> Iterator[Visitor]:
     made = Visitor(browser.new_context(), trusting.url)
-    made.context.set_default_timeout(60_000)
+    made.context.set_default_timeout(PATIENCE_MS)
     yield made
     made.context.close()
     assert made.complaints == []

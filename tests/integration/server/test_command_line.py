@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from lbaas import main
+from lbaas.cli import completing
 from tests.integration.server.conftest import (
     Json,
     LiveServer,
@@ -349,6 +350,7 @@ def test_a_shell_completes_the_names_of_objects_and_without_a_server_none(
     make_vip(tenant, site)
     tenant("pool", "create", "worker")
     monkeypatch.setenv("_LBAAS_COMPLETE", "complete_bash")
+    monkeypatch.setattr(completing, "PATIENCE_S", 60)
 
     def complete(line: str) -> list[str]:
         monkeypatch.setenv("COMP_WORDS", line)
