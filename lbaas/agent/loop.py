@@ -83,8 +83,12 @@ class Read(Protocol[S_co]):
     def __call__(self, entries: Entries, revision: int) -> S_co: ...
 
 
+def _tell_nobody(_report: Report, _round_s: float) -> None:
+    pass
+
+
 class Agent(Generic[S]):
-    """Runs *reconcile* on the newest state until SIGTERM or SIGINT.
+    """Runs *reconcile* on the newest state until SIGTERM or SIGINT; *told* is called with each report.
 
     Whatever ends it, kernel and BIRD keep what they have. Before the first proven state nothing is touched.
     """
@@ -95,9 +99,11 @@ class Agent(Generic[S]):
         read: Read[S],
         reconcile: Callable[[S, UUID], Round],
         details: Callable[[], Details] = Details,
+        told: Callable[[Report, float], None] = _tell_nobody,
     ) -> None:
         self._settings = settings
         self._details = details
+        self._told = told
         self._read = read
         self._reconcile: Callable[[S, UUID], Round] = reconcile
         self._last_good = LastGood(settings.state_dir)
@@ -152,7 +158,9 @@ class Agent(Generic[S]):
 
     def _round(self, desired: _Desired[S]) -> float:
         """One round was done and reported; the seconds until the next."""
+        began_s = time.monotonic()
         done = self._attempt(desired)
+        took_s = time.monotonic() - began_s
         pause_s = _RETRY_S if done.failures or done.pending else self._settings.cycle_s
         desired.applied.set()
         for failed in done.failures:
@@ -164,6 +172,7 @@ class Agent(Generic[S]):
         report = self._ledger.enter(desired.fetched, done, time.monotonic(), self._details())
         if report is not None:
             self._reports.put(report)
+            self._told(report, took_s)
         self._supervisor.alive(_status(desired.fetched.revision, done))
         return pause_s
 

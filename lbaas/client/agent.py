@@ -4,16 +4,21 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import httpx
+from pydantic import ValidationError
 
 from lbaas.errors import BadState, Decommissioned, OtherPast, ServerUnavailable
 from lbaas.wire.body import Kind, Update, decode, encode
 from lbaas.wire.entries import Entries
+from lbaas.wire.explanation import Answer, Questions
 from lbaas.wire.lineage import SINCE_MADE_AT, Origin, follows
 from lbaas.wire.report import Report
 
 # How long the server may hold a poll. Connecting and reading get a margin on top.
 POLL_S = 25
 _MARGIN_S = 10
+
+# Nothing is lost if nobody asks for long: seldom is cheap.
+QUESTIONS_POLL_S = 55
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,25 @@ class AgentClient:
             "POST",
             "/v1/agent/report",
             content=report.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+        )
+
+    def questions(self) -> Questions:
+        """What the server asks, as soon as it does; nothing if it did not. Raises ServerUnavailable."""
+        timeout = httpx.Timeout(_MARGIN_S, read=QUESTIONS_POLL_S + _MARGIN_S)
+        params = {"timeout_s": QUESTIONS_POLL_S}
+        answer = self._send("GET", "/v1/agent/questions", params=params, timeout=timeout)
+        try:
+            return Questions.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise ServerUnavailable(f"not a list of questions: {error!r}") from error
+
+    def answer(self, question: UUID, answer: Answer) -> None:
+        """The server has the answer. Raises ServerUnavailable."""
+        self._send(
+            "POST",
+            f"/v1/agent/answers/{question}",
+            content=answer.model_dump_json(),
             headers={"Content-Type": "application/json"},
         )
 
