@@ -56,6 +56,16 @@ class ServerSettings(BaseSettings):
     oidc_role_claim: str = "lbaas_role"
     oidc_tenant_claim: str = "lbaas_tenant"
 
+    usage_minutes_kept_h: int = Field(
+        default=26, ge=1, le=24 * 31, description="Hours for which usage is kept by the minute."
+    )
+    usage_hours_kept_d: int = Field(
+        default=400, ge=31, le=10_000, description="Days for which usage is kept by the hour."
+    )
+    usage_prefixes_kept_d: int = Field(
+        default=100, ge=1, le=10_000, description="Days for which it is kept by clients' prefix."
+    )
+
     @model_validator(mode="after")
     def _audience_with_issuer(self) -> Self:
         if (self.oidc_issuer is None) != (self.oidc_audience is None):

@@ -13,13 +13,27 @@ from lbaas.api import examples, problems
 from lbaas.api.creations import Creations
 from lbaas.api.middleware import Edge
 from lbaas.api.polls import Polls
-from lbaas.api.routers import addresses, agent, clusters, events, health, pools, tenants, vips
+from lbaas.api.routers import (
+    addresses,
+    agent,
+    clusters,
+    events,
+    health,
+    pools,
+    tenants,
+    usage,
+    vips,
+)
 from lbaas.portal.app import mount as mount_portal
 from lbaas.services.runtime import Runtime
 from lbaas.wire.fields import Removal
+from lbaas.wire.usage import UsageReports
 
 TAGS = [
-    {"name": "tenant", "description": "A tenant's own: VIPs, listeners, pools, members, events."},
+    {
+        "name": "tenant",
+        "description": "A tenant's own: VIPs, listeners, pools, members, events, usage.",
+    },
     {"name": "operator", "description": "Who serves: tenants, tokens, clusters, addresses, hosts."},
     {"name": "agent", "description": "What the agents on nodes and backend hosts speak."},
     {"name": "health", "description": "For whoever watches or routes to a replica."},
@@ -39,7 +53,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.state.runtime = runtime
     v1 = APIRouter(prefix="/v1")
     # Routes are tried in this order: what is asked most comes first.
-    for module in (vips, pools, events, tenants, clusters, addresses, agent):
+    for module in (vips, pools, events, usage, tenants, clusters, addresses, agent):
         v1.include_router(module.router)
     v1.include_router(tenants.own)
     app.include_router(v1)
@@ -82,8 +96,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs"))
         schemas["Problem"] = problem
-        schemas["Removal"] = Removal.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(schemas["Removal"].pop("$defs"))
+        for model in (Removal, UsageReports):
+            named = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(named.pop("$defs"))
+            schemas[model.__name__] = named
         for path in described["paths"].values():
             for method, operation in path.items():
                 _describe_dry_run(method, operation)

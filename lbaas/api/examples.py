@@ -86,6 +86,35 @@ BODIES: Mapping[str, dict[str, Any]] = {
         "repaired": 0,
         "failures": [],
     },
+    "UsageReports": {
+        "reports": [
+            {
+                "meter": "0192f1a0-6d5c-7a77-a1f4-2c2d3a3c8f10",
+                "sequence": 1,
+                "begun_s": 1735732800,
+                "ended_s": 1735732860,
+                "totals": [
+                    {
+                        "point": "node",
+                        "vip": IDS["vip_id"],
+                        "listener": IDS["listener_id"],
+                        "packets": 1200,
+                        "bytes": 1048576,
+                        "connections": 17,
+                    }
+                ],
+                "prefixes": [
+                    {
+                        "point": "node",
+                        "vip": IDS["vip_id"],
+                        "prefix": "192.0.2.0/24",
+                        "packets": 1200,
+                        "bytes": 1048576,
+                    }
+                ],
+            }
+        ]
+    },
 }
 
 

@@ -81,7 +81,7 @@ OTHER_TYPES: Mapping[str, tuple[HTTPStatus, str]] = {
     ),
     "/errors/content-too-large": (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "The body is larger than 1 MiB: send less at once.",
+        "The body is larger than 1 MiB, or 16 MiB of usage reports: send less at once.",
     ),
     "/errors/unsupported-media-type": (
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -197,7 +197,7 @@ def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
     if any(bad["type"] == "json_invalid" for bad in found):
         title = HTTP_TITLES[400]
         return answer(400, "/errors/malformed-json", title, str(found[0]["ctx"]["error"]))
-    if any(bad["loc"] == ("body",) for bad in found) and not _is_json(request):
+    if any(bad["loc"] == ("body",) for bad in found) and not is_json(request):
         title = "The body is not said to be JSON"
         return answer(
             415, "/errors/unsupported-media-type", title, "say Content-Type: application/json"
@@ -209,7 +209,8 @@ def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
     return answer(kind.status, uri(errors.Invalid), kind.title, detail, problems=problems)
 
 
-def _is_json(request: Request) -> bool:
+def is_json(request: Request) -> bool:
+    """The body is said to be JSON."""
     return request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
 
 

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from types import FrameType
 
 import structlog
@@ -16,6 +17,7 @@ import uvloop
 
 from lbaas.api.app import create_app
 from lbaas.config import ServerSettings
+from lbaas.domain.usage import Retention
 from lbaas.errors import DatabaseUnusable, LbaasError
 from lbaas.persistence import migrate
 from lbaas.persistence.database import Database
@@ -80,6 +82,7 @@ async def _run(settings: ServerSettings) -> None:
             replica=replica,
             rate_limit=settings.rate_limit,
             trust=_trust(settings),
+            retention=_retention(settings),
         )
         await _serve(runtime, sockets)
 
@@ -123,6 +126,14 @@ def _trust(settings: ServerSettings) -> Trust | None:
         jwks_url=settings.oidc_jwks_url,
         role_claim=settings.oidc_role_claim,
         tenant_claim=settings.oidc_tenant_claim,
+    )
+
+
+def _retention(settings: ServerSettings) -> Retention:
+    return Retention(
+        minutes=timedelta(hours=settings.usage_minutes_kept_h),
+        hours=timedelta(days=settings.usage_hours_kept_d),
+        prefixes=timedelta(days=settings.usage_prefixes_kept_d),
     )
 
 

@@ -5,7 +5,7 @@ it. So a change compiles anew what it touches and nothing else.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from lbaas.compiler.entries import tunnel_of, vip_settings
@@ -63,14 +63,21 @@ def compile_host(host: HostRow) -> dict[str, bytes]:
     """What the backend host holds: packets for its VIPs, from their nodes and nobody else."""
     endpoints = tuple(sorted(set(host.addresses), key=address_key))
     entries: dict[str, Document] = {"host": HostSettings(host=host.id, endpoints=endpoints)}
-    tunnels: dict[Address, set[Tunnel]] = defaultdict(set)
+    ways: dict[Address, list[WayRow]] = defaultdict(list)
     for way in host.ways:
-        tunnels[way.address] |= _tunnels(way)
-    for address, ways in tunnels.items():
-        ordered = tuple(sorted(ways, key=lambda way: (way.encapsulation, way.port or 0)))
-        entries[f"vip/{address}"] = Located(address=address, tunnels=ordered)
+        ways[way.address].append(way)
+    entries |= {f"vip/{address}": _located(address, to) for address, to in ways.items()}
     entries |= {f"node/{address}": Located(address=address) for address in host.nodes}
     return _encoded(entries)
+
+
+def _located(address: Address, ways: Collection[WayRow]) -> Located:
+    tunnels = set().union(*map(_tunnels, ways))
+    return Located(
+        address=address,
+        vip=min((way.vip for way in ways if way.vip is not None), default=None),
+        tunnels=tuple(sorted(tunnels, key=lambda way: (way.encapsulation, way.port or 0))),
+    )
 
 
 def _tunnels(way: WayRow) -> set[Tunnel]:

@@ -64,6 +64,8 @@ def _listener(row: ListenerRow, family: int) -> Json:
         settings["affinity"] = _affinity(pool, family)
     settings["backends"] = [_backend(member, pool) for member in _members(row, family)]
     settings["forwarding"] = pool.forwarding
+    if row.id is not None:
+        settings["id"] = row.id
     settings["mark"] = row.mark
     if pool.monitor is not None:
         settings["monitor"] = _monitor(pool.monitor, row.ports)

@@ -103,6 +103,7 @@ def _vips_of_cluster() -> Select[Any]:
         select(
             *_VIP,
             Mark.mark,
+            cast(listener.c.id, Text),
             listener.c.protocol,
             cast(listener.c.ports, Text),
             listener.c.all_ports,
@@ -178,6 +179,7 @@ def _vip(row: Sequence[Any], listeners: Iterable[ListenerRow]) -> VipRow:
 
 def _listener(
     mark: int,
+    listener: str,
     protocol: str,
     ports: str,
     all_ports: bool,  # noqa: FBT001 - a row's column
@@ -195,6 +197,7 @@ def _listener(
         protocol=protocol,
         allowed_sources=tuple(sources),
         dual=dual,
+        id=listener,
     )
 
 

@@ -115,7 +115,7 @@ def _ways_to(addresses: Sequence[Address]) -> Select[*tuple[Any, ...]]:
     own_family = func.family(Member.address) == func.family(Vip.address)
     return (
         select(Vip.cluster_id, Vip.id, Pool.id, Vip.address)
-        .add_columns(Pool.forwarding, Pool.encapsulation, Pool.gue_port)
+        .add_columns(Pool.forwarding, Pool.encapsulation, Pool.gue_port, Vip.id)
         .select_from(Member)
         .join(Pool, Pool.id == Member.pool_id)
         .join(Listener, Listener.pool_id == Pool.id)

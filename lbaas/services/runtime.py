@@ -10,12 +10,14 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from lbaas.domain.usage import Retention
 from lbaas.persistence.database import Database
 from lbaas.persistence.notices import Listener, Notice, Sender
 from lbaas.persistence.pruning import prune
 from lbaas.services import upkeep
 from lbaas.services.bells import Bells
 from lbaas.services.books import Subject
+from lbaas.services.ledger import Ledger
 from lbaas.services.metrics import Metrics
 from lbaas.services.oidc import Provider, Trust
 from lbaas.services.rates import Rates
@@ -47,6 +49,7 @@ class Runtime:
     replica: Database | None = None
     rate_limit: str | None = None
     trust: Trust | None = None
+    retention: Retention = field(default_factory=Retention)
 
     def __post_init__(self) -> None:
         self.sender = Sender(self.database)
@@ -55,6 +58,7 @@ class Runtime:
             self.replica or self.database, self.bells, lambda: self.listener.connected
         )
         self.reports = ReportWriter(self.database, self.sender)
+        self.ledger = Ledger(self.database, self.retention)
         self.metrics = Metrics(self.database)
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
         self.provider = None if self.trust is None else Provider(self.trust, self.database)
@@ -79,7 +83,7 @@ class Runtime:
             self.reports.run(),
             self._look_now_and_then(),
             self._prune_now_and_then(),
-            upkeep.run(self.database, self.tokens),
+            upkeep.run(self.database, self.tokens, self.ledger),
         )
         tasks = [asyncio.create_task(work) for work in works]
         try:

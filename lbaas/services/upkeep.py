@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from lbaas.persistence import resting
 from lbaas.persistence.database import Database
 from lbaas.services import idempotency, sessions
+from lbaas.services.ledger import Ledger
 from lbaas.services.tokens import TokenDirectory
 
 PERIOD_S = 10.0
@@ -17,20 +18,24 @@ PERIOD_S = 10.0
 log = structlog.get_logger()
 
 
-async def run(database: Database, tokens: TokenDirectory) -> None:
+async def run(database: Database, tokens: TokenDirectory, ledger: Ledger) -> None:
     """Upkeep for ever; what fails is logged and tried again with the next round."""
     while True:
         await asyncio.sleep(PERIOD_S)
-        await once(database, tokens)
+        await once(database, tokens, ledger)
 
 
-async def once(database: Database, tokens: TokenDirectory) -> None:
-    """Addresses that have rested are free, old answers and sessions are forgotten, tokens show their last use."""
+async def once(database: Database, tokens: TokenDirectory, ledger: Ledger) -> None:
+    """Addresses that have rested are free, what is old is forgotten, tokens show their last use.
+
+    The ledger has room for what comes.
+    """
     while await _done(database, resting.reap):
         pass
     await _done(database, idempotency.forget_old)
     await _done(database, sessions.forget_old)
     await _done(database, tokens.note_uses)
+    await _done(database, ledger.tend)
 
 
 async def _done(

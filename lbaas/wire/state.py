@@ -224,6 +224,7 @@ class ListenerSettings(Document):
     """A listener of a VIP, with the pool that it sends to. Empty *sources*: anybody may come."""
 
     mark: Mark
+    id: UUID | None = None
     protocol: Protocol
     ports: tuple[PortRange, ...]
     scheduler: Scheduler
@@ -261,10 +262,12 @@ class HostSettings(Document):
 class Located(Document):
     """Entries ``vip/ADDRESS`` and ``node/ADDRESS`` of a backend host.
 
-    *tunnels* are the ways in which packets for a VIP arrive; a node has none.
+    *tunnels* are the ways in which packets for a VIP arrive; a node has none. Where VIPs of several clusters
+    have one address, which their packets do not tell apart, *vip* is the oldest.
     """
 
     address: Address
+    vip: UUID | None = None
     tunnels: tuple[Tunnel, ...] = ()
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
+from lbaas.api.bodies import UsageBody, described
 from lbaas.api.dependencies import AgentCaller, Shared, Timeout, deadline
 from lbaas.api.problems import responses
 from lbaas.api.route import Route
@@ -13,6 +14,7 @@ from lbaas.services.answers import IDENTITY, Answer, choose_coding
 from lbaas.services.work import Caller
 from lbaas.wire.report import Report
 from lbaas.wire.state import StateBody
+from lbaas.wire.usage import UsageAcknowledged, UsageReports
 
 router = APIRouter(prefix="/agent", tags=["agent"], route_class=Route)
 
@@ -75,3 +77,13 @@ async def respond(caller: Caller, answer: Answer | None, accept_encoding: str) -
 )
 async def create_report(shared: Shared, caller: AgentCaller, body: Report) -> None:
     await shared.reports.store(caller, body)
+
+
+@router.post(
+    "/usage",
+    summary="Say what was counted",
+    responses={**CREATES, **responses(410)},
+    openapi_extra=described(UsageReports),
+)
+async def create_usage(shared: Shared, caller: AgentCaller, body: UsageBody) -> UsageAcknowledged:
+    return await shared.ledger.enter(caller, body.reports)

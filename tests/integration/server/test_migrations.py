@@ -5,6 +5,7 @@ from sqlalchemy import Connection, inspect, text
 
 from lbaas.persistence import migrate
 from lbaas.persistence.database import Database
+from lbaas.persistence.ledger import tables as ledger_tables
 from lbaas.persistence.models import Base
 
 pytestmark = pytest.mark.anyio
@@ -23,6 +24,7 @@ async def test_from_empty_to_head_and_back_leaves_nothing(empty_database: Databa
     await migrate.to_head(empty_database)
     async with empty_database.engine.connect() as connection:
         assert await connection.run_sync(tables) == set(Base.metadata.tables)
+        assert ledger_tables.usage_hour.name in Base.metadata.tables
     assert (await migrate.schema(empty_database)).usable
 
     await migrate.to_base(empty_database)
