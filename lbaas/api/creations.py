@@ -11,7 +11,6 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import asyncpg
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +21,7 @@ from lbaas.api.middleware import MAX_BODY_BYTES
 from lbaas.api.route import as_created
 from lbaas.domain.terms import Role
 from lbaas.errors import Refused
+from lbaas.persistence.outages import DATABASE_ERRORS, is_outage
 from lbaas.services.idempotency import claim_for
 from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller
@@ -106,7 +106,9 @@ async def _made(
     runtime: Runtime = scope["app"].state.runtime
     try:
         made = await runtime.whole_vips.create(caller, scope["state"]["request_id"], claim, body)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DATABASE_ERRORS as error:
+        if not is_outage(error):
+            raise
         # What came of it nobody knows: a second try of ours could make a second VIP.
         return problems.unreachable(error)
     return None if made is None else as_created(made.text, made.version, made.revision)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-import asyncpg
 import structlog
 
 from lbaas.persistence.database import Database
 from lbaas.persistence.hot import Statement
+from lbaas.persistence.outages import DATABASE_ERRORS
 
 CHANNEL = "lbaas"
 RETRY_S = 0.5
@@ -74,7 +74,7 @@ class Sender:
                 await self._notify([notice.encode() for notice in owed.values()])
                 self.sent += len(owed)
                 await asyncio.sleep(GATHER_S)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 log.warning("notices not sent yet", count=len(owed), error=str(error))
                 await asyncio.sleep(RETRY_S)
                 self.send(owed.values())
@@ -109,7 +109,7 @@ class Listener:
     async def run(self) -> None:
         """Listens for ever."""
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*DATABASE_ERRORS):
                 await self._listen()
             if self.connected:
                 log.warning("lost the LISTEN connection")
