@@ -296,6 +296,21 @@ def test_a_host_with_one_side_only_is_named(shop: Shop, point: str, kind: str) -
         assert vip["findings"] == [{"kind": kind, "addresses": [HOST], "volume": volume, **host}]
 
 
+def test_where_hosts_are_reached_in_two_ways_nothing_is_compared(shop: Shop) -> None:
+    body = {"name": unique("p"), "forwarding": "direct", "members": [{"address": HOST}]}
+    pool = shop.member.post("/v1/pools", body)
+    ports = {"protocol": "tcp", "ports": [{"first": 81}]}
+    of_vip = {"vip_id": shop.vip["id"], "name": "direct", "pool_id": pool["id"]}
+    shop.member.post("/v1/listeners", {**of_vip, **ports})
+    shop.node.report(shop.ingress(5))
+    shop.at_host.report(shop.at("reply", 5))
+
+    [vip] = shop.member.get("/v1/usage/reconciliation", vip_id=shop.vip["id"])["items"]
+
+    assert (vip["ingress"]["packets"], vip["egress"]["packets"]) == (5, 5)
+    assert (vip["lost_packets"], vip["lost_percent"], vip["findings"]) == (None, None, [])
+
+
 def test_an_operator_sees_which_agents_reports_are_missing_or_wrong(shop: Shop) -> None:
     shop.node.report(shop.ingress(1))
     shop.node.sequence = 4
