@@ -26,6 +26,7 @@
     ├── StepFailed            one step on a node did not apply: subsystem, operation, key, cause
     ├── ForeignMark           a desired state holds an fwmark outside the cluster's range
     ├── BadState              a desired state that an agent can't trust: garbled, wrong digest, unknown version
+    │   └── OtherPast         … because it does not follow what the agent holds: was the database restored?
     ├── ServerUnavailable     an agent or client got no usable answer from the API
     │   └── Decommissioned    … because this agent's node or host is no longer the server's
     ├── DatabaseUnusable      Postgres can't be reached, started, or is too old: says what to do
@@ -159,6 +160,10 @@ class ForeignMark(LbaasError):
 
 class BadState(LbaasError):
     """A document that must not be applied."""
+
+
+class OtherPast(BadState):
+    """A state whose server does not know what we hold: an operator must say which is the truth."""
 
 
 class ServerUnavailable(LbaasError):

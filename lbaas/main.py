@@ -14,6 +14,7 @@ from lbaas.errors import LbaasError
 
 ROLES = {
     "server": "the API over Postgres",
+    "db": "its schema: upgrade, check",
     "node-agent": "programs a load-balancer node",
     "host-agent": "prepares a backend host",
     "lab": "a datacentre on this machine, to try things on",
@@ -34,6 +35,7 @@ TENANTS = {
     "status": "which node and host has applied a VIP",
     "watch": "how far VIPs are, live",
     "events": "who changed what",
+    "usage": "what was counted, and whether nodes and hosts agree",
     "explain": "where a client's packets go, hop by hop, and why they don't",
 }
 OPERATORS = {
@@ -90,6 +92,8 @@ def _app(role: str, first: str) -> Any:
             from lbaas.host_agent.explain_cli import app
         case "server":
             from lbaas.api.cli import app
+        case "db":
+            from lbaas.api.db_cli import app
         case "node-agent":
             from lbaas.node_agent.cli import app
         case "host-agent":

@@ -1,10 +1,9 @@
 """What both agents look at when they are asked about a flow. Nothing is changed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.observe import way_towards
 from lbaas.dataplane.nftables import Nft
 from lbaas.domain.addresses import Address
@@ -29,18 +28,18 @@ def ours(family: str, table: str) -> bool:
     return family == "inet" and table.startswith("lbaas")
 
 
-def tables_of_others(nft: Nft) -> Mapping[str, str]:
-    """Tables that are not ours, by family and name, as text. Ours are large, and not looked at for this."""
+def tables_of_others(nft: Nft) -> dict[str, str]:
+    """Tables that are not ours, by family and name, as text without elements."""
     return {
-        f"{family} {name}": nft.structure(family, name) or ""
-        for family, name in nft.tables()
+        f"{family} {name}": text
+        for (family, name), text in nft.structures().items()
         if not ours(family, name)
     }
 
 
-def way_out(link: LinkSocket, address: Address, source: Address | None = None) -> Way | None:
+def way_out(address: Address, source: Address | None = None) -> Way | None:
     """How packets to *address*, as *source* if given, leave the machine; None if they can't."""
-    found = way_towards(link, address, source)
+    found = way_towards(address, source)
     return None if found is None else Way(*found)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from lbaas.dataplane.link.desired import VIP_DEVICE, Alias, LinkTable
+from lbaas.dataplane.link.desired import LinkTable
 from lbaas.dataplane.marks.desired import PROTOCOL_NUMBERS, FlowKey, MarkTable
 from lbaas.dataplane.marks.policy import spans
 from lbaas.domain.addresses import Address
@@ -49,16 +49,12 @@ def _judge(
 
 
 def _address(machine: str, seen: Seen[LinkTable], vip: Address) -> Hop:
-    stage, desired = Stage(machine, "address"), f"{vip} on {VIP_DEVICE}"
+    stage, desired = Stage(machine, "address"), f"{vip} is the node's own"
     if isinstance(seen, Unseen):
         return stage.unknown(desired, seen)
-    if VIP_DEVICE not in seen.devices:
-        return stage.broken(
-            desired, f"{VIP_DEVICE} is missing or down", "no VIP is local here", DRIFT
-        )
-    if Alias(VIP_DEVICE, vip) not in seen.aliases:
+    if vip not in seen.accepted:
         cause = "the node does not take the packets for its own, and routes them on"
-        return stage.broken(desired, f"{vip} is not there", cause, DRIFT)
+        return stage.broken(desired, "table local has no route of ours to it", cause, DRIFT)
     return stage.ok(desired)
 
 

@@ -57,7 +57,7 @@ def _look(state: HostState, wanted: FiveTuple, sockets: ExitStack) -> HostSeen:
         shut=seen(lambda: _shut(state)),
         others=seen(lambda: tables_of_others(nft)),
         listening=None if wanted.protocol is Protocol.SCTP else listening(wanted),
-        back=way_out(link, wanted.client, wanted.vip),
+        back=way_out(wanted.client, wanted.vip),
         mtu=min(mtus.values(), default=None),
     )
 

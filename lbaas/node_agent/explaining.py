@@ -102,7 +102,7 @@ class Look:
             settings=sysctl_observe.observe(NODE),
             others=seen(lambda: tables_of_others(nft)),
             rules=tuple(f"rule {each.priority}" for each in rules if concerns(each, state.marks)),
-            ways={member: way_out(link, member) for member in members},
+            ways={member: way_out(member) for member in members},
         )
 
     def _announced(self, prefix: Prefix, peers: Iterable[Peer]) -> Announced:

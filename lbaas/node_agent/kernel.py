@@ -56,6 +56,7 @@ class Kernel:
         self._structures: dict[MarkRange, str] = {}
         self._probes_listing: dict[str, str] = {}
         self._observed: ServiceTable = {}
+        self._others = 0  # IPVS services that are not ours
         self.drops: Drops = {}  # as last observed
 
     @cached_property
@@ -94,8 +95,12 @@ class Kernel:
         )
 
     def facts(self, bare: ClusterState, wanted: Picture) -> NodeFacts:
-        """What can be said of the kernel as it was last observed. Raises LbaasError or OSError."""
-        held = {key: each for key, each in self._observed.items() if key.mark in bare.marks}
+        """What can be said of the kernel as it was last observed, which is then forgotten.
+
+        Raises LbaasError or OSError.
+        """
+        observed, self._observed = self._observed, {}
+        held = {key: each for key, each in observed.items() if key.mark in bare.marks}
         # What retires does so on each node in its own time.
         lasting = services({vip: each for vip, each in wanted.items() if each.prefix is not None})
         return NodeFacts(
@@ -103,22 +108,23 @@ class Kernel:
             services=len(held),
             scheduler_bytes=scheduler_bytes(held),
             order_digest=order_digest({key: held[key] for key in held.keys() & lasting.keys()}),
-            foreign=described(self._surroundings(bare.marks), bare.marks),
+            foreign=described(self._surroundings(), bare.marks),
             ingress_packets=ingress_packets(),
         )
 
-    def _surroundings(self, marks: MarkRange) -> Surroundings:
-        others = [each for each in self._ipvs.services() if each.mark not in owned(marks)]
+    def _surroundings(self) -> Surroundings:
         return Surroundings(
-            services=len(others),
-            tables=dict(tables_of_others(self._nft)),
+            services=self._others,
+            tables=tables_of_others(self._nft),
             rules=tuple(FwmarkRule(*each) for each in self._link.fwmark_rules()),
             strict=tuple(strict_rp_filter()),
             legacy=tuple(legacy_tables()),
         )
 
     def _observe_services(self, marks: MarkRange) -> ServiceTable:
-        self._observed = ipvs_observe.observe(self._ipvs, marks)
+        entries = self._ipvs.services()
+        self._others = sum(entry.mark not in marks for entry in entries)
+        self._observed = ipvs_observe.observe_among(self._ipvs, entries, marks)
         return self._observed
 
     def part(self, bare: ClusterState, change: Change) -> Round:

@@ -525,3 +525,14 @@ class Pruned(Base):
 
     one: Mapped[bool] = mapped_column(primary_key=True, server_default=true())
     upto: Mapped[int]
+
+
+class FeedEpoch(Base):
+    """The one row: the epoch, an operator's word that this database is the truth since *begun_at*."""
+
+    __tablename__ = "epoch"
+    __table_args__ = (CheckConstraint("one", name="one_row"),)
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=true())
+    id: Mapped[UUID] = mapped_column(server_default=func.gen_random_uuid())
+    begun_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lbaas.dataplane.link.netlink import ROUTE_PROTOCOL
 from lbaas.domain.terms import Verdict
 from lbaas.explain.spoken import flow_of
 from lbaas.wire.explanation import Answer, FiveTuple
@@ -54,13 +55,13 @@ def node_faults(at: Facts) -> Iterable[Fault]:
     kept = f"cp -p {at.include} {at.include}.kept"
     back = f"cp -p {at.include}.kept {at.include}; rm {at.include}.kept; {include}"
     table = "nft delete table inet planted"
+    own_route = f"{at.vip} dev lo table local proto {ROUTE_PROTOCOL}"
     yield Fault(
         "VIP is not on the node",
         "address",
-        f"ip addr del {at.vip}/32 dev lbvip",
-        f"ip addr add {at.vip}/32 dev lbvip",
+        f"ip route del local {own_route}",
+        f"ip route add local {own_route} scope host",
     )
-    yield Fault("VIP device is down", "address", "ip link set lbvip down", "ip link set lbvip up")
     yield Fault(
         "no mark",
         "mark",

@@ -12,6 +12,7 @@ from lbaas.api.route import Route
 from lbaas.api.routers import CREATES, READS
 from lbaas.services import questions, states
 from lbaas.services.answers import IDENTITY, Answer, choose_coding
+from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller
 from lbaas.wire import explanation
 from lbaas.wire.report import Report
@@ -47,16 +48,27 @@ async def get_state(
             description="Your digest differs: from nothing to a revision not older than *since*."
         ),
     ] = False,
+    past: Annotated[
+        int | None,
+        Query(
+            ge=0,
+            le=2**63 - 1,
+            description="Instead of *since*: what you held before your start. You get the whole, and are told "
+            "what is known of that revision.",
+        ),
+    ] = None,
     accept_encoding: Annotated[str, Header(description="Best first: zstd, gzip.")] = "",
 ) -> Response:
     answer = await shared.states.newer(
         states.subject_of(caller), since, deadline(timeout_s), whole=whole
     )
-    return await respond(caller, answer, accept_encoding)
+    return await respond(shared, caller, answer, past if since is None else since, accept_encoding)
 
 
-async def respond(caller: Caller, answer: Answer | None, accept_encoding: str) -> Response:
-    """*answer* as the caller, an agent, is sent it."""
+async def respond(
+    shared: Runtime, caller: Caller, answer: Answer | None, held: int | None, accept_encoding: str
+) -> Response:
+    """*answer* as the caller, an agent that held the state of revision *held*, is sent it."""
     if answer is None:
         return Response(status_code=304)
     coding = choose_coding(accept_encoding)
@@ -65,6 +77,7 @@ async def respond(caller: Caller, answer: Answer | None, accept_encoding: str) -
         "LBaaS-Revision": str(answer.revision),
         "LBaaS-Digest": answer.digest,
         "Vary": "Accept-Encoding",
+        **await shared.lineage.headers(answer.revision, held),
     }
     if coding != IDENTITY:
         headers["Content-Encoding"] = coding

@@ -78,7 +78,7 @@ def as_desired(wanted: NodeDesired) -> NodeSeen:
     announced = frozenset(of.announced if wanted.announced else ())
     return NodeSeen(
         bird=Announced(announced, {SESSION: "Established"}, {ROUTER: "Up"}, {SESSION: True}),
-        links=node_links(of),
+        links=node_links(of.vips),
         marks=mark_table(of, "as ours"),
         structure="as ours",
         services=service_table(of),
@@ -139,7 +139,7 @@ def holding(*destinations: Destination, **other: Any) -> dict[str, Any]:
     ("seen", "stage"),
     [
         ({"links": LinkTable()}, "address"),
-        ({"links": node_links(state(vips=()))}, "address"),
+        ({"links": node_links(())}, "address"),
         ({"marks": MarkTable(None)}, "rules"),
         ({"marks": replace(TABLE, structure="another")}, "rules"),
         ({"marks": replace(TABLE, flows={})}, "mark"),

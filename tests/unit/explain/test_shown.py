@@ -3,7 +3,7 @@
 from lbaas.explain.hops import Stage, Unseen
 from lbaas.explain.shown import lines, summary
 
-FINE = Stage("lb1", "address").ok("198.51.100.7 on lbvip")
+FINE = Stage("lb1", "address").ok("198.51.100.7 is the node's own")
 SEEN = Stage("lb1", "tunnel").ok("a route", "eth0, MTU 1500")
 MAYBE = Stage("lb1", "firewall").suspect("none", "one", "it drops", "look")
 BROKEN = Stage("host1", "alias").broken("there", "not there", "it is dropped", "add it")
@@ -13,7 +13,7 @@ UNKNOWN = Stage("host1", "guard").unknown("a table", Unseen("permission denied")
 def test_hops_stand_under_their_machines_with_cause_and_remedy() -> None:
     assert list(lines([FINE, SEEN, BROKEN])) == [
         "lb1",
-        "  ok  address         198.51.100.7 on lbvip",
+        "  ok  address         198.51.100.7 is the node's own",
         "  ok  tunnel          a route: eth0, MTU 1500",
         "host1",
         "  !!  alias           not there (should be: there)",
