@@ -14,6 +14,7 @@ from lbaas.errors import LbaasError
 
 ROLES = {
     "server": "the API over Postgres",
+    "db": "its schema: upgrade, check",
     "node-agent": "programs a load-balancer node",
     "host-agent": "prepares a backend host",
     "lab": "a datacentre on this machine, to try things on",
@@ -34,6 +35,7 @@ TENANTS = {
     "status": "which node and host has applied a VIP",
     "watch": "how far VIPs are, live",
     "events": "who changed what",
+    "usage": "what was counted, and whether nodes and hosts agree",
 }
 OPERATORS = {
     "cluster": "sets of nodes that announce the same VIPs",
@@ -78,6 +80,8 @@ def _app(role: str) -> Any:
     match role:
         case "server":
             from lbaas.api.cli import app
+        case "db":
+            from lbaas.api.db_cli import app
         case "node-agent":
             from lbaas.node_agent.cli import app
         case "host-agent":

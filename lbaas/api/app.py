@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 import lbaas
 from lbaas.api import examples, problems
+from lbaas.api.creations import Creations
 from lbaas.api.middleware import Edge
 from lbaas.api.polls import Polls
 from lbaas.api.routers import (
@@ -59,6 +60,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.include_router(v1)
     app.include_router(health.router)
     mount_portal(app, runtime)
+    app.add_middleware(Creations)
     app.add_middleware(Polls)
     app.add_middleware(Edge)
     problems.install(app)

@@ -263,13 +263,14 @@ def _allowed(request: Request) -> set[str]:
     }
 
 
-def _database(request: Request, error: Exception) -> JSONResponse:
+def _database(_request: Request, error: Exception) -> JSONResponse:
     if is_outage(error):
-        return _unreachable(request, error)
+        return unreachable(error)
     raise error
 
 
-def _unreachable(_request: Request, error: Exception) -> JSONResponse:
+def unreachable(error: Exception) -> JSONResponse:
+    """The answer to a request that Postgres did not answer."""
     log.warning("database busy or away", error=str(error))
     detail = "the database is busy or away: try again"
     title = HTTPStatus.SERVICE_UNAVAILABLE.phrase

@@ -18,7 +18,7 @@ import uvloop
 from lbaas.api.app import create_app
 from lbaas.config import ServerSettings
 from lbaas.domain.usage import Retention
-from lbaas.errors import LbaasError
+from lbaas.errors import DatabaseUnusable, LbaasError
 from lbaas.persistence import migrate
 from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
@@ -74,7 +74,7 @@ def run(settings: ServerSettings) -> None:
 async def _run(settings: ServerSettings) -> None:
     sockets = _sockets(settings)  # first: an address that is taken needs no database to say so
     async with _dsn(settings) as dsn, _database(dsn) as database, _replica(settings) as replica:
-        await migrate.to_head(database)
+        await _prepare(database, upgrade=settings.migrate)
         if await tokens.bootstrap(database, settings.admin_token_path):
             log.info("wrote the first admin token", file=str(settings.admin_token_path))
         runtime = Runtime(
@@ -85,6 +85,17 @@ async def _run(settings: ServerSettings) -> None:
             retention=_retention(settings),
         )
         await _serve(runtime, sockets)
+
+
+async def _prepare(database: Database, *, upgrade: bool) -> None:
+    """The schema will do. Raises DatabaseUnusable if it must be upgraded first, and that is another's to do."""
+    if upgrade:
+        await migrate.to_head(database)
+    found = await migrate.schema(database)
+    if not found.usable:
+        raise DatabaseUnusable(f"{found}: run lbaas db upgrade")
+    if found.ahead:
+        log.info("the schema is later than this program", present=found.present, needed=found.head)
 
 
 @asynccontextmanager

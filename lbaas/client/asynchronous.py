@@ -11,6 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Generic, Self, TypeVar
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from lbaas.client.operations import Body, Which
 from lbaas.client.retrying import Retries
 from lbaas.client.transport import answered, lost, options, settings
 from lbaas.wire.fields import Removal
+from lbaas.wire.ledger import Reconciliation, Usage
 from lbaas.wire.operators import TenantInUse
 from lbaas.wire.status import VipStatus
 from lbaas.wire.tenants import Event, Member, MemberCreate, MemberPatch
@@ -81,6 +83,22 @@ class AsyncApiClient:
     def events(self, **filters: Parameter) -> AsyncIterator[Event]:
         """Who changed what, oldest first."""
         return self.pages(Event, "/v1/events", filters)
+
+    def usage(
+        self, begin: datetime | None = None, end: datetime | None = None, **asked: Parameter
+    ) -> AsyncIterator[Usage]:
+        """What was counted from *begin* to before *end*, by default in the last day, in sums, oldest first.
+
+        *asked* are the API's parameters: ``granularity="month", group_by="tenant,direction"``.
+        """
+        return self.pages(Usage, "/v1/usage", operations.within(begin, end, asked))
+
+    async def reconciliation(
+        self, begin: datetime | None = None, end: datetime | None = None, **asked: Parameter
+    ) -> Reconciliation:
+        """What nodes and backend hosts counted of each VIP, side by side, and what does not fit together."""
+        params = operations.within(begin, end, asked)
+        return await self.run(operations.reconciliation(params, self.retries))
 
     async def status(self, vip: Which) -> VipStatus:
         """How far the VIP's newest change has come, at this moment."""

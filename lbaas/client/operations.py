@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from lbaas.client.problems import NotProgrammed
 from lbaas.client.retrying import Retries, exchange
 from lbaas.errors import ServerUnavailable
 from lbaas.wire.fields import Page, Removal, Resource
+from lbaas.wire.ledger import Reconciliation
 from lbaas.wire.status import VipStatus
 from lbaas.wire.tenants import Member, MemberList
 
@@ -71,6 +73,24 @@ def tagged_members(path: str, retries: Retries) -> Flow[tuple[list[Member], str]
         if some.next_cursor is None:
             return found, answer.headers.get("etag", "")
         params["cursor"] = some.next_cursor
+
+
+def reconciliation(params: Parameters, retries: Retries) -> Flow[Reconciliation]:
+    """What both ends counted, of all VIPs: its pages as one."""
+    path, items, asked = "/v1/usage/reconciliation", [], dict(params)
+    while True:
+        page = yield from read(Reconciliation, Request("GET", path, asked), retries)
+        items += page.items
+        if page.next_cursor is None:
+            return page.model_copy(update={"items": items})
+        asked["cursor"] = page.next_cursor
+
+
+def within(begin: datetime | None, end: datetime | None, asked: Parameters) -> Parameters:
+    """*asked*, of the time from *begin* to before *end*; None leaves it to the server."""
+    times = {"from": begin, "to": end}
+    told = {name: time.isoformat() for name, time in times.items() if time is not None}
+    return {**asked, **told}
 
 
 def member_list(request: Request, retries: Retries) -> Flow[list[Member]]:

@@ -8,7 +8,10 @@ import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
 
 from lbaas.dataplane.netlink import Message, NetlinkSocket, attribute, parse
 from lbaas.dataplane.nftables import NftRefused
@@ -35,8 +38,7 @@ _LARGEST_LIST = 60_000
 _SEND_BUFFER = 256 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One element of a set or, with a *value*, of a map; a range of keys if it has an *end*.
 
     The value of a verdict map is the *chain* that packets go to.
@@ -97,7 +99,9 @@ def _batch(kind: int) -> Message:
 
 
 def _messages(family: int, table: str, changes: Iterable[Put | Remove]) -> Iterator[Message]:
-    for (verb, name), group in groupby(changes, key=lambda each: (type(each), each.set)):
+    # Sets know nothing of each other: set by set there are few messages, whose lists are long.
+    ordered = sorted(changes, key=attrgetter("set"))
+    for (verb, name), group in groupby(ordered, key=lambda each: (type(each), each.set)):
         kind, flags = (_NEW, _CREATE | _EXCLUSIVE) if verb is Put else (_DELETE, 0)
         head = _HEADER.pack(family, 0, 0) + _named(table, name)
         for elements in _lists(_encoded(each.element) for each in group):
@@ -128,7 +132,7 @@ def _encoded(element: Element) -> bytes:
         body += _nest(_DATA, element.value)
     if element.chain is not None:
         body += attribute(_DATA | _NESTED, attribute(_VERDICT | _NESTED, _goto(element.chain)))
-    return attribute(_LIST_ELEM | _NESTED, body)
+    return _head(_LIST_ELEM, len(body)) + body
 
 
 def _goto(chain: str) -> bytes:
@@ -137,8 +141,18 @@ def _goto(chain: str) -> bytes:
 
 def _nest(kind: int, value: bytes) -> bytes:
     """A value inside its NFTA_DATA_VALUE; all our values fill their four bytes."""
-    length = len(value)
-    return _ATTRIBUTE.pack(8 + length, kind | _NESTED) + _ATTRIBUTE.pack(4 + length, _VALUE) + value
+    return _value_head(kind, len(value)) + value
+
+
+# Elements are many, and the lengths of their parts few.
+@lru_cache
+def _value_head(kind: int, length: int) -> bytes:
+    return _head(kind, 4 + length) + _ATTRIBUTE.pack(4 + length, _VALUE)
+
+
+@lru_cache
+def _head(kind: int, length: int) -> bytes:
+    return _ATTRIBUTE.pack(4 + length, kind | _NESTED)
 
 
 def chain_of(verdict: bytes) -> str | None:

@@ -55,6 +55,7 @@ class Kernel:
         self._structures: dict[MarkRange, str] = {}
         self._probes_listing: dict[str, str] = {}
         self._observed: ServiceTable = {}
+        self._others = 0  # IPVS services that are not ours
         self.drops: Drops = {}  # as last observed
 
     @cached_property
@@ -93,8 +94,12 @@ class Kernel:
         )
 
     def facts(self, bare: ClusterState, wanted: Picture) -> NodeFacts:
-        """What can be said of the kernel as it was last observed. Raises LbaasError or OSError."""
-        held = {key: each for key, each in self._observed.items() if key.mark in bare.marks}
+        """What can be said of the kernel as it was last observed, which is then forgotten.
+
+        Raises LbaasError or OSError.
+        """
+        observed, self._observed = self._observed, {}
+        held = {key: each for key, each in observed.items() if key.mark in bare.marks}
         # What retires does so on each node in its own time.
         lasting = services({vip: each for vip, each in wanted.items() if each.prefix is not None})
         return NodeFacts(
@@ -102,14 +107,13 @@ class Kernel:
             services=len(held),
             scheduler_bytes=scheduler_bytes(held),
             order_digest=order_digest({key: held[key] for key in held.keys() & lasting.keys()}),
-            foreign=described(self._surroundings(bare.marks), bare.marks),
+            foreign=described(self._surroundings(), bare.marks),
             ingress_packets=ingress_packets(),
         )
 
-    def _surroundings(self, marks: MarkRange) -> Surroundings:
-        others = [each for each in self._ipvs.services() if each.mark not in owned(marks)]
+    def _surroundings(self) -> Surroundings:
         return Surroundings(
-            services=len(others),
+            services=self._others,
             tables=self._foreign_tables(),
             rules=tuple(FwmarkRule(*each) for each in self._link.fwmark_rules()),
             strict=tuple(strict_rp_filter()),
@@ -117,15 +121,17 @@ class Kernel:
         )
 
     def _foreign_tables(self) -> dict[str, str]:
-        """Others' tables by family and name, as text. Ours are large, and not looked at for this."""
+        """Others' tables by family and name, as text."""
         return {
-            f"{family} {name}": self._nft.structure(family, name) or ""
-            for family, name in self._nft.tables()
+            f"{family} {name}": text
+            for (family, name), text in self._nft.structures().items()
             if not ours(family, name)
         }
 
     def _observe_services(self, marks: MarkRange) -> ServiceTable:
-        self._observed = ipvs_observe.observe(self._ipvs, marks)
+        entries = self._ipvs.services()
+        self._others = sum(entry.mark not in marks for entry in entries)
+        self._observed = ipvs_observe.observe_among(self._ipvs, entries, marks)
         return self._observed
 
     def part(self, bare: ClusterState, change: Change) -> Round:

@@ -24,7 +24,7 @@ SESSION_SETTINGS = {
 }
 # Less than the time after which Postgres looks for a deadlock (1 s): who waits so long gives way before.
 HOT_SETTINGS = {**SESSION_SETTINGS, "lock_timeout": "500ms"}
-HOT_CONNECTIONS = 16  # enough to share the log's writes; more only wait for each other's locks
+HOT_CONNECTIONS = 8  # enough to share the log's writes; more only wait for each other's locks
 MIGRATION_SETTINGS = {"application_name": "lbaas-migration"}
 
 

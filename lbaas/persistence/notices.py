@@ -19,6 +19,9 @@ from lbaas.persistence.outages import DATABASE_ERRORS
 
 CHANNEL = "lbaas"
 RETRY_S = 0.5
+# After each batch. The first notice after a silence goes at once; under load a batch is of many, each of which would
+# otherwise be a commit of its own that writers' commits wait for, and wake every replica.
+GATHER_S = 0.01
 KEEPALIVE_S = 5.0
 _NOTIFY = Statement(
     "SELECT pg_notify(:channel, payload) FROM json_array_elements_text(:payloads) AS payload"
@@ -70,6 +73,7 @@ class Sender:
             try:
                 await self._notify([notice.encode() for notice in owed.values()])
                 self.sent += len(owed)
+                await asyncio.sleep(GATHER_S)
             except DATABASE_ERRORS as error:
                 log.warning("notices not sent yet", count=len(owed), error=str(error))
                 await asyncio.sleep(RETRY_S)
