@@ -128,7 +128,7 @@ async def tail(
 ) -> None:
     """Commits from all sides, while one reader follows as a server does."""
     async with database.snapshot() as at:
-        cursor, _ = await feed.changes_since(at.driver, CLUSTER, 0)
+        cursor, _ = await feed.changes_since(at, CLUSTER, 0)
     seen: set[UUID] = set()
     each = TAILED_COMMITS // len(connections)
     writers = asyncio.gather(*(write_some(each, c, numbers, sender) for c in connections))
@@ -149,7 +149,7 @@ async def write_some(
 async def follow(database: Database, cursor: int, seen: set[UUID]) -> int:
     """Only what lies below the horizon counts as seen: the cursor will not look there again."""
     async with database.snapshot() as at:
-        revision, _ = await feed.changes_since(at.driver, CLUSTER, cursor)
-        found = await at.driver.fetch(BETWEEN, CLUSTER, cursor, revision)
+        revision, _ = await feed.changes_since(at, CLUSTER, cursor)
+        found = await at.fetch(BETWEEN, CLUSTER, cursor, revision)
     seen.update(vip for (vip,) in found)
     return revision

@@ -47,6 +47,7 @@ def objects(site: Site) -> dict[str, str]:
         "peer_id": admin.post("/v1/peers", {**named, **inside, **peer})["id"],
         "address_pool_id": spare["id"],
         "backend_host_id": admin.post("/v1/backend-hosts", {**named, **addresses})["id"],
+        "epoch_id": admin.get("/v1/epoch")["id"],
     }
 
 
