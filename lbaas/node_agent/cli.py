@@ -9,15 +9,17 @@ import typer
 
 from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
-from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
+from lbaas.agent.options import FINDINGS_VARIABLE, Cycle, ServerUrl, TokenFile, check_option
 from lbaas.domain.addresses import Address
 from lbaas.health.kernel import in_service
 from lbaas.health.monitoring import Health
 from lbaas.health.prober import Prober
 from lbaas.node_agent.announce import BirdPaths
+from lbaas.node_agent.missing import Missing
 from lbaas.node_agent.reconcile import Node, undisturbed
 from lbaas.node_agent.trials import node_trials
 from lbaas.wire.reading import PartsReader
+from lbaas.wire.report import NodeFacts
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -39,6 +41,13 @@ def node_agent(
         ),
     ] = Path("/run/lbaas/bird.conf"),
     cycle_s: Cycle = 5.0,
+    findings: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=FINDINGS_VARIABLE,
+            help="What --check found, for an agent without the right to try: it keeps it there.",
+        ),
+    ] = None,
     check: Annotated[bool, check_option(node_trials)] = False,  # noqa: ARG001, FBT002  # ends the command by itself
 ) -> None:
     """Program this load-balancer node with what the server says, until stopped.
@@ -46,12 +55,13 @@ def node_agent(
     Stopping it leaves kernel and BIRD as they are: forwarding goes on.
     """
     undisturbed()
+    missing = Missing(tuple(node_trials()), findings)
     health = Health(in_service, Prober())
     node = Node(BirdPaths(bird_socket, bird_include), health.view, cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
 
     def details() -> Details:
-        return replace(health.details(), dropped=node.dropped, facts=node.facts())
+        return replace(health.details(), dropped=node.dropped, facts=_with(node.facts(), missing))
 
     agent = Agent(settings, PartsReader().read, node.reconcile, details)
     node.wake_with(agent.wake)
@@ -62,3 +72,7 @@ def node_agent(
 
     health.start(changed)
     agent.run()
+
+
+def _with(facts: NodeFacts, missing: Missing) -> NodeFacts:
+    return facts.model_copy(update={"missing": missing.sentences()})

@@ -1,5 +1,6 @@
 """What must hold when things break: docs/promises.md names each of these tests."""
 
+import os
 import random
 import signal
 import time
@@ -19,7 +20,9 @@ from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
 
 NODES = ("lb1", "lb2")
 FLOWS = 20
-KILLS = 6
+# The issue's 200 take ten minutes: LBAAS_KILLS=200.
+KILLS = int(os.environ.get("LBAAS_KILLS", "6"))
+BATCH, MOST = 6, 24
 
 # BFD at 3 x 300 ms sees a silent death within 0.9 s. Without it BGP's hold time would have to pass: minutes.
 # What is measured is printed; what is asserted bears a machine that stands still for some seconds.
@@ -131,15 +134,15 @@ def test_agents_killed_at_random_moments_of_large_changes_lose_nothing(
     load = lab.load(CLIENT, balanced4.address, PORT, every_ms=50)
     made: list[Balanced] = []
     for _ in range(KILLS):
-        made += [Balanced.order(site, 4) for _ in range(6)]
-        if len(made) > 12:
+        made += [Balanced.order(site, 4) for _ in range(BATCH)]
+        while len(made) > MOST:
             made.pop(0).delete()
         lab.run("lb1", ["sleep", f"{chance.random() * 0.2:.3f}"])
         name = chance.choice(NODES)
         site.agents[name].kill(signal.SIGKILL)
         site.agents[name].wait()
         site.start_agent(name)
-        lab.run("lb1", ["sleep", f"{chance.uniform(0.5, 3):.3f}"])
+        lab.run("lb1", ["sleep", f"{chance.uniform(0.2, 2):.3f}"])
     for vip in made:
         vip.wait_programmed()
     assert failures(load.stop()) == []
