@@ -11,6 +11,9 @@ from lbaas.lab.site import Site
 from lbaas.lab.topology import Role
 
 PORT = 80
+
+# How long a connection may take where none may fail: on a busy machine the guest stands still for seconds.
+PATIENT_S = 20
 CLIENT = "client1"
 
 _numbers = count(1)

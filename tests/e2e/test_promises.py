@@ -16,7 +16,7 @@ from lbaas.host_agent.lingering import LINGER_S
 from lbaas.lab.handles import Process
 from lbaas.lab.messages import Fetched
 from lbaas.lab.site import Site
-from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
+from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, Balanced, eventually
 
 NODES = ("lb1", "lb2")
 FLOWS = 20
@@ -60,6 +60,8 @@ def node(site: Site, name: str) -> Json:
 
 
 def failures(attempts: tuple[Fetched, ...]) -> list[Fetched]:
+    slowest = max((attempt.elapsed_s for attempt in attempts), default=0.0)
+    print(f"{len(attempts)} connections, the slowest took {slowest:.2f} s")
     return [attempt for attempt in attempts if not attempt.ok]
 
 
@@ -104,7 +106,7 @@ def test_a_killed_and_restarted_agent_loses_no_packet_and_writes_nothing(
 ) -> None:
     site, lab = balanced.site, balanced.site.lab
     flows = lab.flows(CLIENT, balanced.address, PORT, FLOWS)
-    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50)
+    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50, timeout_s=PATIENT_S)
     killed: list[Process] = [site.agents["lb1"], site.agents["lb2"]]
     for agent in killed:
         agent.kill(signal.SIGKILL)
@@ -131,7 +133,7 @@ def test_agents_killed_at_random_moments_of_large_changes_lose_nothing(
     print(f"seed {seed}")
     chance = random.Random(seed)
     flows = lab.flows(CLIENT, balanced4.address, PORT, FLOWS)
-    load = lab.load(CLIENT, balanced4.address, PORT, every_ms=50)
+    load = lab.load(CLIENT, balanced4.address, PORT, every_ms=50, timeout_s=PATIENT_S)
     made: list[Balanced] = []
     for _ in range(KILLS):
         made += [Balanced.order(site, 4) for _ in range(BATCH)]
@@ -190,7 +192,7 @@ def test_without_a_server_forwarding_goes_on_and_an_agent_restarts_from_disk(
     """The restarted agent finds an emptied kernel, as after a reboot, and no server to ask."""
     site, lab = balanced.site, balanced.site.lab
     wanted = _services(site, "lb1")
-    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50)
+    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50, timeout_s=PATIENT_S)
     site.server.stop()
     try:
         with pytest.raises(httpx.TransportError):
