@@ -1,4 +1,4 @@
-"""The kernel's links, addresses and routes. Thousands of addresses or routes go in batches.
+"""The kernel's links, addresses, rules and the routes that are ours. Thousands of addresses or routes go in batches.
 
 Source: rtnetlink(7), include/uapi/linux/{if_link,if_addr,rtnetlink,fib_rules}.h.
 """
