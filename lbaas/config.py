@@ -27,6 +27,10 @@ class ServerSettings(BaseSettings):
         default=None,
         description="A streaming replica of it, for what agents read. None: they read from it, too.",
     )
+    migrate: bool = Field(
+        default=True,
+        description="Bring the schema to head at the start. False: only start if it is: lbaas db upgrade.",
+    )
     host: str = "127.0.0.1"
     port: int | None = Field(
         default=8080, ge=0, le=65535, description="0: any free one. None: inherited sockets only."

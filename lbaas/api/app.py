@@ -10,12 +10,15 @@ from fastapi.routing import APIRoute
 
 import lbaas
 from lbaas.api import examples, problems
+from lbaas.api.creations import Creations
+from lbaas.api.measured import Measured
 from lbaas.api.middleware import Edge
 from lbaas.api.polls import Polls
 from lbaas.api.routers import (
     addresses,
     agent,
     clusters,
+    epoch,
     events,
     health,
     pools,
@@ -52,14 +55,16 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.state.runtime = runtime
     v1 = APIRouter(prefix="/v1")
     # Routes are tried in this order: what is asked most comes first.
-    for module in (vips, pools, events, usage, tenants, clusters, addresses, agent):
+    for module in (vips, pools, events, usage, tenants, clusters, addresses, agent, epoch):
         v1.include_router(module.router)
     v1.include_router(tenants.own)
     app.include_router(v1)
     app.include_router(health.router)
     mount_portal(app, runtime)
+    app.add_middleware(Creations)
     app.add_middleware(Polls)
     app.add_middleware(Edge)
+    app.add_middleware(Measured)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app

@@ -15,16 +15,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from lbaas import errors
+from lbaas.persistence.outages import DATABASE_ERRORS, is_outage
 
 MEDIA_TYPE = "application/problem+json"
-RETRYABLE = frozenset(
-    {"40001", "40P01", "55P03", "57014"}
-)  # serialisation, deadlock, lock, timeout
 
 log = structlog.get_logger()
 
@@ -161,8 +158,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(errors.ServerUnavailable)(_unready)
     app.exception_handler(RequestValidationError)(_malformed)
     app.exception_handler(HTTPException)(_http)
-    app.exception_handler(DBAPIError)(_database)
-    app.exception_handler(OSError)(_unreachable)
+    for kind in DATABASE_ERRORS:
+        app.exception_handler(kind)(_database)
 
 
 def _refused(_request: Request, error: errors.Refused) -> JSONResponse:
@@ -266,14 +263,14 @@ def _allowed(request: Request) -> set[str]:
     }
 
 
-def _database(request: Request, error: DBAPIError) -> JSONResponse:
-    cause = error.orig.__cause__ if error.orig is not None else None
-    if error.connection_invalidated or getattr(cause, "sqlstate", None) in RETRYABLE:
-        return _unreachable(request, error)
+def _database(_request: Request, error: Exception) -> JSONResponse:
+    if is_outage(error):
+        return unreachable(error)
     raise error
 
 
-def _unreachable(_request: Request, error: Exception) -> JSONResponse:
+def unreachable(error: Exception) -> JSONResponse:
+    """The answer to a request that Postgres did not answer."""
     log.warning("database busy or away", error=str(error))
     detail = "the database is busy or away: try again"
     title = HTTPStatus.SERVICE_UNAVAILABLE.phrase

@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
+from lbaas.agent import answering
 from lbaas.agent.loop import Agent, AgentSettings
-from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
+from lbaas.agent.options import Cycle, MetricsFile, ServerUrl, TokenFile, check_option
+from lbaas.agent.textfile import Textfile
+from lbaas.host_agent.explaining import Explainer
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
 from lbaas.wire.reading import Reader
@@ -23,6 +26,7 @@ def host_agent(
         Path, typer.Option(envvar="LBAAS_STATE_DIR", help="Where the last good state is kept.")
     ] = Path("/var/lib/lbaas/host-agent"),
     cycle_s: Cycle = 5.0,
+    metrics_file: MetricsFile = None,
     check: Annotated[bool, check_option(host_trials)] = False,  # noqa: ARG001, FBT002  # ends the command by itself
 ) -> None:
     """Prepare this backend host to answer as its VIPs, until stopped.
@@ -30,4 +34,6 @@ def host_agent(
     Stopping it leaves the kernel as it is: the host goes on answering.
     """
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
-    Agent(settings, Reader(HostState).read, Host().reconcile).run()
+    answering.start(settings, Explainer(state_dir).explain)
+    told = Textfile(metrics_file).write
+    Agent(settings, Reader(HostState).read, Host().reconcile, told=told).run()

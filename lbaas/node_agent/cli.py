@@ -7,14 +7,24 @@ from typing import Annotated
 
 import typer
 
+from lbaas.agent import answering
 from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
-from lbaas.agent.options import FINDINGS_VARIABLE, Cycle, ServerUrl, TokenFile, check_option
+from lbaas.agent.options import (
+    FINDINGS_VARIABLE,
+    Cycle,
+    MetricsFile,
+    ServerUrl,
+    TokenFile,
+    check_option,
+)
+from lbaas.agent.textfile import Textfile
 from lbaas.domain.addresses import Address
 from lbaas.health.kernel import in_service
 from lbaas.health.monitoring import Health
 from lbaas.health.prober import Prober
 from lbaas.node_agent.announce import BirdPaths
+from lbaas.node_agent.explaining import Explainer
 from lbaas.node_agent.missing import Missing
 from lbaas.node_agent.reconcile import Node, undisturbed
 from lbaas.node_agent.trials import node_trials
@@ -48,6 +58,7 @@ def node_agent(
             help="What --check found, for an agent without the right to try: it keeps it there.",
         ),
     ] = None,
+    metrics_file: MetricsFile = None,
     check: Annotated[bool, check_option(node_trials)] = False,  # noqa: ARG001, FBT002  # ends the command by itself
 ) -> None:
     """Program this load-balancer node with what the server says, until stopped.
@@ -63,7 +74,8 @@ def node_agent(
     def details() -> Details:
         return replace(health.details(), dropped=node.dropped, facts=_with(node.facts(), missing))
 
-    agent = Agent(settings, PartsReader().read, node.reconcile, details)
+    told = Textfile(metrics_file).write
+    agent = Agent(settings, PartsReader().read, node.reconcile, details, told)
     node.wake_with(agent.wake)
 
     def changed(vips: Iterable[Address]) -> None:
@@ -71,6 +83,8 @@ def node_agent(
         agent.wake()
 
     health.start(changed)
+    explainer = Explainer(state_dir, BirdPaths(bird_socket, bird_include))
+    answering.start(settings, lambda flow: explainer.explain(flow, health.details().unhealthy))
     agent.run()
 
 
