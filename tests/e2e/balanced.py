@@ -69,6 +69,7 @@ class Balanced:
         pool: Json | None = None,
         vip: Json | None = None,
         listener: Json | None = None,
+        protocols: tuple[str, ...] = ("tcp", "udp"),
     ) -> "Balanced":
         """The API has it; nodes and hosts will.
 
@@ -93,7 +94,7 @@ class Balanced:
                     "pool_id": made["id"],
                     **(listener or {"ports": [{"first": PORT}]}),
                 }
-                for protocol in ("tcp", "udp")
+                for protocol in protocols
             ],
         }
         return cls(site, family, site.tenant.post("/v1/vips", body), made["id"])
