@@ -66,18 +66,18 @@ def whole_agent(figures: Figures, services: int) -> None:
     """From the body of an answer to the kernel, and what keeps the next body waiting."""
     with Lab.start(memory_mb=MEMORY_MB) as lab:
         bird = (str(lab.bird_socket("lb1")), str(lab.bird_include("lb1")))
-        ours = run(lab, "lb1", WHOLE, str(services), *bird)
+        first = run(lab, "lb1", WHOLE, "empty", str(services), *bird)
+        ours = first | run(lab, "lb1", WHOLE, "restart", str(services), *bird)
     figures.shown("agent.body_to_full_node", ours["full"], "s")
     figures.at_most("agent.one_change", ours["one"] * 1000, "ms", 5)
     figures.shown("agent.one_change_longest", ours["one_longest"] * 1000, "ms")
-    figures.shown("agent.guests_shortest_wait", ours["wait"] * 1000, "ms")
     figures.shown("agent.one_change_beside_audits", ours["beside"] * 1000, "ms")
     figures.at_most("agent.longest_wait_beside_audits", ours["beside_longest"] * 1000, "ms", 20)
     figures.shown("agent.audits", ours["audits"], "rounds")
     figures.at_most("agent.longest_wait_for_an_audits_end", ours["audit_longest"] * 1000, "ms", 20)
     figures.shown("agent.restart", ours["restart"], "s")
     figures.at_most("agent.restart_writes", ours["restart_writes"], "steps", 0)
-    figures.at_most("agent.resident", ours["resident"], "MB", 120)
+    figures.at_most("agent.resident", max(first["resident"], ours["resident"]), "MB", 120)
 
 
 def many_marks(figures: Figures) -> None:

@@ -1,4 +1,7 @@
-"""The node agent's real program, on a machine where nothing else is ours: bad answers, a full disk, a spoilt file."""
+"""The node agent's real program, on a machine where nothing else is ours: bad answers, a full disk, a spoilt file.
+
+It has the capabilities that its systemd unit leaves it, and no others.
+"""
 
 import base64
 import json
@@ -15,6 +18,7 @@ import pytest
 from lbaas.dataplane.link.netlink import ROUTE_PROTOCOL
 from lbaas.lab.handles import Process
 from lbaas.lab.site import Site
+from lbaas.node_agent.missing import UNTRIED
 from lbaas.wire.body import Update, encode
 from lbaas.wire.canonical import canonical_json
 from lbaas.wire.entries import Delta, Entries
@@ -24,6 +28,7 @@ AGENT = UUID(int=7)
 FIRST_MARK = 0x20000000
 FIRST_VIP = IPv4Address("203.0.113.1")
 PORT = 8099
+UNIT = Path(__file__).parents[2] / "deploy/systemd/lbaas-node-agent.service"
 SERVER = Path(__file__).with_name("bad_server.py")
 
 
@@ -63,6 +68,15 @@ def answer(name: str, body: bytes, digest: str, status: int = 200) -> dict[str, 
     return {"name": name, "status": status, "headers": headers, "body": encoded}
 
 
+def least_privileges() -> list[str]:
+    """Runs a command with no capabilities but those that the systemd unit leaves the agent."""
+    lines = UNIT.read_text().splitlines()
+    (given,) = [line for line in lines if line.startswith("CapabilityBoundingSet=")]
+    names = given.partition("=")[2].lower().split()
+    kept = ",".join(f"+{name.removeprefix('cap_')}" for name in names)
+    return ["setpriv", "--no-new-privs", f"--bounding-set=-all,{kept}"]
+
+
 @dataclass
 class Machine:
     """The client's machine, with an agent and a server of its own."""
@@ -92,7 +106,8 @@ class Machine:
             "LBAAS_BIRD_INCLUDE": f"{state_dir}.bird.conf",
             "LBAAS_CYCLE_S": "1",
         }
-        return self._spawn([sys.executable, "-m", "lbaas", "node-agent"], environment)
+        argv = [*least_privileges(), sys.executable, "-m", "lbaas", "node-agent"]
+        return self._spawn(argv, environment)
 
     def _spawn(self, argv: list[str], environment: dict[str, str]) -> Process:
         started = self.site.lab.spawn(CLIENT, argv, env=environment)
@@ -154,6 +169,8 @@ def test_bad_answers_change_nothing_and_the_next_good_one_counts(machine: Machin
     assert seen <= {0, 2, 5}
     assert agent.alive
     eventually(lambda: machine.served('"revision":9'))
+    # It has not the right to try the kernel, and says that nobody did.
+    eventually(lambda: machine.served(UNTRIED))
     said = agent.log.read_text()
     assert said.count("not a state to hold") >= 4, said
 

@@ -220,11 +220,12 @@ def test_without_a_server_forwarding_goes_on_and_an_agent_restarts_from_disk(
     [
         ["nft", "flush", "table", "inet", "lbaas"],
         ["nft", "delete", "table", "inet", "lbaas"],
+        ["nft", "insert", "rule", "inet", "lbaas", "prerouting", "counter"],
         ["ipvsadm", "-C"],
         ["sh", "-c", FORGET_ADDRESSES],
         ["sh", "-c", f"echo 0 >{SLOPPY_TCP}"],
     ],
-    ids=["flushed", "table", "services", "addresses", "setting"],
+    ids=["flushed", "table", "rule", "services", "addresses", "setting"],
 )
 def test_drift_is_repaired_within_a_cycle_and_what_is_not_ours_is_left(
     balanced4: Balanced, drift: list[str]
