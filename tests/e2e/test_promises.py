@@ -123,6 +123,7 @@ def test_a_killed_and_restarted_agent_loses_no_packet_and_writes_nothing(
     assert max(flow.longest_stall_s for flow in held) < TAKE_OVER_S
 
 
+@pytest.mark.timeout(300 + 10 * KILLS)
 @pytest.mark.usefixtures("running_agents")
 def test_agents_killed_at_random_moments_of_large_changes_lose_nothing(
     balanced4: Balanced,
@@ -147,6 +148,7 @@ def test_agents_killed_at_random_moments_of_large_changes_lose_nothing(
         lab.run("lb1", ["sleep", f"{chance.uniform(0.2, 2):.3f}"])
     for vip in made:
         vip.wait_programmed()
+    print(f"{KILLS} kills, {BATCH * KILLS} VIPs made")
     assert failures(load.stop()) == []
     assert all(flow.alive for flow in flows.stop())
     for vip in made:
