@@ -2,10 +2,8 @@
 
 import asyncio
 import gc
-import logging
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -15,6 +13,7 @@ import structlog
 import uvicorn
 import uvloop
 
+from lbaas import logs
 from lbaas.api.app import create_app
 from lbaas.config import ServerSettings
 from lbaas.domain.usage import Retention
@@ -66,7 +65,7 @@ def run(settings: ServerSettings) -> None:
 
     Raises DatabaseUnusable or ToolMissing if there is no database, LbaasError if the address is taken.
     """
-    _configure_log()
+    logs.configure()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings))
 
@@ -160,21 +159,6 @@ async def _serve(runtime: Runtime, sockets: list[socket.socket]) -> None:
     )
     settle_memory()
     await _Server(config, runtime.bells).serve(sockets=sockets)
-
-
-def _configure_log() -> None:
-    """One line of logfmt per event on stderr. Tracebacks without local variables: those hold secrets."""
-    logging.basicConfig(level=logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 @asynccontextmanager

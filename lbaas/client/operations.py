@@ -12,6 +12,7 @@ from lbaas.client.exchange import IF_MATCH, KEY, Answer, Flow, Json, Parameter, 
 from lbaas.client.problems import NotProgrammed
 from lbaas.client.retrying import Retries, exchange
 from lbaas.errors import ServerUnavailable
+from lbaas.wire.explanation import FiveTuple
 from lbaas.wire.fields import Page, Removal, Resource
 from lbaas.wire.ledger import Reconciliation
 from lbaas.wire.status import VipStatus
@@ -122,6 +123,20 @@ def status_request(vip: Which, hold_s: float = 0) -> Request:
     """Asks how far a VIP's newest change has come; held for *hold_s* until it is everywhere."""
     wait: dict[str, Parameter] = {"wait_for": "programmed", "timeout_s": hold_s} if hold_s else {}
     return Request("GET", f"/v1/vips/{id_of(vip)}/status", wait, hold_s=hold_s)
+
+
+def explanation_request(vip: Which, flow: FiveTuple, wait_s: float) -> Request:
+    """Asks for a flow's way; held for *wait_s* until the agents have said what they see."""
+    asked: dict[str, Parameter] = {
+        "client": str(flow.client),
+        "port": flow.port,
+        "protocol": flow.protocol.value,
+        "timeout_s": wait_s,
+    }
+    if flow.client_port is not None:
+        asked["client_port"] = flow.client_port
+    # Hosts are asked after nodes.
+    return Request("GET", f"/v1/vips/{id_of(vip)}/explanation", asked, hold_s=2 * wait_s)
 
 
 def create_request(path: str, body: Body, key: str, *, dry_run: bool) -> Request:

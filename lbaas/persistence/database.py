@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from lbaas.errors import DatabaseUnusable
 from lbaas.persistence.hot import Connections
@@ -62,6 +62,13 @@ class Database:
     def autocommit(self) -> AsyncSession:
         """A session whose statements are each a transaction: to read, none needs to begin and end."""
         return AsyncSession(self._autocommit, expire_on_commit=False)
+
+    def connections(self) -> dict[str, int]:
+        """How many of the pool's connections are in use, and how many wait to be."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):
+            return {}
+        return {"used": pool.checkedout(), "idle": pool.checkedin()}
 
     async def connect(self) -> asyncpg.Connection:
         """A bare connection outside the pools."""

@@ -14,9 +14,10 @@ from lbaas.persistence.database import Database
 from lbaas.persistence.notices import Listener, Notice, Sender
 from lbaas.persistence.outages import DATABASE_ERRORS
 from lbaas.persistence.pruning import prune
-from lbaas.services import upkeep
+from lbaas.services import questions, upkeep
 from lbaas.services.bells import Bells
 from lbaas.services.books import Subject
+from lbaas.services.explanation import Explainer
 from lbaas.services.ledger import Ledger
 from lbaas.services.lineage import Lineage
 from lbaas.services.metrics import Metrics
@@ -67,6 +68,7 @@ class Runtime:
         self.provider = None if self.trust is None else Provider(self.trust, self.database)
         self.rates = Rates(self.rate_limit)
         self.whole_vips = WholeVips(self.database, self.sender)
+        self.explainer = Explainer(self.database, self.sender, self.bells)
 
     async def caller(self, credential: str) -> Caller:
         """Who bears *credential*, a token of ours or a JWT. Raises Unauthenticated or RateLimited."""
@@ -112,6 +114,8 @@ class Runtime:
             self._forget(notice.subject)
         elif notice.topic == CHANGE:
             self.states.changed(key, notice.revision)
+        elif notice.topic == questions.QUESTION:
+            self.bells.ring(questions.Asked(notice.subject))
         self.bells.ring(key)
 
     def _doubt(self) -> None:
