@@ -27,9 +27,9 @@ class Reporter:
     """An agent's meter, over HTTP. *begun_s* is ten minutes before an hour that is over."""
 
     api: ApiClient
+    begun_s: int
     meter: str = field(default_factory=lambda: str(uuid4()))
     sequence: int = 0
-    begun_s: int = field(default_factory=lambda: (int(time.time()) // HOUR_S - 1) * HOUR_S - 600)
 
     def report(self, *totals: Json, prefixes: tuple[Json, ...] = (), later_s: int = 0) -> Json:
         """What it counted in one minute is delivered."""
@@ -91,6 +91,7 @@ def _iso(at_s: int) -> str:
 @pytest.fixture
 def shop(site: Site) -> Iterator[Shop]:
     host = site.admin.post("/v1/backend-hosts", {"name": unique("h"), "addresses": [HOST]})
+    begun_s = (int(time.time()) // HOUR_S - 1) * HOUR_S - 600
     try:
         vip = site.admin.post(
             "/v1/vips",
@@ -106,9 +107,9 @@ def shop(site: Site) -> Iterator[Shop]:
             vip,
             host,
             site.member(),
-            Reporter(site.node(0)),
-            Reporter(site.node(1)),
-            Reporter(site.client("host", host_id=host["id"])),
+            Reporter(site.node(0), begun_s),
+            Reporter(site.node(1), begun_s),
+            Reporter(site.client("host", host_id=host["id"]), begun_s),
         )
     finally:
         site.admin.delete(f"/v1/backend-hosts/{host['id']}")
