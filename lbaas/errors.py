@@ -30,6 +30,7 @@
     ├── ServerUnavailable     an agent or client got no usable answer from the API
     │   └── Decommissioned    … because this agent's node or host is no longer the server's
     ├── DatabaseUnusable      Postgres can't be reached, started, or is too old: says what to do
+    ├── NoFlow                what a person wrote is no client, VIP, port and protocol
     ├── ToolMissing           a program or kernel feature is missing: says how to get it
     └── LabError              the lab could not do what it was told
 """
@@ -179,6 +180,10 @@ class Decommissioned(ServerUnavailable):
 
 class DatabaseUnusable(LbaasError):
     """The server has no Postgres that it can work with."""
+
+
+class NoFlow(LbaasError):
+    """Not a flow that a packet could have: says how to write one."""
 
 
 class ToolMissing(LbaasError):

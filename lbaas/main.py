@@ -36,6 +36,7 @@ TENANTS = {
     "watch": "how far VIPs are, live",
     "events": "who changed what",
     "usage": "what was counted, and whether nodes and hosts agree",
+    "explain": "where a client's packets go, hop by hop, and why they don't",
 }
 OPERATORS = {
     "cluster": "sets of nodes that announce the same VIPs",
@@ -45,11 +46,14 @@ OPERATORS = {
     "host": "backend hosts",
     "tenant": "who may have what: quotas, prefixes, suspend, resume",
     "token": "who may do what",
+    "epoch": "after a restore of the database: let agents obey it",
 }
 COMMANDS = SIGNING_IN | TENANTS | OPERATORS
 
-# Typer's, for the shells' completion; they need all commands.
+# Typer's, for the shells' completion.
 COMPLETION = ("--install-completion", "--show-completion")
+COMPLETING = "_LBAAS_COMPLETE"
+COMPLETED_LINE = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")  # bash's; zsh's and fish's
 
 
 def main() -> None:
@@ -62,22 +66,33 @@ def main() -> None:
         _run_role(first, arguments[1:])
     elif first in COMMANDS:
         _client(first)(arguments, prog_name="lbaas")
-    elif first in COMPLETION or "_LBAAS_COMPLETE" in os.environ:
-        _client(None)(arguments, prog_name="lbaas")
+    elif first in COMPLETION or COMPLETING in os.environ:
+        _client(_completed(os.environ))(arguments, prog_name="lbaas")
     else:
         _help(wanted=first in ("--help", "-h", "help"))
 
 
 def _run_role(role: str, arguments: list[str]) -> None:
+    app = _app(role, arguments[0] if arguments else "")
+    if arguments[:1] == ["explain"]:  # an application of its own, of one command
+        role, arguments = f"{role} explain", arguments[1:]
+    if role in ("node-agent", "host-agent") and "LBAAS_LOG_FORMAT" in os.environ:
+        from lbaas import logs
+
+        logs.configure()
     try:
-        _app(role)(arguments, prog_name=f"lbaas {role}")
+        app(arguments, prog_name=f"lbaas {role}")
     except LbaasError as error:
         print(f"lbaas {role}: {error}", file=sys.stderr)
         sys.exit(1)
 
 
-def _app(role: str) -> Any:
+def _app(role: str, first: str) -> Any:
     match role:
+        case "node-agent" if first == "explain":
+            from lbaas.node_agent.explain_cli import app
+        case "host-agent" if first == "explain":
+            from lbaas.host_agent.explain_cli import app
         case "server":
             from lbaas.api.cli import app
         case "db":
@@ -101,6 +116,13 @@ def _client(word: str | None) -> Any:
         for role, what in ROLES.items():
             app.command(role, help=what)(lambda: None)
     return app
+
+
+def _completed(environment: Mapping[str, str]) -> str | None:
+    """The command whose words a shell completes; None while the command itself is typed: that takes all of them."""
+    lines = (environment.get(name, "") for name in COMPLETED_LINE)
+    words = next(filter(None, lines), "").split(" ")
+    return words[1] if len(words) > 2 and words[1] in COMMANDS else None
 
 
 def _help(*, wanted: bool) -> None:

@@ -10,7 +10,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -83,11 +83,15 @@ class Read(Protocol[S_co]):
     def __call__(self, entries: Entries, revision: int) -> S_co: ...
 
 
+def _tell_nobody(_report: Report, _round_s: float) -> None:
+    pass
+
+
 class Agent(Generic[S]):
-    """Runs *reconcile* on the newest state until SIGTERM or SIGINT.
+    """Runs *reconcile* on the newest state until SIGTERM or SIGINT; *told* is called with each report.
 
     Whatever ends it, kernel and BIRD keep what they have. Before the first proven state nothing is touched.
-    *beside* runs in a thread of its own as soon as the state directory is ours, and ends with the process.
+    Each of *beside* runs in a thread of its own as soon as the state directory is ours, and ends with the process.
     """
 
     def __init__(
@@ -96,10 +100,12 @@ class Agent(Generic[S]):
         read: Read[S],
         reconcile: Callable[[S, UUID], Round],
         details: Callable[[], Details] = Details,
-        beside: Callable[[], None] | None = None,
+        told: Callable[[Report, float], None] = _tell_nobody,
+        beside: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._settings = settings
         self._details = details
+        self._told = told
         self._beside = beside
         self._read = read
         self._reconcile: Callable[[S, UUID], Round] = reconcile
@@ -124,8 +130,8 @@ class Agent(Generic[S]):
         for work in (self._fetch_forever, self._report_forever):
             client = AgentClient(self._settings.server_url, token)
             threading.Thread(target=work, args=(client,), daemon=True).start()
-        if self._beside is not None:
-            threading.Thread(target=self._beside, daemon=True).start()
+        for beside in self._beside:
+            threading.Thread(target=beside, daemon=True).start()
         try:
             self._reconcile_forever(last_good)
         finally:
@@ -157,7 +163,9 @@ class Agent(Generic[S]):
 
     def _round(self, desired: _Desired[S]) -> float:
         """One round was done and reported; the seconds until the next."""
+        began_s = time.monotonic()
         done = self._attempt(desired)
+        took_s = time.monotonic() - began_s
         pause_s = _RETRY_S if done.failures or done.pending else self._settings.cycle_s
         desired.applied.set()
         for failed in done.failures:
@@ -169,6 +177,7 @@ class Agent(Generic[S]):
         report = self._ledger.enter(desired.fetched, done, time.monotonic(), self._details())
         if report is not None:
             self._reports.put(report)
+            self._told(report, took_s)
         self._supervisor.alive(_status(desired.fetched.revision, done))
         return pause_s
 

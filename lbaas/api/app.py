@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 import lbaas
 from lbaas.api import examples, problems
 from lbaas.api.creations import Creations
+from lbaas.api.measured import Measured
 from lbaas.api.middleware import Edge
 from lbaas.api.polls import Polls
 from lbaas.api.routers import (
@@ -63,6 +64,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.add_middleware(Creations)
     app.add_middleware(Polls)
     app.add_middleware(Edge)
+    app.add_middleware(Measured)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app

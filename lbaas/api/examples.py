@@ -9,6 +9,7 @@ from typing import Any
 NAMES = (
     *("vip", "listener", "pool", "member", "tenant", "token"),
     *("cluster", "node", "peer", "address_pool", "backend_host"),
+    *("question", "epoch"),
 )
 IDS: Mapping[str, str] = {
     f"{name}_id": f"0192f1a0-6d5c-7a77-a1f4-{number:012x}" for number, name in enumerate(NAMES, 1)
@@ -60,6 +61,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "NodeCreate": {"cluster_id": IDS["cluster_id"], "name": "lb1", "addresses": ["10.0.10.11"]},
     "NodePatch": {"admin_state": "drained"},
     "RemovalConfirmation": {"revision": 733},
+    "EpochRenewal": {"present": IDS["epoch_id"]},
     "PeerCreate": {
         "cluster_id": IDS["cluster_id"],
         "name": "router1",
@@ -77,6 +79,19 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "AddressPoolPatch": {"quarantine_s": 300},
     "BackendHostCreate": {"name": "host1", "addresses": ["192.0.2.11"]},
     "BackendHostPatch": {"addresses": ["192.0.2.12", "2001:db8::12"]},
+    "Answer": {
+        "hops": [
+            {
+                "machine": "lb1",
+                "stage": "mark",
+                "verdict": "ok",
+                "desired": "203.0.113.1 protocol 6 port 443 gets mark 0x10000000",
+                "actual": "203.0.113.1 protocol 6 port 443 gets mark 0x10000000",
+            }
+        ],
+        "members": ["10.0.20.11"],
+        "mtu": 1500,
+    },
     "Report": {
         "boot": "0192f1a0-6d5c-7a77-a1f4-1b1d3a3c8f10",
         "sequence": 1,

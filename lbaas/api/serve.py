@@ -2,10 +2,8 @@
 
 import asyncio
 import gc
-import logging
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -15,6 +13,7 @@ import structlog
 import uvicorn
 import uvloop
 
+from lbaas import logs
 from lbaas.api.app import create_app
 from lbaas.config import ServerSettings
 from lbaas.domain.usage import Retention
@@ -24,6 +23,7 @@ from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
 from lbaas.services import tokens
 from lbaas.services.bells import Bells
+from lbaas.services.code_flow import Registration
 from lbaas.services.oidc import Trust
 from lbaas.services.runtime import Runtime
 
@@ -66,7 +66,7 @@ def run(settings: ServerSettings) -> None:
 
     Raises DatabaseUnusable or ToolMissing if there is no database, LbaasError if the address is taken.
     """
-    _configure_log()
+    logs.configure()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings))
 
@@ -82,6 +82,7 @@ async def _run(settings: ServerSettings) -> None:
             replica=replica,
             rate_limit=settings.rate_limit,
             trust=_trust(settings),
+            registration=_registration(settings),
             retention=_retention(settings),
         )
         await _serve(runtime, sockets)
@@ -129,6 +130,18 @@ def _trust(settings: ServerSettings) -> Trust | None:
     )
 
 
+def _registration(settings: ServerSettings) -> Registration | None:
+    if settings.oidc_client_id is None:
+        return None
+    secret = settings.oidc_client_secret
+    return Registration(
+        client_id=settings.oidc_client_id,
+        client_secret=None if secret is None else secret.get_secret_value(),
+        scope=settings.oidc_scope,
+        name=settings.oidc_name,
+    )
+
+
 def _retention(settings: ServerSettings) -> Retention:
     return Retention(
         minutes=timedelta(hours=settings.usage_minutes_kept_h),
@@ -160,21 +173,6 @@ async def _serve(runtime: Runtime, sockets: list[socket.socket]) -> None:
     )
     settle_memory()
     await _Server(config, runtime.bells).serve(sockets=sockets)
-
-
-def _configure_log() -> None:
-    """One line of logfmt per event on stderr. Tracebacks without local variables: those hold secrets."""
-    logging.basicConfig(level=logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 @asynccontextmanager

@@ -16,20 +16,23 @@ Exit codes:
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+from lbaas.cli.keyrings import NoKeyring
 from lbaas.cli.manifest import BadManifest
 from lbaas.cli.profiles import NoProfile
 from lbaas.cli.references import NotThere
 from lbaas.cli.values import BadValue
 from lbaas.client import problems
 from lbaas.client.problems import ApiProblem, NotProgrammed
-from lbaas.errors import LbaasError, ServerUnavailable
+from lbaas.errors import LbaasError, NoFlow, ServerUnavailable
 
 EXIT_CODES: Mapping[type[LbaasError], int] = {
     BadValue: 2,
     BadManifest: 2,
+    NoFlow: 2,
     NotThere: 3,
     problems.NotFound: 3,
     NoProfile: 4,
+    NoKeyring: 4,
     problems.Unauthenticated: 4,
     problems.Forbidden: 4,
     problems.Conflict: 5,

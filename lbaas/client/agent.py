@@ -6,11 +6,12 @@ from uuid import UUID
 import httpx
 from pydantic import ValidationError
 
-from lbaas.client.exchange import Answer
+from lbaas.client import exchange
 from lbaas.client.retrying import retry_after_s
 from lbaas.errors import BadState, Decommissioned, OtherPast, ServerUnavailable
 from lbaas.wire.body import Kind, Update, decode, encode
 from lbaas.wire.entries import Entries
+from lbaas.wire.explanation import Answer, Questions
 from lbaas.wire.lineage import SINCE_MADE_AT, Origin, follows
 from lbaas.wire.report import Report
 from lbaas.wire.usage import UsageAcknowledged, UsageReports
@@ -18,6 +19,9 @@ from lbaas.wire.usage import UsageAcknowledged, UsageReports
 # How long the server may hold a poll. Connecting and reading get a margin on top.
 POLL_S = 25
 _MARGIN_S = 10
+
+# Nothing is lost if nobody asks for long: seldom is cheap.
+QUESTIONS_POLL_S = 55
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,25 @@ class AgentClient:
             headers={"Content-Type": "application/json"},
         )
 
+    def questions(self) -> Questions:
+        """What the server asks, as soon as it does; nothing if it did not. Raises ServerUnavailable."""
+        timeout = httpx.Timeout(_MARGIN_S, read=QUESTIONS_POLL_S + _MARGIN_S)
+        params = {"timeout_s": QUESTIONS_POLL_S}
+        answer = self._send("GET", "/v1/agent/questions", params=params, timeout=timeout)
+        try:
+            return Questions.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise ServerUnavailable(f"not a list of questions: {error!r}") from error
+
+    def answer(self, question: UUID, answer: Answer) -> None:
+        """The server has the answer. Raises ServerUnavailable."""
+        self._send(
+            "POST",
+            f"/v1/agent/answers/{question}",
+            content=answer.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+        )
+
     def usage(self, reports: UsageReports) -> UsageAcknowledged:
         """The ledger has what is acknowledged. Raises ServerUnavailable."""
         answer = self._send(
@@ -114,7 +137,7 @@ class AgentClient:
         if answer.is_error:
             raise ServerUnavailable(
                 f"{method} {path}: {answer.status_code} {answer.text[:500]}",
-                retry_after_s(Answer(answer.status_code, answer.headers)) or 0.0,
+                retry_after_s(exchange.Answer(answer.status_code, answer.headers)) or 0.0,
             )
         return answer
 

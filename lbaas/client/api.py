@@ -30,6 +30,7 @@ from lbaas.client.problems import ApiProblem, NotProgrammed
 from lbaas.client.retrying import NO_RETRIES, Retries
 from lbaas.client.transport import answered, lost, options, settings
 from lbaas.errors import ServerUnavailable
+from lbaas.wire.explanation import Explanation, FiveTuple
 from lbaas.wire.fields import Removal
 from lbaas.wire.ledger import Reconciliation, Usage
 from lbaas.wire.operators import TenantInUse
@@ -123,6 +124,11 @@ class ApiClient:
     def status(self, vip: Which) -> VipStatus:
         """How far the VIP's newest change has come, at this moment."""
         return self.run(operations.read(VipStatus, operations.status_request(vip), self.retries))
+
+    def explain(self, vip: Which, flow: FiveTuple, wait_s: float = 5) -> Explanation:
+        """The way of *flow* to *vip*, hop by hop, as the API and the machines on it see it within *wait_s*."""
+        request = operations.explanation_request(vip, flow, wait_s)
+        return self.run(operations.read(Explanation, request, self.retries))
 
     def wait_until_programmed(
         self,

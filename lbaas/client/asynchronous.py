@@ -24,6 +24,7 @@ from lbaas.client.kinds import C, Kind, M, P, R
 from lbaas.client.operations import Body, Which
 from lbaas.client.retrying import Retries
 from lbaas.client.transport import answered, lost, options, settings
+from lbaas.wire.explanation import Explanation, FiveTuple
 from lbaas.wire.fields import Removal
 from lbaas.wire.ledger import Reconciliation, Usage
 from lbaas.wire.operators import TenantInUse
@@ -104,6 +105,11 @@ class AsyncApiClient:
         """How far the VIP's newest change has come, at this moment."""
         request = operations.status_request(vip)
         return await self.run(operations.read(VipStatus, request, self.retries))
+
+    async def explain(self, vip: Which, flow: FiveTuple, wait_s: float = 5) -> Explanation:
+        """The way of *flow* to *vip*, hop by hop, as the API and the machines on it see it within *wait_s*."""
+        request = operations.explanation_request(vip, flow, wait_s)
+        return await self.run(operations.read(Explanation, request, self.retries))
 
     async def wait_until_programmed(
         self,

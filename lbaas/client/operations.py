@@ -8,10 +8,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from lbaas.client import reading
 from lbaas.client.exchange import IF_MATCH, KEY, Answer, Flow, Json, Parameter, Request
 from lbaas.client.problems import NotProgrammed
 from lbaas.client.retrying import Retries, exchange
 from lbaas.errors import ServerUnavailable
+from lbaas.wire.explanation import FiveTuple
 from lbaas.wire.fields import Page, Removal, Resource
 from lbaas.wire.ledger import Reconciliation
 from lbaas.wire.status import VipStatus
@@ -124,6 +126,20 @@ def status_request(vip: Which, hold_s: float = 0) -> Request:
     return Request("GET", f"/v1/vips/{id_of(vip)}/status", wait, hold_s=hold_s)
 
 
+def explanation_request(vip: Which, flow: FiveTuple, wait_s: float) -> Request:
+    """Asks for a flow's way; held for *wait_s* until the agents have said what they see."""
+    asked: dict[str, Parameter] = {
+        "client": str(flow.client),
+        "port": flow.port,
+        "protocol": flow.protocol.value,
+        "timeout_s": wait_s,
+    }
+    if flow.client_port is not None:
+        asked["client_port"] = flow.client_port
+    # Hosts are asked after nodes.
+    return Request("GET", f"/v1/vips/{id_of(vip)}/explanation", asked, hold_s=2 * wait_s)
+
+
 def create_request(path: str, body: Body, key: str, *, dry_run: bool) -> Request:
     """A POST that is safe to repeat."""
     return Request("POST", path, _dry(dry_run=dry_run), document(body), {KEY: key})
@@ -180,7 +196,7 @@ def _condition(which: Which) -> dict[str, str]:
 
 def _parsed(model: type[T], request: Request, answer: Answer) -> T:
     try:
-        parsed = model.model_validate_json(answer.content)
+        parsed = reading.read(model, answer.content)
     except ValidationError as error:
         raise ServerUnavailable(f"{request}: not a {model.__name__}: {error}") from error
     if isinstance(parsed, Resource):

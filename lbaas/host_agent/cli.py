@@ -1,13 +1,17 @@
 """``lbaas host-agent``."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lbaas.agent.answering import answer_forever
 from lbaas.agent.loop import Agent, AgentSettings
-from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
+from lbaas.agent.options import Cycle, MetricsFile, ServerUrl, TokenFile, check_option
+from lbaas.agent.textfile import Textfile
 from lbaas.dataplane.usage.desired import USUAL_BITS
+from lbaas.host_agent.explaining import Explainer
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
 from lbaas.metering.metering import PERIOD_S, Metering, MeterSettings
@@ -27,6 +31,7 @@ def host_agent(
         Path, typer.Option(envvar="LBAAS_STATE_DIR", help="Where the last good state is kept.")
     ] = Path("/var/lib/lbaas/host-agent"),
     cycle_s: Cycle = 5.0,
+    metrics_file: MetricsFile = None,
     meter: Metered = True,  # noqa: FBT002  # typer makes a flag of it
     meter_prefix4: MeterPrefix4 = USUAL_BITS[4],
     meter_prefix6: MeterPrefix6 = USUAL_BITS[6],
@@ -41,4 +46,6 @@ def host_agent(
     counted = MeterSettings(HostSource(bits(meter_prefix4, meter_prefix6)), meter_period_s, meter)
     metering = Metering(counted, settings)
     read = metering.hearing(Reader(HostState).read)
-    Agent(settings, read, Host().reconcile, beside=metering.run).run()
+    answer = partial(answer_forever, settings, Explainer(state_dir).explain)
+    told = Textfile(metrics_file).write
+    Agent(settings, read, Host().reconcile, told=told, beside=(metering.run, answer)).run()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cached_property, partial
 
+from lbaas.agent.looking import tables_of_others
 from lbaas.agent.rounds import Round, Subsystem, begin
 from lbaas.dataplane.ipvs import apply as ipvs_apply
 from lbaas.dataplane.ipvs import observe as ipvs_observe
@@ -42,7 +43,7 @@ from lbaas.node_agent.facts import (
     scheduler_bytes,
     strict_rp_filter,
 )
-from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described, ours
+from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described
 from lbaas.node_agent.picture import Change, Picture, links, marks, services
 from lbaas.wire.report import NodeFacts
 from lbaas.wire.state import ClusterState, MarkRange
@@ -114,19 +115,11 @@ class Kernel:
     def _surroundings(self) -> Surroundings:
         return Surroundings(
             services=self._others,
-            tables=self._foreign_tables(),
+            tables=tables_of_others(self._nft),
             rules=tuple(FwmarkRule(*each) for each in self._link.fwmark_rules()),
             strict=tuple(strict_rp_filter()),
             legacy=tuple(legacy_tables()),
         )
-
-    def _foreign_tables(self) -> dict[str, str]:
-        """Others' tables by family and name, as text."""
-        return {
-            f"{family} {name}": text
-            for (family, name), text in self._nft.structures().items()
-            if not ours(family, name)
-        }
 
     def _observe_services(self, marks: MarkRange) -> ServiceTable:
         entries = self._ipvs.services()

@@ -392,6 +392,21 @@ class Mark(Base):
     freed_at_revision: Mapped[int | None]
 
 
+class Question(Base):
+    """What a node or host was asked to look at, and what it answered: of use for seconds.
+
+    Agents may be deleted meanwhile, so *agent_id* refers to nothing.
+    """
+
+    __tablename__ = "question"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    agent_id: Mapped[UUID] = mapped_column(index=True)
+    flow: Mapped[dict[str, Any]]
+    answer: Mapped[dict[str, Any] | None]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class FreeExtent(Base):
     """Numbers *lo* to *hi* of a space are free; extents of one space are disjoint.
 

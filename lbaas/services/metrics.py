@@ -1,7 +1,7 @@
-"""Figures for Prometheus: how far the feed and its readers are.
+"""Figures for Prometheus: requests, how far the feed and its readers are, the fleet.
 
-Bounded: a label names a node or a kind of agent, never an address, a tenant or a VIP, and of the nodes that lag only
-the MAX_LAGGING furthest behind.
+Bounded: a label names a route, a cluster, a node, an address pool or a kind of agent, never an address, a
+tenant or a VIP, and of the nodes that lag only the MAX_LAGGING furthest behind.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,9 @@ from lbaas.domain.terms import NodeAdminState
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import BackendHost, Change, Cluster, Node
 from lbaas.services import orders
+from lbaas.services.fleet_metrics import Fleet
 from lbaas.services.reports import STALE_AFTER
+from lbaas.services.request_metrics import Requests
 from lbaas.wire.report import HELD_BACK
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
@@ -71,6 +73,11 @@ class Metrics:
             "lbaas_notices", "Notices sent and heard.", ["direction"], registry=self._registry
         )
         self._counted = {"sent": 0, "heard": 0}
+        self._connections = self._gauge(
+            "lbaas_postgres_connections", "Connections of this process's pool.", "state"
+        )
+        self.requests = Requests(self._registry)
+        self._fleet = Fleet(self._registry)
 
     def set_process(self, *, waiting: int, listening: bool, sent: int, heard: int) -> None:
         """What this process knows of itself."""
@@ -90,6 +97,9 @@ class Metrics:
                 self._held_back.labels(kind).set(await _count_held_back(session, agents))
             lagging = await _lagging(session)
             differing = await _differing(session)
+            await self._fleet.look(session)
+        for state, count in self._database.connections().items():
+            self._connections.labels(state).set(count)
         self._differing.clear()
         for cluster, count in differing.items():
             self._differing.labels(cluster).set(count)

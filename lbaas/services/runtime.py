@@ -14,9 +14,11 @@ from lbaas.persistence.database import Database
 from lbaas.persistence.notices import Listener, Notice, Sender
 from lbaas.persistence.outages import DATABASE_ERRORS
 from lbaas.persistence.pruning import prune
-from lbaas.services import upkeep
+from lbaas.services import questions, upkeep
 from lbaas.services.bells import Bells
 from lbaas.services.books import Subject
+from lbaas.services.code_flow import CodeFlow, Registration
+from lbaas.services.explanation import Explainer
 from lbaas.services.ledger import Ledger
 from lbaas.services.lineage import Lineage
 from lbaas.services.metrics import Metrics
@@ -50,6 +52,7 @@ class Runtime:
     replica: Database | None = None
     rate_limit: str | None = None
     trust: Trust | None = None
+    registration: Registration | None = None
     retention: Retention = field(default_factory=Retention)
 
     def __post_init__(self) -> None:
@@ -65,8 +68,10 @@ class Runtime:
         self.metrics = Metrics(self.database)
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
         self.provider = None if self.trust is None else Provider(self.trust, self.database)
+        self.code_flow = self._code_flow()
         self.rates = Rates(self.rate_limit)
         self.whole_vips = WholeVips(self.database, self.sender)
+        self.explainer = Explainer(self.database, self.sender, self.bells)
 
     async def caller(self, credential: str) -> Caller:
         """Who bears *credential*, a token of ours or a JWT. Raises Unauthenticated or RateLimited."""
@@ -76,6 +81,11 @@ class Runtime:
             caller = await self.tokens.caller(credential)
         self.rates.count(caller.bearer)
         return caller
+
+    def _code_flow(self) -> CodeFlow | None:
+        if self.registration is None or self.trust is None or self.provider is None:
+            return None
+        return CodeFlow(self.registration, self.trust, self.provider)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -112,6 +122,8 @@ class Runtime:
             self._forget(notice.subject)
         elif notice.topic == CHANGE:
             self.states.changed(key, notice.revision)
+        elif notice.topic == questions.QUESTION:
+            self.bells.ring(questions.Asked(notice.subject))
         self.bells.ring(key)
 
     def _doubt(self) -> None:

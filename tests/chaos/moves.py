@@ -46,7 +46,7 @@ class Fault(StrEnum):
     FILL_DISK = "fill the disk"
     FLUSH_TABLE = "flush our table"
     DELETE_SERVICE = "delete a service of ours"
-    DELETE_DEVICE = "delete the VIPs' device"
+    FORGET_ADDRESSES = "forget the VIPs' addresses"
     KILL_NODE = "cut the node's power"
     LOSE_PACKETS = "lose the node's packets silently"
     HANG_BIRD = "freeze BIRD"

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable
 
+from lbaas.dataplane.link.netlink import ROUTE_PROTOCOL
 from lbaas.lab.site import Site
 from lbaas.lab.topology import DATA, MANAGEMENT, Role
 from tests.chaos.moves import SERVER, Fault, Strike
@@ -112,7 +113,10 @@ _ENDS_BY = {Fault.STOP_SERVER: signal.SIGTERM, Fault.KILL_SERVER: signal.SIGKILL
 _SCRIPTS = {
     Fault.FLUSH_TABLE: ("nft flush table inet {table}", "true"),
     Fault.DELETE_SERVICE: ("set -- $({service}); ipvsadm -D -f $3", "true"),
-    Fault.DELETE_DEVICE: ("ip link delete lbvip", "true"),
+    Fault.FORGET_ADDRESSES: (
+        f"for f in 4 6; do ip -$f route flush table local proto {ROUTE_PROTOCOL}; done",
+        "true",
+    ),
     Fault.JUMP_CLOCK: ('date -s "$(date -d "+1 day")"', 'date -s "$(date -d "-1 day")"'),
     # The agent's files are still there: beneath, and out of its reach.
     Fault.FILL_DISK: (

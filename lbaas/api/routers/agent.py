@@ -1,6 +1,7 @@
 """The agents' side: the state they shall hold, and their reports of it."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
@@ -9,10 +10,11 @@ from lbaas.api.dependencies import AgentCaller, Shared, Timeout, deadline
 from lbaas.api.problems import responses
 from lbaas.api.route import Route
 from lbaas.api.routers import CREATES, READS
-from lbaas.services import states
+from lbaas.services import questions, states
 from lbaas.services.answers import IDENTITY, Answer, choose_coding
 from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller
+from lbaas.wire import explanation
 from lbaas.wire.report import Report
 from lbaas.wire.state import StateBody
 from lbaas.wire.usage import UsageAcknowledged, UsageReports
@@ -90,6 +92,29 @@ async def respond(
 )
 async def create_report(shared: Shared, caller: AgentCaller, body: Report) -> None:
     await shared.reports.store(caller, body)
+
+
+@router.get(
+    "/questions",
+    summary="Hear what to look at, when something is asked",
+    responses={**READS, **responses(410)},
+)
+async def get_questions(
+    shared: Shared, caller: AgentCaller, timeout_s: Timeout = 55
+) -> explanation.Questions:
+    return await questions.waiting(shared.database, shared.bells, caller, deadline(timeout_s))
+
+
+@router.post(
+    "/answers/{question_id}",
+    status_code=204,
+    summary="Say what was seen",
+    responses={**CREATES, **responses(410)},
+)
+async def create_answer(
+    shared: Shared, caller: AgentCaller, question_id: UUID, body: explanation.Answer
+) -> None:
+    await questions.store(shared.database, shared.sender, caller, question_id, body)
 
 
 @router.post(

@@ -31,9 +31,12 @@ from lbaas.dataplane.nftables import Nft, learn_structure
 from lbaas.wire.state import MarkRange
 
 
-def expected_structure(nft: Nft, marks: MarkRange) -> str:
-    """How a table of ours lists on this machine: what ``mark_table`` wants as *structure*."""
-    return _canonical(learn_structure(nft, FAMILY, TABLE, declaration(marks), elements=False))
+def expected_structure(nft: Nft, marks: MarkRange, scratch: str = TABLE) -> str:
+    """How a table of ours lists on this machine: what ``mark_table`` wants as *structure*.
+
+    Two that learn it at the same time must not use one *scratch*.
+    """
+    return _canonical(learn_structure(nft, FAMILY, scratch, declaration(marks), elements=False))
 
 
 def observe(nft: Nft, netfilter: NfSocket) -> MarkTable:

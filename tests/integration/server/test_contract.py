@@ -49,7 +49,7 @@ CHECKS = [
 
 @schema.parametrize()
 @settings(
-    max_examples=4,  # beside the examples and the edges of each parameter, which are some thirty
+    max_examples=2,  # beside the examples and the edges of each parameter, which are some thirty
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -58,7 +58,7 @@ CHECKS = [
 def test_every_operation_answers_as_described(
     case: schemathesis.Case[Any], server: LiveServer
 ) -> None:
-    if case.operation.path.startswith("/v1/agent/state") and case.query:
+    if case.operation.path.startswith("/v1/agent/") and case.query:
         case.query["timeout_s"] = 0
     if "Idempotency-Key" in case.headers:  # one that was used for another request is refused
         case.headers["Idempotency-Key"] = uuid4().hex
