@@ -180,8 +180,12 @@ def _history(path: Path, steps: list[Step]) -> bool:
 
     def started() -> tuple[Buffer, Counter]:
         buffer = Buffer(path, Room(periods=3))
-        counting = Counter(source, buffer, table, lambda: next(seconds), lambda: None)
-        counting.hear(ENTRIES)
+        try:
+            counting = Counter(source, buffer, table, lambda: next(seconds), lambda: None)
+            counting.hear(ENTRIES)
+        except Crash:
+            buffer.close()
+            raise
         return buffer, counting
 
     buffer, counting = started()
