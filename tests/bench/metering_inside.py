@@ -224,7 +224,7 @@ def minute(nft: Nft, netfilter: NfSocket, listeners: int) -> dict[str, float]:
             each for each in netfilter.sets(1, NODE_TABLE) if each.startswith("node4_single_24")
         )
         elements = ", ".join(
-            f"{MARKS.first + n:#x} . 10.64.{n % 256}.0 counter packets {n + 1} bytes {n + 1}00"
+            f"{MARKS.first + n:#x} . {0x0A400000 + n % 256 * 256:#x} counter packets {n + 1} bytes {n + 1}00"
             for n in range(listeners)
         )
         nft.run(f"add element inet {NODE_TABLE} {single} {{ {elements} }}")
