@@ -1,6 +1,7 @@
 """A server that gives an agent answers out of a file, one after the other: PORT ANSWERS LOG.
 
-After the last there is no news, ever; nor is there of anything else than states. LOG gets a line for each answer given, and each report.
+After the last there is no news, ever; nor is there of anything else than states.
+LOG gets a line for each answer given, and each report.
 """
 
 import base64
