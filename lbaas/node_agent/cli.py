@@ -30,7 +30,7 @@ from lbaas.metering.options import Metered, MeterPeriod, MeterPrefix4, MeterPref
 from lbaas.metering.sources import NodeSource
 from lbaas.node_agent.announce import BirdPaths
 from lbaas.node_agent.explaining import Explainer
-from lbaas.node_agent.missing import Missing
+from lbaas.node_agent.missing import missing
 from lbaas.node_agent.reconcile import Node, undisturbed
 from lbaas.node_agent.trials import node_trials
 from lbaas.wire.explanation import Answer, FiveTuple
@@ -61,7 +61,7 @@ def node_agent(
         Path | None,
         typer.Option(
             envvar=FINDINGS_VARIABLE,
-            help="What --check found, for an agent without the right to try: it keeps it there.",
+            help="What --check found, which keeps it there: reported with the node's facts.",
         ),
     ] = None,
     metrics_file: MetricsFile = None,
@@ -76,13 +76,13 @@ def node_agent(
     Stopping it leaves kernel and BIRD as they are: forwarding goes on.
     """
     undisturbed()
-    missing = Missing(tuple(node_trials()), findings)
+    lacking = missing(findings)
     health = Health(in_service, Prober())
     node = Node(BirdPaths(bird_socket, bird_include), health.view, cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
 
     def details() -> Details:
-        return replace(health.details(), dropped=node.dropped, facts=_with(node.facts(), missing))
+        return replace(health.details(), dropped=node.dropped, facts=_with(node.facts(), lacking))
 
     counted = MeterSettings(NodeSource(bits(meter_prefix4, meter_prefix6)), meter_period_s, meter)
     metering = Metering(counted, settings)
@@ -105,5 +105,5 @@ def node_agent(
     agent.run()
 
 
-def _with(facts: NodeFacts, missing: Missing) -> NodeFacts:
-    return facts.model_copy(update={"missing": missing.sentences()})
+def _with(facts: NodeFacts, lacking: tuple[str, ...]) -> NodeFacts:
+    return facts.model_copy(update={"missing": lacking})

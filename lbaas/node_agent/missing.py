@@ -4,45 +4,19 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import structlog
-
-from lbaas.agent.capabilities import Attempts, Finding, Trial
-from lbaas.errors import ToolMissing
-
-log = structlog.get_logger()
+from lbaas.agent.capabilities import Finding
 
 UNTRIED = "what the kernel can was not tried: `lbaas node-agent --check` does, as root"
 
 
-class Missing:
-    """Trials begin as this is made, beside the agent's first round.
+def missing(findings: Path | None) -> tuple[str, ...]:
+    """One sentence for each feature that the file says is missing, with what that means; none without a file's name.
 
-    An agent that may make no namespace goes by the file *findings*, which ``--check`` left.
+    ``--check`` leaves the file. The agent itself tries nothing: it has not the right, and a start in the midst of
+    traffic is no time for it.
     """
-
-    def __init__(self, trials: Sequence[Trial], findings: Path | None) -> None:
-        self._attempts: Attempts | None = Attempts(trials)
-        self._findings = findings
-        self._sentences: tuple[str, ...] = ()
-
-    def sentences(self) -> tuple[str, ...]:
-        """One for each feature that is missing, with what that means; none while trials are under way."""
-        if self._attempts is not None and self._attempts.over:
-            attempts, self._attempts = self._attempts, None
-            self._sentences = self._judged(attempts)
-            for sentence in self._sentences:
-                log.warning("missing", feature=sentence)
-        return self._sentences
-
-    def _judged(self, attempts: Attempts) -> tuple[str, ...]:
-        try:
-            return described(attempts.findings())
-        except ToolMissing:
-            return (UNTRIED,) if self._findings is None else from_file(self._findings)
-
-
-def from_file(findings: Path) -> tuple[str, ...]:
-    """What the file says is missing."""
+    if findings is None:
+        return ()
     try:
         return described([Finding(**each) for each in json.loads(findings.read_bytes())])
     except (OSError, ValueError, TypeError) as error:

@@ -1,6 +1,7 @@
 """A server that gives an agent answers out of a file, one after the other: PORT ANSWERS LOG.
 
-After the last there is no news, ever. LOG gets a line for each answer given, and each report.
+After the last there is no news, ever; nor is there of anything else than states.
+LOG gets a line for each answer given, and each report.
 """
 
 import base64
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 PORT, ANSWERS, LOG = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
+STATE = "/v1/agent/state"
 NO_NEWS_AFTER_S = 1.0
 
 left = json.loads(ANSWERS.read_text())
@@ -18,7 +20,7 @@ left = json.loads(ANSWERS.read_text())
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        if not left:
+        if not left or not self.path.startswith(STATE):
             time.sleep(NO_NEWS_AFTER_S)
             self.send_response(304)
             self.end_headers()
