@@ -167,7 +167,11 @@ class OtherPast(BadState):
 
 
 class ServerUnavailable(LbaasError):
-    """The API gave no usable answer."""
+    """The API gave no usable answer. It asked to be left alone for *retry_after_s*."""
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Decommissioned(ServerUnavailable):

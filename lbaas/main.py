@@ -46,6 +46,7 @@ OPERATORS = {
     "host": "backend hosts",
     "tenant": "who may have what: quotas, prefixes, suspend, resume",
     "token": "who may do what",
+    "epoch": "after a restore of the database: let agents obey it",
 }
 COMMANDS = SIGNING_IN | TENANTS | OPERATORS
 

@@ -1,7 +1,6 @@
-"""Questions of the server are answered in a thread of their own: what fails here delays nothing that forwards."""
+"""Questions of the server are answered beside the loop: what fails here delays nothing that forwards."""
 
 import random
-import threading
 import time
 from collections.abc import Callable
 from typing import TypeAlias
@@ -22,15 +21,10 @@ Explain: TypeAlias = Callable[[FiveTuple], Answer]
 _PAUSE_S = 30.0
 
 
-def start(settings: AgentSettings, explain: Explain) -> None:
-    """From now on, what the server asks is answered with *explain*."""
+def answer_forever(settings: AgentSettings, explain: Explain) -> None:
+    """What the server asks is answered with *explain*, whatever happens."""
     token = settings.token_file.read_text().strip()
     client = AgentClient(settings.server_url, token)
-    work = threading.Thread(target=_for_ever, args=(client, explain), daemon=True, name="answers")
-    work.start()
-
-
-def _for_ever(client: AgentClient, explain: Explain) -> None:
     while True:
         try:
             answer_all(client, explain)

@@ -10,7 +10,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -91,6 +91,7 @@ class Agent(Generic[S]):
     """Runs *reconcile* on the newest state until SIGTERM or SIGINT; *told* is called with each report.
 
     Whatever ends it, kernel and BIRD keep what they have. Before the first proven state nothing is touched.
+    Each of *beside* runs in a thread of its own as soon as the state directory is ours, and ends with the process.
     """
 
     def __init__(
@@ -100,10 +101,12 @@ class Agent(Generic[S]):
         reconcile: Callable[[S, UUID], Round],
         details: Callable[[], Details] = Details,
         told: Callable[[Report, float], None] = _tell_nobody,
+        beside: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._settings = settings
         self._details = details
         self._told = told
+        self._beside = beside
         self._read = read
         self._reconcile: Callable[[S, UUID], Round] = reconcile
         self._last_good = LastGood(settings.state_dir)
@@ -127,6 +130,8 @@ class Agent(Generic[S]):
         for work in (self._fetch_forever, self._report_forever):
             client = AgentClient(self._settings.server_url, token)
             threading.Thread(target=work, args=(client,), daemon=True).start()
+        for beside in self._beside:
+            threading.Thread(target=beside, daemon=True).start()
         try:
             self._reconcile_forever(last_good)
         finally:
@@ -294,7 +299,8 @@ def _sleep(pauses: "Pauses") -> None:
 class Pauses:
     """Pauses between attempts: doubling up to a longest, spread by half."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest_s: float = _LONGEST_PAUSE_S) -> None:
+        self._longest_s = longest_s
         self.reset()
 
     def reset(self) -> None:
@@ -304,7 +310,7 @@ class Pauses:
     def next(self, spread: float) -> float:
         """Seconds to wait; *spread* in [0, 1) moves it between half and one and a half."""
         pause_s = self._next_s * (0.5 + spread)
-        self._next_s = min(2 * self._next_s, _LONGEST_PAUSE_S)
+        self._next_s = min(2 * self._next_s, self._longest_s)
         return pause_s
 
 

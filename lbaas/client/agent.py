@@ -6,12 +6,15 @@ from uuid import UUID
 import httpx
 from pydantic import ValidationError
 
+from lbaas.client import exchange
+from lbaas.client.retrying import retry_after_s
 from lbaas.errors import BadState, Decommissioned, OtherPast, ServerUnavailable
 from lbaas.wire.body import Kind, Update, decode, encode
 from lbaas.wire.entries import Entries
 from lbaas.wire.explanation import Answer, Questions
 from lbaas.wire.lineage import SINCE_MADE_AT, Origin, follows
 from lbaas.wire.report import Report
+from lbaas.wire.usage import UsageAcknowledged, UsageReports
 
 # How long the server may hold a poll. Connecting and reading get a margin on top.
 POLL_S = 25
@@ -111,6 +114,19 @@ class AgentClient:
             headers={"Content-Type": "application/json"},
         )
 
+    def usage(self, reports: UsageReports) -> UsageAcknowledged:
+        """The ledger has what is acknowledged. Raises ServerUnavailable."""
+        answer = self._send(
+            "POST",
+            "/v1/agent/usage",
+            content=reports.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            return UsageAcknowledged.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise ServerUnavailable(f"not an acknowledgement: {error}") from error
+
     def _send(self, method: str, path: str, **options: object) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **options)  # type: ignore[arg-type]  # httpx spells out every option
@@ -119,7 +135,10 @@ class AgentClient:
         if answer.status_code == httpx.codes.GONE:
             raise Decommissioned(f"{method} {path}: {answer.text[:500]}")
         if answer.is_error:
-            raise ServerUnavailable(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
+            raise ServerUnavailable(
+                f"{method} {path}: {answer.status_code} {answer.text[:500]}",
+                retry_after_s(exchange.Answer(answer.status_code, answer.headers)) or 0.0,
+            )
         return answer
 
 

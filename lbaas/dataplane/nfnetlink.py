@@ -20,10 +20,13 @@ _NETFILTER = 12  # NETLINK_NETFILTER
 _NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
 _BEGIN, _END = 0x10, 0x11  # NFNL_MSG_BATCH_*
 _NEW, _GET, _DELETE = (_NFTABLES << 8 | command for command in (12, 13, 14))
+_GET_SET = _NFTABLES << 8 | 10
 _CREATE, _EXCLUSIVE = 0x400, 0x200  # NLM_F_*
 _NESTED = 0x8000
 _TABLE, _SET, _ELEMENTS = 1, 2, 3  # NFTA_SET_ELEM_LIST_*
-_KEY, _DATA, _KEY_END = 1, 2, 10  # NFTA_SET_ELEM_*
+_KEY, _DATA, _EXPRESSION, _KEY_END = 1, 2, 7, 10  # NFTA_SET_ELEM_*
+_EXPRESSION_DATA = 2  # NFTA_EXPR_DATA
+_BYTES, _PACKETS = 1, 2  # NFTA_COUNTER_*
 _LIST_ELEM, _VALUE, _VERDICT = 1, 1, 2  # NFTA_LIST_ELEM, NFTA_DATA_*
 _CODE, _CHAIN = 1, 2  # NFTA_VERDICT_*
 _GOTO = -4 & 0xFFFFFFFF  # NFT_GOTO
@@ -50,6 +53,15 @@ class Element(NamedTuple):
     value: bytes | None = None
     end: bytes | None = None
     chain: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An element's counter."""
+
+    key: bytes
+    packets: int
+    size: int  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,24 @@ class NfSocket:
         for payload in self._netlink.dump(Message(_GET, head)):
             fields = parse(payload[_HEADER.size :])
             yield from _decoded(fields.get(_ELEMENTS, b""))
+
+    def counters(self, family: int, table: str, name: str) -> Iterator[Counted]:
+        """As ``elements``, of a set whose elements count."""
+        head = _HEADER.pack(family, 0, 0) + _named(table, name)
+        for payload in self._netlink.dump(Message(_GET, head)):
+            fields = parse(payload[_HEADER.size :])
+            for element in _attributes(fields.get(_ELEMENTS, b"")):
+                yield _counted(parse(element))
+
+    def sets(self, family: int, table: str) -> list[str]:
+        """The names of a table's sets and maps; none without a table."""
+        head = _HEADER.pack(family, 0, 0) + attribute(_TABLE, table.encode() + b"\0")
+        try:
+            payloads = self._netlink.dump(Message(_GET_SET, head))
+        except FileNotFoundError:
+            return []
+        found = (parse(payload[_HEADER.size :]) for payload in payloads)
+        return [each[_SET].rstrip(b"\0").decode() for each in found]
 
 
 def _batch(kind: int) -> Message:
@@ -178,3 +208,19 @@ def _decoded(elements: bytes) -> Iterator[Element]:
             place += (size + 3) & ~3
         yield Element(found[_KEY], found.get(_DATA), found.get(_KEY_END))
         offset += (length + 3) & ~3
+
+
+def _attributes(attributes: bytes) -> Iterator[bytes]:
+    """What is inside of each, whatever its type."""
+    offset = 0
+    while offset + 4 <= len(attributes):
+        length, _ = _ATTRIBUTE.unpack_from(attributes, offset)
+        yield attributes[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+
+
+def _counted(element: dict[int, bytes]) -> Counted:
+    key = parse(element[_KEY])[_VALUE]
+    counter = parse(parse(element[_EXPRESSION])[_EXPRESSION_DATA])
+    packets, size = (int.from_bytes(counter[kind], "big") for kind in (_PACKETS, _BYTES))
+    return Counted(key, packets, size)

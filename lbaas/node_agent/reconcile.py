@@ -31,7 +31,9 @@ from lbaas.wire.state import ClusterState, NodeSettings
 # After a failure an audit comes so soon: it tries again whatever is still missing.
 _RETRY_S = 1.0
 
-_SWITCH_S = 0.0005
+# Each system call of the main thread gives the interpreter to an audit that is under way, which is asked for it back
+# after so long: a change makes dozens of them.
+_SWITCH_S = 0.00005
 
 
 class Node:

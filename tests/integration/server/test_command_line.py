@@ -392,6 +392,13 @@ def test_events_say_who_did_what(tenant: Run, site: Site) -> None:
     assert (event["action"], event["kind"], event["actor_name"]) == ("create", "vip", "cli")
 
 
+def test_an_epoch_is_ended_by_whoever_has_seen_it(operator: Run) -> None:
+    present = operator("epoch", "show", "-o", "json").json["id"]
+    renewed = operator("epoch", "renew", present, "-o", "json").json["id"]
+    assert renewed != present
+    assert "not the present epoch" in operator("epoch", "renew", present, code=5).err
+
+
 def test_usage_is_shown_to_people_spreadsheets_and_programs(tenant: Run, site: Site) -> None:
     vip = make_vip(tenant, site)
     count = {"point": "node", "vip": vip["id"], "packets": 5, "bytes": 700, "connections": 2}
