@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from lbaas.portal import pages
 from lbaas.portal.gateway import Json, together
+from lbaas.portal.sessions import heard_by
 from lbaas.portal.typed import number
 from lbaas.portal.visits import Visit, form, see
 
@@ -59,10 +60,14 @@ async def tokens(visit: Visit) -> Response:
 
 
 async def peers(visit: Visit) -> Response:
-    """The routers that nodes speak BGP with."""
-    clusters = await _names(visit, "clusters")
+    """The routers that nodes speak BGP with, and with which of the nodes a session stands."""
+    nodes = await visit.api.all("nodes", sort="name")
+    found = await visit.api.all("peers", sort="name")
     return pages.show(
-        visit, "peers.html", peers=await visit.api.all("peers", sort="name"), clusters=clusters
+        visit,
+        "peers.html",
+        peers=[(peer, heard_by(peer, nodes)) for peer in found],
+        clusters=await _names(visit, "clusters"),
     )
 
 

@@ -58,6 +58,18 @@ def test_every_node_carries_flows_and_chooses_the_same_backend_for_each(
         eventually(lambda: len(balanced.next_hops()) == 2)
 
 
+def test_each_node_tells_with_which_routers_it_has_a_session(balanced4: Balanced) -> None:
+    site = balanced4.site
+    routers = {"10.0.10.1", "fd00:10::1"}
+
+    def told() -> bool:
+        nodes = [site.admin.nodes.get(node) for node in site.inventory.nodes.values()]
+        sessions = [node.facts.sessions or () for node in nodes if node.facts]
+        return [set(map(str, each)) for each in sessions] == [routers] * len(NODES)
+
+    eventually(told)
+
+
 def test_what_no_listener_asked_for_does_not_reach_the_nodes_own_services(
     balanced4: Balanced,
 ) -> None:

@@ -95,7 +95,7 @@ def _run(examples: list[str], environment: dict[str, str], directory: Path) -> l
         env=environment,
         cwd=directory,
         check=True,
-        timeout=60,
+        timeout=240,  # some twenty starts of a program, on a slow, busy machine
     )
     return [(directory / f"answer.{number}").read_text() for number in range(len(examples))]
 

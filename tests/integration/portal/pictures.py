@@ -65,8 +65,9 @@ def _example(site: Site) -> Json:
     member.patch(f"{path}/{drained}", {"admin_state": "drained"})
     site.admin.patch(f"/v1/nodes/{site.nodes[2]['id']}", {"admin_state": "drained"})
     revision = member.get(f"/v1/vips/{vip['id']}/status")["revision"]
+    spines = ["10.0.0.1", "10.0.0.2"]
     for index in range(3):
-        report(site, index, revision)
+        report(site, index, revision, facts={"sessions": spines[: 1 if index == 1 else 2]})
     _traffic(site, vip, revision)
     return vip
 
@@ -110,6 +111,7 @@ def _take(browser: Browser, site: Site, vip: Json) -> None:
     _picture(browser, tenant, site, page, "usage", 340, of="#usage")
     _picture(browser, tenant, site, STEP + MEMBERS, "wizard", 700)
     _picture(browser, operator, site, "/portal/nodes", "nodes", 540, dark=True)
+    _picture(browser, operator, site, "/portal/peers", "peers", 330)
     _picture(
         browser, operator, site, f"/portal/tenants/{site.tenant['id']}/settings", "tenant", 900
     )

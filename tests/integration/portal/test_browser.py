@@ -284,6 +284,7 @@ def test_pages_keep_nobody_out(visitor: Visitor, site: Site) -> None:
         "/portal/address-pools",
         "/portal/tenants",
         "/portal/tokens",
+        "/portal/peers",
         "/portal/backend-hosts",
         "/portal/clusters/new",
         "/portal/address-pools/new",
