@@ -54,6 +54,7 @@ def test_the_whole_is_asked_for_not_older_than_what_is_held() -> None:
 @pytest.mark.parametrize(
     ("coding", "encoded"),
     [("gzip", gzip.compress(WHOLE)), ("zstd", zstandard.compress(WHOLE))],
+    ids=["gzip", "zstd"],  # the bytes hold the time, and two test processes must agree on names
 )
 def test_a_compressed_state_is_the_same_state(coding: str, encoded: bytes) -> None:
     headers = HEADERS | {"Content-Encoding": coding}
