@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from uuid import UUID
 
@@ -21,12 +22,14 @@ from lbaas.dataplane.link import observe as link_observe
 from lbaas.dataplane.link.desired import host_links, receiving_v4, tunnel_devices
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import plan as plan_link
+from lbaas.dataplane.namespaces import Namespace
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.steps import Plan
 from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import HOST, tunnel_sysctls
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.domain.addresses import Address
 from lbaas.errors import ToolMissing
 from lbaas.host_agent.lingering import Lingering
 from lbaas.wire.state import HostState
@@ -36,9 +39,13 @@ _USUAL_MTU = 1500
 
 
 class Host:
-    """This host's side of the data path, with sockets opened when first needed and then kept."""
+    """A host's side of the data path, with sockets opened when first needed and then kept.
 
-    def __init__(self) -> None:
+    Of *namespace*, a pod's; without one, of that in which we run. Open sockets keep a namespace alive.
+    """
+
+    def __init__(self, namespace: Namespace | None = None) -> None:
+        self._namespace = namespace
         self._expected: dict[str, str] = {}
         self._lingering = Lingering()
 
@@ -62,11 +69,40 @@ class Host:
         wanted lingers.
         """
         held = self._lingering.held(state.vips, time.monotonic())
-        round_ = begin(self._subsystems(state.model_copy(update={"vips": held})))
-        round_.pending = self._lingering.pending
-        round_.establish()
-        round_.withdraw()
+        with self._inside():
+            round_ = begin(self._subsystems(state.model_copy(update={"vips": held})))
+            round_.pending = self._lingering.pending
+            round_.establish()
+            round_.withdraw()
         return round_
+
+    def planned(self, state: HostState) -> Round:
+        """What a round would do; nothing has changed."""
+        with self._inside():
+            return begin(self._subsystems(state))
+
+    def missing_endpoints(self, state: HostState) -> tuple[Address, ...]:
+        """Those of the host's addresses that no device here has: packets to them arrive elsewhere."""
+        with self._inside():
+            held = {each.address for each in self._link.held()}
+        return tuple(each for each in state.endpoints if each not in held)
+
+    def mtus(self, state: HostState) -> dict[int, int]:
+        """The smallest MTU of each family's endpoints."""
+        with self._inside():
+            return self._mtus(state)
+
+    def close(self) -> None:
+        """The kernel keeps what it has; our sockets are given back, and with them our hold of the namespace."""
+        for name in ("_link", "_nft", "_fou"):
+            opened = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.close()
+        if self._namespace is not None:
+            self._namespace.close()
+
+    def _inside(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._namespace is None else self._namespace.inside()
 
     def _subsystems(self, state: HostState) -> Sequence[Subsystem]:
         tunnels = tunnel_sysctls(sorted(receiving_v4(tunnel_devices(state))))
@@ -107,7 +143,6 @@ class Host:
         return plan_guard(guard_observe.observe(self._nft), self._expected[wanted], wanted)
 
     def _mtus(self, state: HostState) -> dict[int, int]:
-        """The smallest MTU of each family's endpoints."""
         mtus: dict[int, int] = {}
         for endpoint in state.endpoints:
             mtu = link_observe.mtu_towards(self._link, endpoint) or _USUAL_MTU
