@@ -28,6 +28,8 @@
     ├── BadState              a desired state that an agent can't trust: garbled, wrong digest, unknown version
     ├── ServerUnavailable     an agent or client got no usable answer from the API
     │   └── Decommissioned    … because this agent's node or host is no longer the server's
+    ├── ClusterUnavailable    the Kubernetes API gave no usable answer
+    │   └── ClusterConflict   … because the object is not as it was when it was read
     ├── DatabaseUnusable      Postgres can't be reached, started, or is too old: says what to do
     ├── ToolMissing           a program or kernel feature is missing: says how to get it
     └── LabError              the lab could not do what it was told
@@ -166,6 +168,14 @@ class ServerUnavailable(LbaasError):
 
 class Decommissioned(ServerUnavailable):
     """The server has no such node or host any more, and says so."""
+
+
+class ClusterUnavailable(LbaasError):
+    """The Kubernetes API gave no usable answer, or refused."""
+
+
+class ClusterConflict(ClusterUnavailable):
+    """The object of the Kubernetes API has changed since it was read, or exists already."""
 
 
 class DatabaseUnusable(LbaasError):
