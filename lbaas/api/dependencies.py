@@ -275,6 +275,7 @@ TenantCreation = Annotated[Creation, Depends(_creation, scope="function")]
 TenantChanges = Annotated[Work, _changes(*TENANTS)]
 OperatorCaller = Annotated[Caller, Depends(role(*OPERATORS))]
 TenantCaller = Annotated[Caller, Depends(role(*READERS))]
+HostChanges = Annotated[Work, _changes(Role.HOST)]
 AgentCaller = Annotated[Caller, Depends(role(*AGENTS))]
 
 

@@ -64,11 +64,15 @@ def compile_host(host: HostRow) -> dict[str, bytes]:
     endpoints = tuple(sorted(set(host.addresses), key=address_key))
     entries: dict[str, Document] = {"host": HostSettings(host=host.id, endpoints=endpoints)}
     tunnels: dict[Address, set[Tunnel]] = defaultdict(set)
+    arrivals: dict[Address, set[Address]] = defaultdict(set)
     for way in host.ways:
         tunnels[way.address] |= _tunnels(way)
+        if host.of_pods and way.endpoint is not None:
+            arrivals[way.address].add(way.endpoint)
     for address, ways in tunnels.items():
         ordered = tuple(sorted(ways, key=lambda way: (way.encapsulation, way.port or 0)))
-        entries[f"vip/{address}"] = Located(address=address, tunnels=ordered)
+        endpoints = tuple(sorted(arrivals[address], key=address_key))
+        entries[f"vip/{address}"] = Located(address=address, tunnels=ordered, endpoints=endpoints)
     entries |= {f"node/{address}": Located(address=address) for address in host.nodes}
     return _encoded(entries)
 

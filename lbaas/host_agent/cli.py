@@ -14,12 +14,14 @@ from typer.core import TyperGroup
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.once import apply_once, newest
 from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
-from lbaas.client.agent import Fetched
+from lbaas.client.agent import AgentClient, Fetched
 from lbaas.dataplane.namespaces import Namespace
 from lbaas.errors import ToolMissing
 from lbaas.host_agent import files
+from lbaas.host_agent.claims import Claims
 from lbaas.host_agent.commands import command, whole
 from lbaas.host_agent.inspection import inspect, render
+from lbaas.host_agent.pods import Pods
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
 from lbaas.wire.reading import Reader
@@ -75,6 +77,14 @@ def run(
     cycle_s: Cycle = 5.0,
     netns: Netns = None,
     *,
+    pods: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="LBAAS_PODS",
+            help="The members are pods on this machine: work in each of their network namespaces, which have "
+            "files in this directory, as in /run/netns; or /proc, to find those of all processes.",
+        ),
+    ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="Apply the present state, report it, and end.")
     ] = False,
@@ -88,6 +98,9 @@ def run(
     Stopping it leaves the kernel as it is: the host goes on answering.
     """
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
+    if pods is not None:
+        _run_for_pods(settings, pods)
+        return
     host = Host(_namespace(netns))
     if once:
         _once(settings, host, wait_s)
@@ -132,6 +145,12 @@ def print_host(
             print(files.shown(files.networkd(steps)), end="")
         case Form.IFUPDOWN:
             print(files.shown(files.ifupdown(steps)), end="")
+
+
+def _run_for_pods(settings: AgentSettings, directory: Path) -> None:
+    claims = Claims(AgentClient(settings.server_url, settings.token_file.read_text().strip()))
+    claims.start()
+    Agent(settings, _READ, Pods(directory, claims.put).reconcile).run()
 
 
 def _once(settings: AgentSettings, host: Host, wait_s: float) -> None:

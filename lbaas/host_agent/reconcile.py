@@ -1,5 +1,6 @@
 """One round on a backend host."""
 
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +20,7 @@ from lbaas.dataplane.gue.plan import GueStep
 from lbaas.dataplane.gue.plan import plan as plan_gue
 from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link import observe as link_observe
-from lbaas.dataplane.link.desired import host_links, receiving_v4, tunnel_devices
+from lbaas.dataplane.link.desired import host_links, is_ours, receiving_v4, tunnel_devices
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.namespaces import Namespace
@@ -80,6 +81,21 @@ class Host:
         """What a round would do; nothing has changed."""
         with self._inside():
             return begin(self._subsystems(state))
+
+    def addresses(self) -> frozenset[Address]:
+        """What is reached here: every address but loopback, link-local, and the VIPs that we put here."""
+        with self._inside():
+            ours = {index for index, name in socket.if_nameindex() if is_ours(name)}
+            return frozenset(
+                each.address
+                for each in self._link.held()
+                if each.index not in ours and not each.address.is_loopback
+            )
+
+    def prepared(self) -> bool:
+        """True if any device of ours is here."""
+        with self._inside():
+            return any(is_ours(name) for _, name in socket.if_nameindex())
 
     def missing_endpoints(self, state: HostState) -> tuple[Address, ...]:
         """Those of the host's addresses that no device here has: packets to them arrive elsewhere."""

@@ -99,6 +99,7 @@ async def load_host(session: AsyncSession, host: UUID) -> HostRow | None:
         ways=tuple(WayRow(*way) for _, _, _, *way in ways),
         nodes=await _node_addresses(session, {cluster for cluster, *_ in ways}),
         depends_on=frozenset((host, *(of for way in ways for of in way[:3]))),
+        of_pods=bool(row.prefixes),
     )
 
 
@@ -115,7 +116,7 @@ def _ways_to(addresses: Sequence[Address]) -> Select[*tuple[Any, ...]]:
     own_family = func.family(Member.address) == func.family(Vip.address)
     return (
         select(Vip.cluster_id, Vip.id, Pool.id, Vip.address)
-        .add_columns(Pool.forwarding, Pool.encapsulation, Pool.gue_port)
+        .add_columns(Pool.forwarding, Pool.encapsulation, Pool.gue_port, Member.address)
         .select_from(Member)
         .join(Pool, Pool.id == Member.pool_id)
         .join(Listener, Listener.pool_id == Pool.id)

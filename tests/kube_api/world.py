@@ -135,8 +135,7 @@ class World:
 
     def ingress(self, name: str) -> list[str]:
         """The addresses that the Service's status shows."""
-        balancer = self.shown(name).get("status", {}).get("loadBalancer", {})
-        return [each["ip"] for each in balancer.get("ingress", ())]
+        return addresses_of(self.shown(name))
 
     def condition(self, name: str) -> Json:
         """Ours, empty if it is not there yet."""
@@ -194,6 +193,12 @@ def world(directory: Path, namespace: str, api: KubeApi | None = None) -> Iterat
             yield made
         finally:
             made.stop()
+
+
+def addresses_of(service: Json) -> list[str]:
+    """Those that its status shows."""
+    balancer = service.get("status", {}).get("loadBalancer", {})
+    return [each["ip"] for each in balancer.get("ingress", ())]
 
 
 def _endpoint(each: Behind) -> Json:

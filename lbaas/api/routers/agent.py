@@ -4,13 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
-from lbaas.api.dependencies import AgentCaller, Shared, Timeout, deadline
+from lbaas.api.dependencies import AgentCaller, HostChanges, Shared, Timeout, deadline
 from lbaas.api.problems import responses
 from lbaas.api.route import Route
-from lbaas.api.routers import CREATES, READS
-from lbaas.services import states
+from lbaas.api.routers import CHANGES, CREATES, READS
+from lbaas.services import hosts, reading, states
 from lbaas.services.answers import IDENTITY, Answer, choose_coding
 from lbaas.services.work import Caller
+from lbaas.wire import operators
 from lbaas.wire.report import Report
 from lbaas.wire.state import StateBody
 
@@ -75,3 +76,15 @@ async def respond(caller: Caller, answer: Answer | None, accept_encoding: str) -
 )
 async def create_report(shared: Shared, caller: AgentCaller, body: Report) -> None:
     await shared.reports.store(caller, body)
+
+
+@router.put(
+    "/addresses",
+    summary="Say which addresses the host's pods have",
+    responses={**CHANGES, **responses(410)},
+)
+async def replace_addresses(
+    work: HostChanges, body: operators.PodAddresses
+) -> operators.BackendHost:
+    """Those within the host's prefixes that no other host has are the host's from now on, and no others."""
+    return reading.shown(work, operators.BackendHost, await hosts.claim(work, body))

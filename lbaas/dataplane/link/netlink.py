@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_address
 
 from pyroute2 import IPRoute
@@ -39,15 +40,19 @@ class Held:
 
 
 class LinkSocket:
-    """Open sockets to the namespace they were opened in. *devices* is pyroute2's."""
+    """Open sockets to the namespace they were opened in. *devices* is pyroute2's, opened when first asked for."""
 
     def __init__(self) -> None:
-        self.devices = IPRoute()
         self._addresses = NetlinkSocket(_ROUTE)
 
+    @cached_property
+    def devices(self) -> IPRoute:
+        return IPRoute()
+
     def close(self) -> None:
-        """Both sockets are given back."""
-        self.devices.close()
+        """The sockets are given back."""
+        if "devices" in self.__dict__:
+            self.devices.close()
         self._addresses.close()
 
     def index_of(self, device: str) -> int | None:
