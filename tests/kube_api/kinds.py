@@ -125,6 +125,22 @@ KINDS: tuple[Kind, ...] = (
     Kind("", "v1", "events", "Event", complete=_event, short=("ev",)),
     Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", complete=_slice),
     Kind("coordination.k8s.io", "v1", "leases", "Lease", complete=_lease),
+    # Kept and shown, and nothing comes of them: what our manifests are made of.
+    Kind("", "v1", "configmaps", "ConfigMap"),
+    Kind("", "v1", "secrets", "Secret"),
+    Kind("", "v1", "serviceaccounts", "ServiceAccount"),
+    Kind("apps", "v1", "deployments", "Deployment", status=True),
+    Kind("apps", "v1", "daemonsets", "DaemonSet", status=True),
+    Kind("rbac.authorization.k8s.io", "v1", "roles", "Role"),
+    Kind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
+    Kind("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False),
+    Kind(
+        "rbac.authorization.k8s.io",
+        "v1",
+        "clusterrolebindings",
+        "ClusterRoleBinding",
+        namespaced=False,
+    ),
 )
 
 BY_PATH: Mapping[tuple[str, str, str], Kind] = {

@@ -13,6 +13,7 @@ from typing import Any
 
 from lbaas.client.api import ApiClient
 from tests.kube_api.kinds import BY_PATH, Json, Refusal
+from tests.kube_api.rbac import CONTROLLER, shipped
 from tests.kube_api.server import KubeApi, serving
 
 SERVICE = BY_PATH["", "v1", "services"]
@@ -54,18 +55,24 @@ class World:
     namespace: str
     controllers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    @property
-    def kubeconfig(self) -> Path:
-        path = self.directory / "kubeconfig"
+    def kubeconfig(self, bearer: str = "kubectl") -> Path:
+        """A file by which *bearer*, which is its token as well, finds the cluster."""
+        path = self.directory / f"{bearer}.kubeconfig"
         if not path.exists():
-            path.write_text(json.dumps(_kubeconfig(self.url)))
+            path.write_text(json.dumps(_kubeconfig(self.url, bearer)))
         return path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """kubectl's."""
+        home = str(self.directory)
+        return {**os.environ, "KUBECONFIG": str(self.kubeconfig()), "HOME": home}
 
     def kubectl(self, *arguments: str, stdin: Json | None = None) -> str:
         """What real kubectl prints; its failure is the test's."""
         ran = subprocess.run(
             ["kubectl", "--namespace", self.namespace, *arguments],
-            env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.directory)},
+            env=self.environment,
             input=json.dumps(stdin) if stdin else None,
             capture_output=True,
             text=True,
@@ -161,7 +168,7 @@ class World:
             **os.environ,
             "LBAAS_SERVER_URL": url,
             "LBAAS_TOKEN_FILE": str(token),
-            "LBAAS_KUBECONFIG": str(self.kubeconfig),
+            "LBAAS_KUBECONFIG": str(self.kubeconfig(CONTROLLER)),
             "LBAAS_NAMESPACE": self.namespace,
             "HOME": str(self.directory),
             **options,
@@ -183,9 +190,9 @@ class World:
 
 
 @contextmanager
-def world(directory: Path, namespace: str, api: KubeApi | None = None) -> Iterator[World]:
-    """A cluster with one namespace; its controllers end with it."""
-    api = api or KubeApi()
+def world(directory: Path, namespace: str) -> Iterator[World]:
+    """A cluster with one namespace, in which the shipped RBAC is in force; its controllers end with it."""
+    api = KubeApi(shipped())
     with serving(api) as url:
         made = World(api, url, directory, namespace)
         made.create_namespace()
@@ -211,12 +218,12 @@ def _endpoint(each: Behind) -> Json:
     return said
 
 
-def _kubeconfig(url: str) -> Json:
+def _kubeconfig(url: str, token: str) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "test", "cluster": {"server": url}}],
-        "users": [{"name": "test", "user": {"token": "kubectl"}}],
+        "users": [{"name": "test", "user": {"token": token}}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         "current-context": "test",
     }
