@@ -27,6 +27,10 @@ class ServerSettings(BaseSettings):
         default=None,
         description="A streaming replica of it, for what agents read. None: they read from it, too.",
     )
+    migrate: bool = Field(
+        default=True,
+        description="Bring the schema to head at the start. False: only start if it is: lbaas db upgrade.",
+    )
     host: str = "127.0.0.1"
     port: int | None = Field(
         default=8080, ge=0, le=65535, description="0: any free one. None: inherited sockets only."
@@ -51,6 +55,16 @@ class ServerSettings(BaseSettings):
     )
     oidc_role_claim: str = "lbaas_role"
     oidc_tenant_claim: str = "lbaas_tenant"
+
+    usage_minutes_kept_h: int = Field(
+        default=26, ge=1, le=24 * 31, description="Hours for which usage is kept by the minute."
+    )
+    usage_hours_kept_d: int = Field(
+        default=400, ge=31, le=10_000, description="Days for which usage is kept by the hour."
+    )
+    usage_prefixes_kept_d: int = Field(
+        default=100, ge=1, le=10_000, description="Days for which it is kept by clients' prefix."
+    )
 
     @model_validator(mode="after")
     def _audience_with_issuer(self) -> Self:

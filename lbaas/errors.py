@@ -26,11 +26,13 @@
     ├── StepFailed            one step on a node did not apply: subsystem, operation, key, cause
     ├── ForeignMark           a desired state holds an fwmark outside the cluster's range
     ├── BadState              a desired state that an agent can't trust: garbled, wrong digest, unknown version
+    │   └── OtherPast         … because it does not follow what the agent holds: was the database restored?
     ├── ServerUnavailable     an agent or client got no usable answer from the API
     │   └── Decommissioned    … because this agent's node or host is no longer the server's
     ├── ClusterUnavailable    the Kubernetes API gave no usable answer
     │   └── ClusterConflict   … because the object is not as it was when it was read
     ├── DatabaseUnusable      Postgres can't be reached, started, or is too old: says what to do
+    ├── NoFlow                what a person wrote is no client, VIP, port and protocol
     ├── ToolMissing           a program or kernel feature is missing: says how to get it
     └── LabError              the lab could not do what it was told
 """
@@ -162,8 +164,16 @@ class BadState(LbaasError):
     """A document that must not be applied."""
 
 
+class OtherPast(BadState):
+    """A state whose server does not know what we hold: an operator must say which is the truth."""
+
+
 class ServerUnavailable(LbaasError):
-    """The API gave no usable answer."""
+    """The API gave no usable answer. It asked to be left alone for *retry_after_s*."""
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Decommissioned(ServerUnavailable):
@@ -180,6 +190,10 @@ class ClusterConflict(ClusterUnavailable):
 
 class DatabaseUnusable(LbaasError):
     """The server has no Postgres that it can work with."""
+
+
+class NoFlow(LbaasError):
+    """Not a flow that a packet could have: says how to write one."""
 
 
 class ToolMissing(LbaasError):

@@ -14,6 +14,7 @@ from lbaas.errors import LbaasError
 
 ROLES = {
     "server": "the API over Postgres",
+    "db": "its schema: upgrade, check",
     "node-agent": "programs a load-balancer node",
     "host-agent": "prepares a backend host",
     "kube-controller": "VIPs for the Services of a Kubernetes cluster",
@@ -35,6 +36,8 @@ TENANTS = {
     "status": "which node and host has applied a VIP",
     "watch": "how far VIPs are, live",
     "events": "who changed what",
+    "usage": "what was counted, and whether nodes and hosts agree",
+    "explain": "where a client's packets go, hop by hop, and why they don't",
 }
 OPERATORS = {
     "cluster": "sets of nodes that announce the same VIPs",
@@ -68,17 +71,30 @@ def main() -> None:
 
 
 def _run_role(role: str, arguments: list[str]) -> None:
+    app = _app(role, arguments[0] if arguments else "")
+    if arguments[:1] == ["explain"]:  # an application of its own, of one command
+        role, arguments = f"{role} explain", arguments[1:]
+    if role in ("node-agent", "host-agent") and "LBAAS_LOG_FORMAT" in os.environ:
+        from lbaas import logs
+
+        logs.configure()
     try:
-        _app(role)(arguments, prog_name=f"lbaas {role}")
+        app(arguments, prog_name=f"lbaas {role}")
     except LbaasError as error:
         print(f"lbaas {role}: {error}", file=sys.stderr)
         sys.exit(1)
 
 
-def _app(role: str) -> Any:
+def _app(role: str, first: str) -> Any:
     match role:
+        case "node-agent" if first == "explain":
+            from lbaas.node_agent.explain_cli import app
+        case "host-agent" if first == "explain":
+            from lbaas.host_agent.explain_cli import app
         case "server":
             from lbaas.api.cli import app
+        case "db":
+            from lbaas.api.db_cli import app
         case "node-agent":
             from lbaas.node_agent.cli import app
         case "host-agent":

@@ -7,11 +7,13 @@ from sqlalchemy import Connection
 
 from lbaas.config import ServerSettings
 from lbaas.persistence.database import Database
-from lbaas.persistence.models import Base
+from lbaas.persistence.ledger import tables  # the last module that adds tables to the metadata
 
 
 def migrate(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+    context.configure(
+        connection=connection, target_metadata=tables.Base.metadata, compare_type=True
+    )
     with context.begin_transaction():
         context.run_migrations()
 

@@ -10,8 +10,8 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -25,9 +25,16 @@ from lbaas.agent.newest import Newest
 from lbaas.agent.rounds import Failed, Round
 from lbaas.agent.supervisor import Supervisor
 from lbaas.client.agent import AgentClient, Fetched
-from lbaas.errors import BadState, Decommissioned, LbaasError, ServerUnavailable, StepFailed
+from lbaas.errors import (
+    BadState,
+    Decommissioned,
+    LbaasError,
+    OtherPast,
+    ServerUnavailable,
+    StepFailed,
+)
 from lbaas.wire.entries import Entries
-from lbaas.wire.report import Report
+from lbaas.wire.report import HELD_BACK, Report
 
 log = structlog.get_logger()
 
@@ -40,6 +47,9 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
 
 # Nobody waits for an agent whose node was deleted, and it may come back only by hand.
 _DECOMMISSIONED_PAUSE_S = 60.0
+
+# An operator's word is heard so soon; until then each question is answered with a whole state.
+_HELD_BACK_PAUSE_S = 10.0
 
 # Writing a large state to disk takes the time of many changes, so it waits for the round, but not for long.
 _SAVE_AFTER_S = 1.0
@@ -73,10 +83,15 @@ class Read(Protocol[S_co]):
     def __call__(self, entries: Entries, revision: int) -> S_co: ...
 
 
+def _tell_nobody(_report: Report, _round_s: float) -> None:
+    pass
+
+
 class Agent(Generic[S]):
-    """Runs *reconcile* on the newest state until SIGTERM or SIGINT.
+    """Runs *reconcile* on the newest state until SIGTERM or SIGINT; *told* is called with each report.
 
     Whatever ends it, kernel and BIRD keep what they have. Before the first proven state nothing is touched.
+    Each of *beside* runs in a thread of its own as soon as the state directory is ours, and ends with the process.
     """
 
     def __init__(
@@ -85,9 +100,13 @@ class Agent(Generic[S]):
         read: Read[S],
         reconcile: Callable[[S, UUID], Round],
         details: Callable[[], Details] = Details,
+        told: Callable[[Report, float], None] = _tell_nobody,
+        beside: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._settings = settings
         self._details = details
+        self._told = told
+        self._beside = beside
         self._read = read
         self._reconcile: Callable[[S, UUID], Round] = reconcile
         self._last_good = LastGood(settings.state_dir)
@@ -97,6 +116,8 @@ class Agent(Generic[S]):
         self._supervisor = Supervisor()
         self._stopping = False
         self._identity: UUID | None = None
+        self._past: Fetched | None = None  # what was on disk
+        self._held_back: StepFailed | None = None
 
     def run(self) -> None:
         """Returns after a signal. Raises LbaasError if another agent holds the state directory."""
@@ -109,6 +130,8 @@ class Agent(Generic[S]):
         for work in (self._fetch_forever, self._report_forever):
             client = AgentClient(self._settings.server_url, token)
             threading.Thread(target=work, args=(client,), daemon=True).start()
+        for beside in self._beside:
+            threading.Thread(target=beside, daemon=True).start()
         try:
             self._reconcile_forever(last_good)
         finally:
@@ -140,17 +163,23 @@ class Agent(Generic[S]):
 
     def _round(self, desired: _Desired[S]) -> float:
         """One round was done and reported; the seconds until the next."""
+        began_s = time.monotonic()
         done = self._attempt(desired)
+        took_s = time.monotonic() - began_s
+        pause_s = _RETRY_S if done.failures or done.pending else self._settings.cycle_s
         desired.applied.set()
         for failed in done.failures:
             log.warning("step failed", error=str(failed.error))
         if done.changes:
             log.info("applied", revision=desired.fetched.revision, changes=done.changes)
+        if (held_back := self._held_back) is not None:
+            done = replace(done, failures=[*done.failures, Failed(None, held_back)])
         report = self._ledger.enter(desired.fetched, done, time.monotonic(), self._details())
         if report is not None:
             self._reports.put(report)
+            self._told(report, took_s)
         self._supervisor.alive(_status(desired.fetched.revision, done))
-        return _RETRY_S if done.failures or done.pending else self._settings.cycle_s
+        return pause_s
 
     def _attempt(self, desired: _Desired[S]) -> Round:
         try:
@@ -166,23 +195,29 @@ class Agent(Generic[S]):
                 return None
             log.info("starting from disk", revision=fetched.revision)
             self._identity = fetched.agent
+            self._past = fetched
             return _Desired(fetched, self._read(fetched.entries, fetched.revision))
         except BadState as error:
             log.warning("state on disk not used", error=str(error))
             return None
 
     def _fetch_forever(self, client: AgentClient) -> None:
-        # The first fetch asks for the whole, whatever is on disk: a newer server may compile it anew.
+        # The first fetch asks for the whole, whatever is on disk: a newer server may compile it anew. But it must
+        # follow what is on disk: else the server's database is of another past.
         held: Fetched | None = None
         whole = False
         pauses = Pauses()
         while True:
             try:
-                fetched = client.fetch(held, whole=whole)
+                fetched = client.fetch(held, whole=whole, past=self._past)
                 if fetched is not None:
+                    self._hold_back(None)
                     self._accept(fetched)
                     held, whole = fetched, False
                 pauses.reset()
+            except OtherPast as error:
+                self._hold_back(error)
+                time.sleep(_HELD_BACK_PAUSE_S * (0.5 + random.random()))  # noqa: S311
             except BadState as error:
                 log.warning("not a state to hold", error=str(error))
                 if held is None or whole:
@@ -210,6 +245,15 @@ class Agent(Generic[S]):
         except OSError as error:
             # Applying it matters more than surviving a restart with it.
             log.warning("state not saved", error=str(error))
+
+    def _hold_back(self, error: OtherPast | None) -> None:
+        """Operators see in reports, from now on, what is not obeyed and why; None: nothing of the kind."""
+        if (error is None) == (self._held_back is None):
+            return
+        self._held_back = None if error is None else StepFailed(HELD_BACK, "hold", "*", str(error))
+        if error is not None:
+            log.error("another past: keeping what it has", error=str(error))
+        self._inbox.wake()
 
     def _note_identity(self, agent: UUID) -> None:
         """An operator who moves a machine to another cluster sees that it has arrived."""
@@ -255,7 +299,8 @@ def _sleep(pauses: "Pauses") -> None:
 class Pauses:
     """Pauses between attempts: doubling up to a longest, spread by half."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest_s: float = _LONGEST_PAUSE_S) -> None:
+        self._longest_s = longest_s
         self.reset()
 
     def reset(self) -> None:
@@ -265,7 +310,7 @@ class Pauses:
     def next(self, spread: float) -> float:
         """Seconds to wait; *spread* in [0, 1) moves it between half and one and a half."""
         pause_s = self._next_s * (0.5 + spread)
-        self._next_s = min(2 * self._next_s, _LONGEST_PAUSE_S)
+        self._next_s = min(2 * self._next_s, self._longest_s)
         return pause_s
 
 

@@ -20,6 +20,14 @@ Cycle = Annotated[
     typer.Option(envvar="LBAAS_CYCLE_S", min=0.1, help="Seconds between two looks for drift."),
 ]
 
+MetricsFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="LBAAS_METRICS_FILE",
+        help="Where figures are written for node_exporter's textfile collector, as in …/lbaas.prom.",
+    ),
+]
+
 
 def check_option(trials: Callable[[], Iterable[Trial]]) -> Any:
     """``--check``: tries *trials*, says what is missing, and ends; nothing else of the command runs."""

@@ -10,15 +10,32 @@ from fastapi.routing import APIRoute
 
 import lbaas
 from lbaas.api import examples, problems
+from lbaas.api.creations import Creations
+from lbaas.api.measured import Measured
 from lbaas.api.middleware import Edge
 from lbaas.api.polls import Polls
-from lbaas.api.routers import addresses, agent, clusters, events, health, pools, tenants, vips
+from lbaas.api.routers import (
+    addresses,
+    agent,
+    clusters,
+    epoch,
+    events,
+    health,
+    pools,
+    tenants,
+    usage,
+    vips,
+)
 from lbaas.portal.app import mount as mount_portal
 from lbaas.services.runtime import Runtime
 from lbaas.wire.fields import Removal
+from lbaas.wire.usage import UsageReports
 
 TAGS = [
-    {"name": "tenant", "description": "A tenant's own: VIPs, listeners, pools, members, events."},
+    {
+        "name": "tenant",
+        "description": "A tenant's own: VIPs, listeners, pools, members, events, usage.",
+    },
     {"name": "operator", "description": "Who serves: tenants, tokens, clusters, addresses, hosts."},
     {"name": "agent", "description": "What the agents on nodes and backend hosts speak."},
     {"name": "health", "description": "For whoever watches or routes to a replica."},
@@ -38,14 +55,16 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.state.runtime = runtime
     v1 = APIRouter(prefix="/v1")
     # Routes are tried in this order: what is asked most comes first.
-    for module in (vips, pools, events, tenants, clusters, addresses, agent):
+    for module in (vips, pools, events, usage, tenants, clusters, addresses, agent, epoch):
         v1.include_router(module.router)
     v1.include_router(tenants.own)
     app.include_router(v1)
     app.include_router(health.router)
     mount_portal(app, runtime)
+    app.add_middleware(Creations)
     app.add_middleware(Polls)
     app.add_middleware(Edge)
+    app.add_middleware(Measured)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app
@@ -80,8 +99,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs"))
         schemas["Problem"] = problem
-        schemas["Removal"] = Removal.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(schemas["Removal"].pop("$defs"))
+        for model in (Removal, UsageReports):
+            named = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(named.pop("$defs"))
+            schemas[model.__name__] = named
         for path in described["paths"].values():
             for method, operation in path.items():
                 _describe_dry_run(method, operation)

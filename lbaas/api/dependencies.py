@@ -11,7 +11,6 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.api.route import AnsweredBefore, Exchange
 from lbaas.domain.terms import Role
@@ -26,7 +25,7 @@ from lbaas.wire.fields import Address, Name
 bearer = HTTPBearer(auto_error=False, description="A token, lbaas_…; or a JWT.")
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many objects.")]
-Cursor = Annotated[str | None, Query(description="next_cursor of the page before.")]
+Cursor = Annotated[str | None, Query(min_length=1, description="next_cursor of the page before.")]
 NameFilter = Annotated[Name | None, Query(description="The one with this name.")]
 LabelFilter = Annotated[
     str | None,
@@ -41,7 +40,9 @@ AddressFilter = Annotated[
 ]
 Timeout = Annotated[float, Query(ge=0, le=60, description="How long to wait, in seconds.")]
 
-
+KEY_PATTERN = r"^[!-~]{1,255}$"
+# In the request's state: who asks, if that was found out, and counted, before the route.
+KNOWN_CALLER = "caller"
 STRONG_TAG = re.compile(r'(?<!W/)"([^"]*)"')
 
 
@@ -78,6 +79,9 @@ async def authenticate(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Caller:
     """Who asks. Raises Unauthenticated or RateLimited."""
+    known: Caller | None = getattr(request.state, KNOWN_CALLER, None)
+    if known is not None:
+        return known
     if credentials is None:
         raise Unauthenticated("say who you are: Authorization: Bearer lbaas_…")
     return await runtime_of(request).caller(credentials.credentials)
@@ -112,7 +116,7 @@ DryRun = Annotated[
 IdempotencyKey = Annotated[
     str | None,
     Header(
-        pattern=r"^[!-~]{1,255}$",
+        pattern=KEY_PATTERN,
         description="Any text of your choice, for one request: repeated within 24 hours, it is "
         "answered as before and done once.",
         examples=["0192f1a0-6d5c-7a77-a1f4-1b1d3a3c8f10"],
@@ -171,50 +175,6 @@ def _writing(
     return write
 
 
-class Creation:
-    """A POST that may be done in one statement; only if it can't, there is a session for it."""
-
-    def __init__(self, request: Request, caller: Caller, asked: Asked) -> None:
-        self.request = request
-        self.caller = caller
-        self.asked = asked
-        self.runtime = runtime_of(request)
-        self._session: AsyncSession | None = None
-
-    @property
-    def request_id(self) -> str:
-        return str(self.request.state.request_id)
-
-    async def claim(self) -> Claim | None:
-        """To the key that the request names."""
-        return await _claim(self.request, self.caller, self.asked.key)
-
-    async def work(self, claim: Claim | None) -> Work:
-        """As other routes that write have it. Raises AnsweredBefore if the request was done already."""
-        self._session = self.runtime.database.session()
-        work = Work(self._session, self.caller, request_id=self.request_id)
-        await _take(work, claim)
-        self.request.state.work = work
-        self.request.state.exchange = Exchange(work, claim, dry_run=self.asked.dry_run)
-        return work
-
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-
-
-async def _creation(
-    request: Request,
-    caller: Annotated[Caller, Depends(role(Role.ADMIN, Role.MEMBER))],
-    asked: Annotated[Asked, Depends(asked_to_create)],
-) -> AsyncIterator[Creation]:
-    creation = Creation(request, caller, asked)
-    try:
-        yield creation
-    finally:
-        await creation.close()
-
-
 def _precondition(request: Request, tags: str | None) -> Precondition | None:
     """The condition on the object that the path names last."""
     if tags is None:
@@ -231,8 +191,11 @@ def _precondition(request: Request, tags: str | None) -> Precondition | None:
 async def _claim(request: Request, caller: Caller, key: str | None) -> Claim | None:
     if key is None:
         return None
-    credential = request.headers.get("authorization", "")
-    return idempotency.claim_for(caller, key, credential, await _essence(request))
+    said = await request.body()
+    with suppress(ValueError):  # what is no JSON is refused later
+        said = json.loads(said)
+    whole = essence(request.method, request.url.path, request.url.query, said)
+    return idempotency.claim_for(caller, key, request.headers.get("authorization", ""), whole)
 
 
 async def _take(work: Work, claim: Claim | None) -> None:
@@ -242,13 +205,10 @@ async def _take(work: Work, claim: Claim | None) -> None:
         raise AnsweredBefore(before)
 
 
-async def _essence(request: Request) -> bytes:
-    """What makes two requests the same: method, path, parameters, and the body as JSON has it."""
-    body = await request.body()
-    with suppress(ValueError):  # what is no JSON is refused later
-        body = json.dumps(json.loads(body), sort_keys=True).encode()
-    head = f"{request.method} {request.url.path}?{request.url.query}\n"
-    return head.encode() + body
+def essence(method: str, path: str, query: str, body: object) -> bytes:
+    """What makes two requests the same; *body* as JSON has it, or as it came if it is none."""
+    text = body if isinstance(body, bytes) else json.dumps(body, sort_keys=True).encode()
+    return f"{method} {path}?{query}\n".encode() + text
 
 
 # Scope "function": the session is closed before the answer is sent.
@@ -271,7 +231,6 @@ OperatorCreates = Annotated[Work, _creates(*OPERATORS)]
 OperatorChanges = Annotated[Work, _changes(*OPERATORS)]
 TenantReads = Annotated[Work, Depends(_reading(*READERS), scope="function")]
 TenantCreates = Annotated[Work, _creates(*TENANTS)]
-TenantCreation = Annotated[Creation, Depends(_creation, scope="function")]
 TenantChanges = Annotated[Work, _changes(*TENANTS)]
 OperatorCaller = Annotated[Caller, Depends(role(*OPERATORS))]
 TenantCaller = Annotated[Caller, Depends(role(*READERS))]

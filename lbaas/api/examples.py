@@ -9,6 +9,7 @@ from typing import Any
 NAMES = (
     *("vip", "listener", "pool", "member", "tenant", "token"),
     *("cluster", "node", "peer", "address_pool", "backend_host"),
+    "question",
 )
 IDS: Mapping[str, str] = {
     f"{name}_id": f"0192f1a0-6d5c-7a77-a1f4-{number:012x}" for number, name in enumerate(NAMES, 1)
@@ -78,6 +79,19 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "BackendHostCreate": {"name": "host1", "addresses": ["192.0.2.11"]},
     "PodAddresses": {"addresses": ["10.244.1.7", "10.244.1.8"]},
     "BackendHostPatch": {"addresses": ["192.0.2.12", "2001:db8::12"]},
+    "Answer": {
+        "hops": [
+            {
+                "machine": "lb1",
+                "stage": "mark",
+                "verdict": "ok",
+                "desired": "203.0.113.1 protocol 6 port 443 gets mark 0x10000000",
+                "actual": "203.0.113.1 protocol 6 port 443 gets mark 0x10000000",
+            }
+        ],
+        "members": ["10.0.20.11"],
+        "mtu": 1500,
+    },
     "Report": {
         "boot": "0192f1a0-6d5c-7a77-a1f4-1b1d3a3c8f10",
         "sequence": 1,
@@ -86,6 +100,35 @@ BODIES: Mapping[str, dict[str, Any]] = {
         "changes": 12,
         "repaired": 0,
         "failures": [],
+    },
+    "UsageReports": {
+        "reports": [
+            {
+                "meter": "0192f1a0-6d5c-7a77-a1f4-2c2d3a3c8f10",
+                "sequence": 1,
+                "begun_s": 1735732800,
+                "ended_s": 1735732860,
+                "totals": [
+                    {
+                        "point": "node",
+                        "vip": IDS["vip_id"],
+                        "listener": IDS["listener_id"],
+                        "packets": 1200,
+                        "bytes": 1048576,
+                        "connections": 17,
+                    }
+                ],
+                "prefixes": [
+                    {
+                        "point": "node",
+                        "vip": IDS["vip_id"],
+                        "prefix": "192.0.2.0/24",
+                        "packets": 1200,
+                        "bytes": 1048576,
+                    }
+                ],
+            }
+        ]
     },
 }
 

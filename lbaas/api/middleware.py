@@ -11,6 +11,8 @@ from uuid_utils.compat import uuid7
 from lbaas.api.problems import internal
 
 MAX_BODY_BYTES = 1 << 20  # a VIP with thousands of members fits
+# A minute of a hundred thousand listeners; only an agent's are read at all, see lbaas.api.bodies.
+LARGER_BODY_BYTES = {"/v1/agent/usage": 16 << 20}
 REQUEST_ID = re.compile(r"[!-~]{1,128}")
 
 log = structlog.get_logger()
@@ -52,12 +54,13 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._received_bytes = 0
+        self._most_bytes = LARGER_BODY_BYTES.get(scope["path"], MAX_BODY_BYTES)
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._received_bytes += len(message.get("body", b""))
-        if self._received_bytes > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
+        if self._received_bytes > self._most_bytes:
+            raise HTTPException(413, f"the body is larger than {self._most_bytes} bytes")
         return message
 
     async def send(self, message: Message) -> None:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lbaas.api.dependencies import deadline
 from lbaas.api.routers.agent import respond
 from lbaas.errors import Refused
+from lbaas.persistence.outages import DATABASE_ERRORS
 from lbaas.services import states
 from lbaas.services.runtime import Runtime
 
@@ -64,8 +65,9 @@ class Polls:
             caller = await runtime.tokens.caller(token)
             subject = states.subject_of(caller)
             answer = await runtime.states.newer(subject, poll.since, deadline(poll.timeout_s))
-        except Refused:
+            accepted = headers.get("accept-encoding", "")
+            response = await respond(runtime, caller, answer, poll.since, accepted)
+        except (Refused, *DATABASE_ERRORS):
             return False
-        response = await respond(caller, answer, headers.get("accept-encoding", ""))
         await response(scope, receive, send)
         return True

@@ -15,16 +15,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from lbaas import errors
+from lbaas.persistence.outages import DATABASE_ERRORS, is_outage
 
 MEDIA_TYPE = "application/problem+json"
-RETRYABLE = frozenset(
-    {"40001", "40P01", "55P03", "57014"}
-)  # serialisation, deadlock, lock, timeout
 
 log = structlog.get_logger()
 
@@ -81,7 +78,7 @@ OTHER_TYPES: Mapping[str, tuple[HTTPStatus, str]] = {
     ),
     "/errors/content-too-large": (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "The body is larger than 1 MiB: send less at once.",
+        "The body is larger than 1 MiB, or 16 MiB of usage reports: send less at once.",
     ),
     "/errors/unsupported-media-type": (
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -161,8 +158,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(errors.ServerUnavailable)(_unready)
     app.exception_handler(RequestValidationError)(_malformed)
     app.exception_handler(HTTPException)(_http)
-    app.exception_handler(DBAPIError)(_database)
-    app.exception_handler(OSError)(_unreachable)
+    for kind in DATABASE_ERRORS:
+        app.exception_handler(kind)(_database)
 
 
 def _refused(_request: Request, error: errors.Refused) -> JSONResponse:
@@ -197,7 +194,7 @@ def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
     if any(bad["type"] == "json_invalid" for bad in found):
         title = HTTP_TITLES[400]
         return answer(400, "/errors/malformed-json", title, str(found[0]["ctx"]["error"]))
-    if any(bad["loc"] == ("body",) for bad in found) and not _is_json(request):
+    if any(bad["loc"] == ("body",) for bad in found) and not is_json(request):
         title = "The body is not said to be JSON"
         return answer(
             415, "/errors/unsupported-media-type", title, "say Content-Type: application/json"
@@ -209,7 +206,8 @@ def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
     return answer(kind.status, uri(errors.Invalid), kind.title, detail, problems=problems)
 
 
-def _is_json(request: Request) -> bool:
+def is_json(request: Request) -> bool:
+    """The body is said to be JSON."""
     return request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
 
 
@@ -265,14 +263,14 @@ def _allowed(request: Request) -> set[str]:
     }
 
 
-def _database(request: Request, error: DBAPIError) -> JSONResponse:
-    cause = error.orig.__cause__ if error.orig is not None else None
-    if error.connection_invalidated or getattr(cause, "sqlstate", None) in RETRYABLE:
-        return _unreachable(request, error)
+def _database(_request: Request, error: Exception) -> JSONResponse:
+    if is_outage(error):
+        return unreachable(error)
     raise error
 
 
-def _unreachable(_request: Request, error: Exception) -> JSONResponse:
+def unreachable(error: Exception) -> JSONResponse:
+    """The answer to a request that Postgres did not answer."""
     log.warning("database busy or away", error=str(error))
     detail = "the database is busy or away: try again"
     title = HTTPStatus.SERVICE_UNAVAILABLE.phrase

@@ -2,21 +2,22 @@
 
 import asyncio
 import gc
-import logging
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from types import FrameType
 
 import structlog
 import uvicorn
 import uvloop
 
+from lbaas import logs
 from lbaas.api.app import create_app
 from lbaas.config import ServerSettings
-from lbaas.errors import LbaasError
+from lbaas.domain.usage import Retention
+from lbaas.errors import DatabaseUnusable, LbaasError
 from lbaas.persistence import migrate
 from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
@@ -64,7 +65,7 @@ def run(settings: ServerSettings) -> None:
 
     Raises DatabaseUnusable or ToolMissing if there is no database, LbaasError if the address is taken.
     """
-    _configure_log()
+    logs.configure()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings))
 
@@ -72,7 +73,7 @@ def run(settings: ServerSettings) -> None:
 async def _run(settings: ServerSettings) -> None:
     sockets = _sockets(settings)  # first: an address that is taken needs no database to say so
     async with _dsn(settings) as dsn, _database(dsn) as database, _replica(settings) as replica:
-        await migrate.to_head(database)
+        await _prepare(database, upgrade=settings.migrate)
         if await tokens.bootstrap(database, settings.admin_token_path):
             log.info("wrote the first admin token", file=str(settings.admin_token_path))
         runtime = Runtime(
@@ -80,13 +81,25 @@ async def _run(settings: ServerSettings) -> None:
             replica=replica,
             rate_limit=settings.rate_limit,
             trust=_trust(settings),
+            retention=_retention(settings),
         )
         await _serve(runtime, sockets)
 
 
+async def _prepare(database: Database, *, upgrade: bool) -> None:
+    """The schema will do. Raises DatabaseUnusable if it must be upgraded first, and that is another's to do."""
+    if upgrade:
+        await migrate.to_head(database)
+    found = await migrate.schema(database)
+    if not found.usable:
+        raise DatabaseUnusable(f"{found}: run lbaas db upgrade")
+    if found.ahead:
+        log.info("the schema is later than this program", present=found.present, needed=found.head)
+
+
 @asynccontextmanager
-async def _database(dsn: str) -> AsyncIterator[Database]:
-    database = Database(dsn)
+async def _database(dsn: str, wanted: str = "read-write") -> AsyncIterator[Database]:
+    database = Database(dsn, wanted=wanted)
     try:
         await database.require()
         yield database
@@ -99,7 +112,7 @@ async def _replica(settings: ServerSettings) -> AsyncIterator[Database | None]:
     if settings.agents_database_url is None:
         yield None
         return
-    async with _database(settings.agents_database_url) as database:
+    async with _database(settings.agents_database_url, "any") as database:
         yield database
 
 
@@ -112,6 +125,14 @@ def _trust(settings: ServerSettings) -> Trust | None:
         jwks_url=settings.oidc_jwks_url,
         role_claim=settings.oidc_role_claim,
         tenant_claim=settings.oidc_tenant_claim,
+    )
+
+
+def _retention(settings: ServerSettings) -> Retention:
+    return Retention(
+        minutes=timedelta(hours=settings.usage_minutes_kept_h),
+        hours=timedelta(days=settings.usage_hours_kept_d),
+        prefixes=timedelta(days=settings.usage_prefixes_kept_d),
     )
 
 
@@ -138,21 +159,6 @@ async def _serve(runtime: Runtime, sockets: list[socket.socket]) -> None:
     )
     settle_memory()
     await _Server(config, runtime.bells).serve(sockets=sockets)
-
-
-def _configure_log() -> None:
-    """One line of logfmt per event on stderr. Tracebacks without local variables: those hold secrets."""
-    logging.basicConfig(level=logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from lbaas.cli import apply, looking, operating, signing_in
+from lbaas.cli import apply, explaining, looking, operating, signing_in, usage
 from lbaas.cli.references import command_of
 from lbaas.cli.resources import Commands
 from lbaas.client.kinds import KINDS, MEMBERS, AnyKind
@@ -37,6 +37,8 @@ def build(word: str | None) -> typer.Typer:
         app.command()(command)
     apply.add_to(app)
     looking.add_to(app)
+    explaining.add_to(app)
+    app.add_typer(usage.usage_group(), name="usage")
     return app
 
 

@@ -22,11 +22,12 @@ from lbaas.cli.references import NotThere
 from lbaas.cli.values import BadValue
 from lbaas.client import problems
 from lbaas.client.problems import ApiProblem, NotProgrammed
-from lbaas.errors import LbaasError, ServerUnavailable
+from lbaas.errors import LbaasError, NoFlow, ServerUnavailable
 
 EXIT_CODES: Mapping[type[LbaasError], int] = {
     BadValue: 2,
     BadManifest: 2,
+    NoFlow: 2,
     NotThere: 3,
     problems.NotFound: 3,
     NoProfile: 4,

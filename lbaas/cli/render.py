@@ -13,6 +13,9 @@ from lbaas.errors import ToolMissing
 
 Row = Mapping[str, Any]
 
+COUNTED = ("packets", "bytes", "connections")
+SIDES = ("ingress", "received", "egress")
+
 # What a person looks for first; ``wide`` adds every other field.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "vip": ("name", "address", "listeners", "labels"),
@@ -26,6 +29,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "peer": ("name", "address", "as_number", "bfd", "multihop"),
     "address_pool": ("name", "prefix", "reserved", "quarantine_s"),
     "backend_host": ("name", "addresses", "applied_revision", "reported_at"),
+    "usage": ("begun_at", "tenant", "vip", "listener", "direction", "prefix", *COUNTED),
+    "reconciled": ("vip", "address", *SIDES, "lost_percent", "egress_per_ingress"),
     "event": ("created_at", "actor_name", "action", "kind", "object_name"),
 }
 

@@ -6,26 +6,39 @@ from ipaddress import ip_address
 from uuid import UUID
 
 import httpx
+from pydantic import ValidationError
 
+from lbaas.client import exchange
+from lbaas.client.retrying import retry_after_s
 from lbaas.domain.addresses import Address
-from lbaas.errors import BadState, Decommissioned, ServerUnavailable
+from lbaas.errors import BadState, Decommissioned, OtherPast, ServerUnavailable
 from lbaas.wire.body import Kind, Update, decode, encode
 from lbaas.wire.entries import Entries
+from lbaas.wire.explanation import Answer, Questions
+from lbaas.wire.lineage import SINCE_MADE_AT, Origin, follows
 from lbaas.wire.report import Report
+from lbaas.wire.usage import UsageAcknowledged, UsageReports
 
 # How long the server may hold a poll. Connecting and reading get a margin on top.
 POLL_S = 25
 _MARGIN_S = 10
 
+# Nothing is lost if nobody asks for long: seldom is cheap.
+QUESTIONS_POLL_S = 55
+
 
 @dataclass(frozen=True)
 class Fetched:
-    """A whole state, its digest proven. *agent* is the node or host that the token is for."""
+    """A whole state, its digest proven. *agent* is the node or host that the token is for.
+
+    *origin* is None if the server did not say.
+    """
 
     agent: UUID
     kind: Kind
     revision: int
     entries: Entries
+    origin: Origin | None = None
 
     @property
     def digest(self) -> str:
@@ -55,17 +68,26 @@ class AgentClient:
         """Connections are given back."""
         self._http.close()
 
-    def fetch(self, held: Fetched | None, *, whole: bool = False) -> Fetched | None:
+    def fetch(
+        self, held: Fetched | None, *, whole: bool = False, past: Fetched | None = None
+    ) -> Fetched | None:
         """The state, as soon as it is newer than *held*; None if it did not become so.
 
-        Without *held* it is fetched whole and at once; if *whole*, whole and not older than *held*.
+        Without *held* it is fetched whole and at once; if *whole*, whole and not older than *held*. What was held
+        in the *past* is not built upon, but if it is the same agent's, what comes must follow it, too.
         Raises ServerUnavailable for no answer or an error, Decommissioned if the server has no such agent
-        any more, BadState where what came does not lead to the state that the server proves: then ask
-        for the whole.
+        any more, OtherPast if the server does not know what we hold, BadState where what came does not lead to
+        the state that the server proves: then ask for the whole.
         """
-        params = {"timeout_s": POLL_S} if held is None else _since(held, whole=whole)
+        params: dict[str, str | int] = {"timeout_s": POLL_S}
+        if held is not None:
+            params |= _since(held, whole=whole)
+        elif past is not None:
+            params["past"] = past.revision
         answer = self._send("GET", "/v1/agent/state", params=params)
-        return None if answer.status_code == httpx.codes.NOT_MODIFIED else _fetched(answer, held)
+        if answer.status_code == httpx.codes.NOT_MODIFIED:
+            return None
+        return _fetched(answer, held, past)
 
     def report(self, report: Report) -> None:
         """The server has the report. Raises ServerUnavailable."""
@@ -89,6 +111,38 @@ class AgentClient:
         except (ValueError, KeyError, TypeError) as error:
             raise ServerUnavailable(f"no addresses in the answer: {error!r}") from error
 
+    def questions(self) -> Questions:
+        """What the server asks, as soon as it does; nothing if it did not. Raises ServerUnavailable."""
+        timeout = httpx.Timeout(_MARGIN_S, read=QUESTIONS_POLL_S + _MARGIN_S)
+        params = {"timeout_s": QUESTIONS_POLL_S}
+        answer = self._send("GET", "/v1/agent/questions", params=params, timeout=timeout)
+        try:
+            return Questions.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise ServerUnavailable(f"not a list of questions: {error!r}") from error
+
+    def answer(self, question: UUID, answer: Answer) -> None:
+        """The server has the answer. Raises ServerUnavailable."""
+        self._send(
+            "POST",
+            f"/v1/agent/answers/{question}",
+            content=answer.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+        )
+
+    def usage(self, reports: UsageReports) -> UsageAcknowledged:
+        """The ledger has what is acknowledged. Raises ServerUnavailable."""
+        answer = self._send(
+            "POST",
+            "/v1/agent/usage",
+            content=reports.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            return UsageAcknowledged.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise ServerUnavailable(f"not an acknowledgement: {error}") from error
+
     def _send(self, method: str, path: str, **options: object) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **options)  # type: ignore[arg-type]  # httpx spells out every option
@@ -97,35 +151,56 @@ class AgentClient:
         if answer.status_code == httpx.codes.GONE:
             raise Decommissioned(f"{method} {path}: {answer.text[:500]}")
         if answer.is_error:
-            raise ServerUnavailable(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
+            raise ServerUnavailable(
+                f"{method} {path}: {answer.status_code} {answer.text[:500]}",
+                retry_after_s(exchange.Answer(answer.status_code, answer.headers)) or 0.0,
+            )
         return answer
 
 
 def _since(held: Fetched, *, whole: bool) -> dict[str, str | int]:
-    since: dict[str, str | int] = {"timeout_s": POLL_S, "since": held.revision}
+    since: dict[str, str | int] = {"since": held.revision}
     return since | {"whole": "true"} if whole else since
 
 
-def _fetched(answer: httpx.Response, held: Fetched | None) -> Fetched:
+def _fetched(answer: httpx.Response, held: Fetched | None, past: Fetched | None) -> Fetched:
     try:
         agent = UUID(answer.headers["LBaaS-Agent"])
         expected = answer.headers["LBaaS-Digest"]
+        origin = Origin.of(answer.headers)
     except (KeyError, ValueError) as error:
         raise BadState(f"the answer's headers can't be used: {error!r}") from error
     update = decode(answer.content)
+    before = held or past
+    if before is not None and before.agent == agent:
+        _require_same_past(before, update, origin, answer.headers.get(SINCE_MADE_AT))
     entries = follow(held, update)
     if entries.digest != expected:
         raise BadState(f"the state's digest is {entries.digest}, the server said {expected}")
-    return Fetched(agent, update.kind, update.revision, entries)
+    return Fetched(agent, update.kind, update.revision, entries, origin)
+
+
+def _require_same_past(
+    before: Fetched, update: Update, origin: Origin | None, since_made_at: str | None
+) -> None:
+    if not follows(before.origin, origin, since_made_at):
+        raise OtherPast(
+            f"the server offers revision {update.revision} and knows nothing of {before.revision}, which we hold: "
+            "was its database restored? We keep what we hold until an operator begins a new epoch"
+        )
+    if update.revision < before.revision and not _renewed(before, origin):
+        raise BadState(f"revision {update.revision} is older than {before.revision}, which we hold")
+
+
+def _renewed(before: Fetched | None, origin: Origin | None) -> bool:
+    """An operator has begun a new epoch meanwhile: what he says counts, be it older."""
+    if before is None or before.origin is None or origin is None:
+        return False
+    return before.origin.epoch != origin.epoch
 
 
 def follow(held: Fetched | None, update: Update) -> Entries:
-    """The entries that *update* leads to. Raises BadState if it does not begin at *held*, or goes back."""
-    if held is not None and update.revision < held.revision:
-        raise BadState(
-            f"revision {update.revision} is older than {held.revision}, which we hold: was the server's database"
-            " restored? Then restart the agent, which takes what the server has"
-        )
+    """The entries that *update* leads to. Raises BadState if it does not begin at *held*."""
     if update.base is None:
         return Entries.of({}).after(update.delta)
     if held is None or (held.kind, held.revision) != (update.kind, update.base):

@@ -15,6 +15,7 @@ no usable answer after some attempts. The asynchronous twin is :mod:`lbaas.clien
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Generic, Self, TypeVar
 from uuid import uuid4
 
@@ -29,7 +30,9 @@ from lbaas.client.problems import ApiProblem, NotProgrammed
 from lbaas.client.retrying import NO_RETRIES, Retries
 from lbaas.client.transport import answered, lost, options, settings
 from lbaas.errors import ServerUnavailable
+from lbaas.wire.explanation import Explanation, FiveTuple
 from lbaas.wire.fields import Removal
+from lbaas.wire.ledger import Reconciliation, Usage
 from lbaas.wire.operators import TenantInUse
 from lbaas.wire.status import VipStatus
 from lbaas.wire.tenants import Event, Member, MemberCreate, MemberPatch
@@ -102,9 +105,30 @@ class ApiClient:
         """Who changed what, oldest first."""
         return self.pages(Event, "/v1/events", filters)
 
+    def usage(
+        self, begin: datetime | None = None, end: datetime | None = None, **asked: Parameter
+    ) -> Iterator[Usage]:
+        """What was counted from *begin* to before *end*, by default in the last day, in sums, oldest first.
+
+        *asked* are the API's parameters: ``granularity="month", group_by="tenant,direction"``.
+        """
+        return self.pages(Usage, "/v1/usage", operations.within(begin, end, asked))
+
+    def reconciliation(
+        self, begin: datetime | None = None, end: datetime | None = None, **asked: Parameter
+    ) -> Reconciliation:
+        """What nodes and backend hosts counted of each VIP, side by side, and what does not fit together."""
+        params = operations.within(begin, end, asked)
+        return self.run(operations.reconciliation(params, self.retries))
+
     def status(self, vip: Which) -> VipStatus:
         """How far the VIP's newest change has come, at this moment."""
         return self.run(operations.read(VipStatus, operations.status_request(vip), self.retries))
+
+    def explain(self, vip: Which, flow: FiveTuple, wait_s: float = 5) -> Explanation:
+        """The way of *flow* to *vip*, hop by hop, as the API and the machines on it see it within *wait_s*."""
+        request = operations.explanation_request(vip, flow, wait_s)
+        return self.run(operations.read(Explanation, request, self.retries))
 
     def wait_until_programmed(
         self,

@@ -11,6 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Generic, Self, TypeVar
 from uuid import uuid4
 
@@ -23,7 +24,9 @@ from lbaas.client.kinds import C, Kind, M, P, R
 from lbaas.client.operations import Body, Which
 from lbaas.client.retrying import Retries
 from lbaas.client.transport import answered, lost, options, settings
+from lbaas.wire.explanation import Explanation, FiveTuple
 from lbaas.wire.fields import Removal
+from lbaas.wire.ledger import Reconciliation, Usage
 from lbaas.wire.operators import TenantInUse
 from lbaas.wire.status import VipStatus
 from lbaas.wire.tenants import Event, Member, MemberCreate, MemberPatch
@@ -82,10 +85,31 @@ class AsyncApiClient:
         """Who changed what, oldest first."""
         return self.pages(Event, "/v1/events", filters)
 
+    def usage(
+        self, begin: datetime | None = None, end: datetime | None = None, **asked: Parameter
+    ) -> AsyncIterator[Usage]:
+        """What was counted from *begin* to before *end*, by default in the last day, in sums, oldest first.
+
+        *asked* are the API's parameters: ``granularity="month", group_by="tenant,direction"``.
+        """
+        return self.pages(Usage, "/v1/usage", operations.within(begin, end, asked))
+
+    async def reconciliation(
+        self, begin: datetime | None = None, end: datetime | None = None, **asked: Parameter
+    ) -> Reconciliation:
+        """What nodes and backend hosts counted of each VIP, side by side, and what does not fit together."""
+        params = operations.within(begin, end, asked)
+        return await self.run(operations.reconciliation(params, self.retries))
+
     async def status(self, vip: Which) -> VipStatus:
         """How far the VIP's newest change has come, at this moment."""
         request = operations.status_request(vip)
         return await self.run(operations.read(VipStatus, request, self.retries))
+
+    async def explain(self, vip: Which, flow: FiveTuple, wait_s: float = 5) -> Explanation:
+        """The way of *flow* to *vip*, hop by hop, as the API and the machines on it see it within *wait_s*."""
+        request = operations.explanation_request(vip, flow, wait_s)
+        return await self.run(operations.read(Explanation, request, self.retries))
 
     async def wait_until_programmed(
         self,

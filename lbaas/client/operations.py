@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -11,7 +12,9 @@ from lbaas.client.exchange import IF_MATCH, KEY, Answer, Flow, Json, Parameter, 
 from lbaas.client.problems import NotProgrammed
 from lbaas.client.retrying import Retries, exchange
 from lbaas.errors import ServerUnavailable
+from lbaas.wire.explanation import FiveTuple
 from lbaas.wire.fields import Page, Removal, Resource
+from lbaas.wire.ledger import Reconciliation
 from lbaas.wire.status import VipStatus
 from lbaas.wire.tenants import Member, MemberList
 
@@ -73,6 +76,24 @@ def tagged_members(path: str, retries: Retries) -> Flow[tuple[list[Member], str]
         params["cursor"] = some.next_cursor
 
 
+def reconciliation(params: Parameters, retries: Retries) -> Flow[Reconciliation]:
+    """What both ends counted, of all VIPs: its pages as one."""
+    path, items, asked = "/v1/usage/reconciliation", [], dict(params)
+    while True:
+        page = yield from read(Reconciliation, Request("GET", path, asked), retries)
+        items += page.items
+        if page.next_cursor is None:
+            return page.model_copy(update={"items": items})
+        asked["cursor"] = page.next_cursor
+
+
+def within(begin: datetime | None, end: datetime | None, asked: Parameters) -> Parameters:
+    """*asked*, of the time from *begin* to before *end*; None leaves it to the server."""
+    times = {"from": begin, "to": end}
+    told = {name: time.isoformat() for name, time in times.items() if time is not None}
+    return {**asked, **told}
+
+
 def member_list(request: Request, retries: Retries) -> Flow[list[Member]]:
     """The members that a write of several answers."""
     return (yield from read(MemberList, request, retries)).members
@@ -102,6 +123,20 @@ def status_request(vip: Which, hold_s: float = 0) -> Request:
     """Asks how far a VIP's newest change has come; held for *hold_s* until it is everywhere."""
     wait: dict[str, Parameter] = {"wait_for": "programmed", "timeout_s": hold_s} if hold_s else {}
     return Request("GET", f"/v1/vips/{id_of(vip)}/status", wait, hold_s=hold_s)
+
+
+def explanation_request(vip: Which, flow: FiveTuple, wait_s: float) -> Request:
+    """Asks for a flow's way; held for *wait_s* until the agents have said what they see."""
+    asked: dict[str, Parameter] = {
+        "client": str(flow.client),
+        "port": flow.port,
+        "protocol": flow.protocol.value,
+        "timeout_s": wait_s,
+    }
+    if flow.client_port is not None:
+        asked["client_port"] = flow.client_port
+    # Hosts are asked after nodes.
+    return Request("GET", f"/v1/vips/{id_of(vip)}/explanation", asked, hold_s=2 * wait_s)
 
 
 def create_request(path: str, body: Body, key: str, *, dry_run: bool) -> Request:

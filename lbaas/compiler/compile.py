@@ -5,7 +5,7 @@ it. So a change compiles anew what it touches and nothing else.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from lbaas.compiler.entries import tunnel_of, vip_settings
@@ -63,18 +63,30 @@ def compile_host(host: HostRow) -> dict[str, bytes]:
     """What the backend host holds: packets for its VIPs, from their nodes and nobody else."""
     endpoints = tuple(sorted(set(host.addresses), key=address_key))
     entries: dict[str, Document] = {"host": HostSettings(host=host.id, endpoints=endpoints)}
-    tunnels: dict[Address, set[Tunnel]] = defaultdict(set)
-    arrivals: dict[Address, set[Address]] = defaultdict(set)
+    ways: dict[Address, list[WayRow]] = defaultdict(list)
     for way in host.ways:
-        tunnels[way.address] |= _tunnels(way)
-        if host.of_pods and way.endpoint is not None:
-            arrivals[way.address].add(way.endpoint)
-    for address, ways in tunnels.items():
-        ordered = tuple(sorted(ways, key=lambda way: (way.encapsulation, way.port or 0)))
-        endpoints = tuple(sorted(arrivals[address], key=address_key))
-        entries[f"vip/{address}"] = Located(address=address, tunnels=ordered, endpoints=endpoints)
+        ways[way.address].append(way)
+    entries |= {
+        f"vip/{address}": _located(address, to, _arrivals(host, to)) for address, to in ways.items()
+    }
     entries |= {f"node/{address}": Located(address=address) for address in host.nodes}
     return _encoded(entries)
+
+
+def _arrivals(host: HostRow, ways: Iterable[WayRow]) -> tuple[Address, ...]:
+    """Where the VIP of *ways* arrives, if that makes a difference."""
+    found = {way.endpoint for way in ways if host.of_pods and way.endpoint is not None}
+    return tuple(sorted(found, key=address_key))
+
+
+def _located(address: Address, ways: Collection[WayRow], endpoints: tuple[Address, ...]) -> Located:
+    tunnels = set().union(*map(_tunnels, ways))
+    return Located(
+        address=address,
+        vip=min((way.vip for way in ways if way.vip is not None), default=None),
+        tunnels=tuple(sorted(tunnels, key=lambda way: (way.encapsulation, way.port or 0))),
+        endpoints=endpoints,
+    )
 
 
 def _tunnels(way: WayRow) -> set[Tunnel]:

@@ -13,6 +13,8 @@ from lbaas.domain.terms import Encapsulation, ProbeKind, WhenNoBackend
 
 Json = dict[str, Any]
 
+_BY_MARK = attrgetter("mark")
+
 # Of a pool without a word on affinity.
 NO_AFFINITY = (True, None, False)
 
@@ -33,7 +35,7 @@ def vip_settings(row: VipRow) -> Json:
     settings: Json = {"address": row.address}
     if row.communities:
         settings["communities"] = sorted(set(row.communities))
-    listeners = sorted(row.listeners, key=attrgetter("mark"))
+    listeners = sorted(row.listeners, key=_BY_MARK)
     settings["listeners"] = [_listener(listener, family) for listener in listeners]
     if row.new_connections_per_source is not None:
         settings["new_connections_per_source"] = row.new_connections_per_source
@@ -62,8 +64,15 @@ def _listener(row: ListenerRow, family: int) -> Json:
     settings: Json = {}
     if (pool.hash_ports, pool.persistence_s, pool.one_packet) != NO_AFFINITY:
         settings["affinity"] = _affinity(pool, family)
-    settings["backends"] = [_backend(member, pool) for member in _members(row, family)]
+    settings["backends"] = [
+        {"address": address, "weight": weight}
+        if drained_at is None
+        else _drained(address, drained_at, pool.drain_deadline_s)
+        for _, address, weight, drained_at in _members(row, family)
+    ]
     settings["forwarding"] = pool.forwarding
+    if row.id is not None:
+        settings["id"] = row.id
     settings["mark"] = row.mark
     if pool.monitor is not None:
         settings["monitor"] = _monitor(pool.monitor, row.ports)
@@ -87,13 +96,10 @@ def _members(row: ListenerRow, family: int) -> Iterable[MemberRow]:
     return sorted(member for member in row.pool.members if _family(member.address) == family)
 
 
-def _backend(member: MemberRow, pool: PoolRow) -> Json:
-    if member.drained_at is None:
-        return {"address": member.address, "weight": member.weight}
-    if pool.drain_deadline_s is None:
-        return {"address": member.address, "weight": 0}
-    until = member.drained_at + pool.drain_deadline_s
-    return {"address": member.address, "drain_until": until, "weight": 0}
+def _drained(address: str, drained_at: int, deadline_s: int | None) -> Json:
+    if deadline_s is None:
+        return {"address": address, "weight": 0}
+    return {"address": address, "drain_until": drained_at + deadline_s, "weight": 0}
 
 
 def _affinity(pool: PoolRow, family: int) -> Json:

@@ -82,7 +82,7 @@ class PoolRow(NamedTuple):
 
 
 class ListenerRow(NamedTuple):
-    """*protocol* is a Protocol, *ports* are pairs (first, last), both included.
+    """*protocol* is a Protocol, *ports* are pairs (first, last), both included. *id* is a UUID's text.
 
     *dual*: it serves a VIP of the other family as well.
     """
@@ -93,6 +93,7 @@ class ListenerRow(NamedTuple):
     protocol: str = Protocol.TCP
     allowed_sources: tuple[str, ...] = ()
     dual: bool = False
+    id: str | None = None
 
 
 class VipRow(NamedTuple):
@@ -126,6 +127,7 @@ class WayRow(NamedTuple):
     forwarding: Forwarding = Forwarding.TUNNEL
     encapsulation: Encapsulation | None = Encapsulation.IPIP
     gue_port: int | None = None
+    vip: UUID | None = None
     endpoint: Address | None = None
 
 

@@ -5,7 +5,7 @@ Source: include/uapi/linux/genetlink.h.
 
 import errno
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lbaas.dataplane import netlink
@@ -53,10 +53,9 @@ class GenericSocket:
         """The attributes of the one answer. Raises OSError."""
         return _attributes(self._netlink.ask(_message(self._family, command)))
 
-    def dump(self, command: Command) -> list[dict[int, bytes]]:
-        """The attributes of all answers. Raises OSError."""
-        payloads = self._netlink.dump(_message(self._family, command))
-        return [_attributes(payload) for payload in payloads]
+    def dump(self, command: Command) -> Iterator[dict[int, bytes]]:
+        """The attributes of all answers, one after the other. Raises OSError."""
+        return map(_attributes, self._netlink.dump(_message(self._family, command)))
 
     def _find(self, name: str, without: str) -> int:
         wanted = Command(_GET_FAMILY, attribute(_FAMILY_NAME, name.encode() + b"\0"))

@@ -6,6 +6,7 @@ are set, that is a hundred times faster than a library that waits for each.
 Source: netlink(7), include/uapi/linux/netlink.h.
 """
 
+import contextlib
 import os
 import socket
 import struct
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 _ERROR, _DONE = 2, 3
 _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
-_SOL_NETLINK, _CAP_ACK = 270, 10
+_SOL_NETLINK, _CAP_ACK, _GET_STRICT_CHK = 270, 10, 12
 _SNDBUFFORCE = 32  # SO_SNDBUFFORCE: beyond net.core.wmem_max, with CAP_NET_ADMIN
 
 _ATTRIBUTE = struct.Struct("=HH")
@@ -59,10 +60,11 @@ def parse(attributes: bytes) -> dict[int, bytes]:
 class NetlinkSocket:
     """An open socket. It belongs for good to the network namespace it was opened in.
 
-    *send_buffer* bytes hold the largest datagram that is sent at once.
+    *send_buffer* bytes hold the largest datagram that is sent at once. *strict*: where the kernel can (Linux 4.20),
+    a dump holds only what the request's header names.
     """
 
-    def __init__(self, protocol: int, send_buffer: int = 0) -> None:
+    def __init__(self, protocol: int, send_buffer: int = 0, *, strict: bool = False) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
         self._sequence = 0
         try:
@@ -71,6 +73,9 @@ class NetlinkSocket:
             if send_buffer:
                 self._socket.setsockopt(socket.SOL_SOCKET, _SNDBUFFORCE, send_buffer)
             self._socket.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
+            if strict:
+                with contextlib.suppress(OSError):
+                    self._socket.setsockopt(_SOL_NETLINK, _GET_STRICT_CHK, 1)
             self._socket.bind((0, 0))
         except BaseException:
             self._socket.close()

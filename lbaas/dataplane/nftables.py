@@ -20,6 +20,7 @@ _NUMERIC = (1 << 7) | (1 << 8) | (1 << 9)
 
 # The line that a table with flags has at its head.
 _FLAGS = re.compile(r"^\tflags .*\n\n?", re.MULTILINE)
+_TABLES = re.compile(r"^table (\S+) (\S+) \{\n(.*?^\}\n)", re.MULTILINE | re.DOTALL)
 _ELEMENTS = re.compile(r"elements = \{([^}]*)\}")
 
 
@@ -54,8 +55,9 @@ class Nft:
         Without the table's name and without counts: equal for equal rulesets. With *elements* the content
         of sets and maps is part of it, in an order that does not vary.
         """
-        flags = _STATELESS | _NUMERIC if elements else _STATELESS | _NUMERIC | _TERSE
-        text = self._list(f"table {family} {table}", flags)
+        if not elements:
+            return self.structures(family).get((family, table))
+        text = self._list(f"table {family} {table}", _STATELESS | _NUMERIC)
         if text is None:
             return None
         _, _, body = text.partition("{\n")
@@ -68,7 +70,7 @@ class Nft:
         and a heap so damaged ends the process at some later time. Ours has none, so that a table with flags
         is not as it should be whatever its elements are.
         """
-        head = self._list(f"table {family} {table}", _STATELESS | _NUMERIC | _TERSE)
+        head = self.structure(family, table)
         if head is None or _FLAGS.search(head):
             return {}
         return _contents(self._list(f"table {family} {table}", _JSON | _NUMERIC))
@@ -85,10 +87,11 @@ class Nft:
             ).items()
         }
 
-    def tables(self) -> list[tuple[str, str]]:
-        """Family and name of every table of the namespace."""
-        lines = self._run("list tables", _PLAIN).splitlines()
-        return [(family, name) for _, family, name in map(str.split, lines)]
+    def structures(self, family: str = "") -> dict[tuple[str, str], str]:
+        """Every table of *family*, of all if that is empty, by family and name, as ``structure`` words it."""
+        # Asked for one table, or for the names of all, the library reads all elements and then does not show them.
+        text = self._run(f"list ruleset {family}", _STATELESS | _NUMERIC | _TERSE)
+        return {(found[1], found[2]): found[3] for found in _TABLES.finditer(text)}
 
     def _list(self, what: str, flags: int) -> str | None:
         try:

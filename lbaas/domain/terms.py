@@ -108,3 +108,12 @@ class Role(StrEnum):
     READER = "reader"  # a tenant, reading only
     NODE = "node"  # one load-balancer node: its cluster's state, its own reports
     HOST = "host"  # one backend host: its own state and reports
+
+
+class Verdict(StrEnum):
+    """What explain says of one hop of a packet's way."""
+
+    OK = "ok"
+    SUSPECT = "suspect"  # it may break here, which can't be told for sure
+    BROKEN = "broken"  # it breaks here
+    UNKNOWN = "unknown"  # it could not be looked at

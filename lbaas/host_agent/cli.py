@@ -2,8 +2,10 @@
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,20 +13,28 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from lbaas.agent.answering import answer_forever
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.once import apply_once, newest
-from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
+from lbaas.agent.options import Cycle, MetricsFile, ServerUrl, TokenFile, check_option
+from lbaas.agent.textfile import Textfile
 from lbaas.client.agent import AgentClient, Fetched
 from lbaas.dataplane.namespaces import Namespace
+from lbaas.dataplane.usage.desired import USUAL_BITS
 from lbaas.errors import ToolMissing
 from lbaas.host_agent import files
 from lbaas.host_agent.claims import Claims
 from lbaas.host_agent.commands import command, whole
+from lbaas.host_agent.explaining import Explainer
 from lbaas.host_agent.inspection import inspect, render
 from lbaas.host_agent.pods import Pods
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
+from lbaas.metering.metering import PERIOD_S, Metering, MeterSettings
+from lbaas.metering.options import Metered, MeterPeriod, MeterPrefix4, MeterPrefix6, bits
+from lbaas.metering.sources import HostSource
 from lbaas.wire.reading import Reader
+from lbaas.wire.report import Report
 from lbaas.wire.state import HostState
 
 _RUN = "run"
@@ -75,8 +85,13 @@ def run(
     token_file: TokenFile,
     state_dir: StateDir = _STATE_DIR,
     cycle_s: Cycle = 5.0,
+    metrics_file: MetricsFile = None,
     netns: Netns = None,
     *,
+    meter: Metered = True,
+    meter_prefix4: MeterPrefix4 = USUAL_BITS[4],
+    meter_prefix6: MeterPrefix6 = USUAL_BITS[6],
+    meter_period_s: MeterPeriod = PERIOD_S,
     pods: Annotated[
         Path | None,
         typer.Option(
@@ -98,14 +113,20 @@ def run(
     Stopping it leaves the kernel as it is: the host goes on answering.
     """
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
+    told = Textfile(metrics_file).write
     if pods is not None:
-        _run_for_pods(settings, pods)
-        return
-    host = Host(_namespace(netns))
-    if once:
-        _once(settings, host, wait_s)
+        _run_for_pods(settings, pods, told)
+    elif once:
+        _once(settings, Host(_namespace(netns)), wait_s)
+    elif netns is not None:
+        # What counts and what explains look at the namespace that we run in.
+        Agent(settings, _READ, Host(_namespace(netns)).reconcile, told=told).run()
     else:
-        Agent(settings, _READ, host.reconcile).run()
+        source = HostSource(bits(meter_prefix4, meter_prefix6))
+        metering = Metering(MeterSettings(source, meter_period_s, meter), settings)
+        answer = partial(answer_forever, settings, Explainer(state_dir).explain)
+        read = metering.hearing(Reader(HostState).read)
+        Agent(settings, read, Host().reconcile, told=told, beside=(metering.run, answer)).run()
 
 
 @app.command("check")
@@ -147,10 +168,12 @@ def print_host(
             print(files.shown(files.ifupdown(steps)), end="")
 
 
-def _run_for_pods(settings: AgentSettings, directory: Path) -> None:
+def _run_for_pods(
+    settings: AgentSettings, directory: Path, told: Callable[[Report, float], None]
+) -> None:
     claims = Claims(AgentClient(settings.server_url, settings.token_file.read_text().strip()))
     claims.start()
-    Agent(settings, _READ, Pods(directory, claims.put).reconcile).run()
+    Agent(settings, _READ, Pods(directory, claims.put).reconcile, told=told).run()
 
 
 def _once(settings: AgentSettings, host: Host, wait_s: float) -> None:

@@ -18,10 +18,13 @@ from lbaas.dataplane.link.desired import (
     sit_endpoint,
     tunnel_devices,
 )
+from lbaas.dataplane.link.netlink import ROUTE_PROTOCOL
 from lbaas.dataplane.link.plan import (
+    AcceptAddress,
     AddAddress,
     AddDevice,
     LinkStep,
+    RefuseAddress,
     RemoveAddress,
     RemoveDevice,
 )
@@ -29,6 +32,7 @@ from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.sysctl.desired import HOST, tunnel_sysctls
 from lbaas.dataplane.sysctl.plan import SetSysctl
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.domain.addresses import Address
 from lbaas.wire.state import HostState
 
 HostStep: TypeAlias = ReplaceTable | SetSysctl | LinkStep | GueStep
@@ -60,6 +64,10 @@ def command(step: HostStep) -> str:
             return f"ip address add {_on_device(step.alias)}{nodad}"
         case RemoveAddress():
             return f"ip address delete {_on_device(step.alias)}"
+        case AcceptAddress():
+            return f"ip route add {_delivered(step.address)}"
+        case RefuseAddress():
+            return f"ip route delete {_delivered(step.address)}"
         case _:
             return _fou(step)
 
@@ -72,6 +80,10 @@ def creation(step: AddDevice) -> str:
 
 def _on_device(alias: Alias) -> str:
     return f"{alias.address}/{alias.address.max_prefixlen} dev {alias.device}"
+
+
+def _delivered(address: Address) -> str:
+    return f"local {address} dev lo table local proto {ROUTE_PROTOCOL}"
 
 
 def _fou(step: GueStep) -> str:

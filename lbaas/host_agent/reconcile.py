@@ -106,7 +106,7 @@ class Host:
     def mtus(self, state: HostState) -> dict[int, int]:
         """The smallest MTU of each family's endpoints."""
         with self._inside():
-            return self._mtus(state)
+            return smallest_mtus(self._link, state)
 
     def close(self) -> None:
         """The kernel keeps what it has; our sockets are given back, and with them our hold of the namespace."""
@@ -153,17 +153,19 @@ class Host:
         return plan_gue(owned(found, state.endpoints), wanted)
 
     def _plan_guard(self, state: HostState) -> Plan[ReplaceTable]:
-        wanted = declaration(guard(state, self._mtus(state)))
+        wanted = declaration(guard(state, smallest_mtus(self._link, state)))
         if wanted not in self._expected:
             self._expected = {wanted: guard_observe.expected(self._nft, wanted)}
         return plan_guard(guard_observe.observe(self._nft), self._expected[wanted], wanted)
 
-    def _mtus(self, state: HostState) -> dict[int, int]:
-        mtus: dict[int, int] = {}
-        for endpoint in state.endpoints:
-            mtu = link_observe.mtu_towards(self._link, endpoint) or _USUAL_MTU
-            mtus[endpoint.version] = min(mtu, mtus.get(endpoint.version, mtu))
-        return mtus
+
+def smallest_mtus(link: LinkSocket, state: HostState) -> dict[int, int]:
+    """The smallest MTU of each family's endpoints."""
+    mtus: dict[int, int] = {}
+    for endpoint in state.endpoints:
+        mtu = link_observe.mtu_towards(link, endpoint) or _USUAL_MTU
+        mtus[endpoint.version] = min(mtu, mtus.get(endpoint.version, mtu))
+    return mtus
 
 
 def _sysctls(settings: Mapping[str, str]) -> Subsystem:

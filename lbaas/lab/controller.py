@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from lbaas.lab.bird_config import node_config, router_config
+from lbaas.lab.guest import MEMORY_MB
 from lbaas.lab.handles import Capture, Flows, Load, Process
 from lbaas.lab.house import start
 from lbaas.lab.kernel.cache import Progress, silent
@@ -60,10 +61,12 @@ class Lab:
         topology: Topology | None = None,
         progress: Progress = silent,
         meeting: Meeting | None = None,
+        memory_mb: int = MEMORY_MB,
     ) -> Self:
         """The topology stands, and BIRD runs on the router and on each node.
 
-        *meeting* may be made before, for a server that starts meanwhile; it is closed with the lab.
+        *meeting* may be made before, for a server that starts meanwhile; it is closed with the lab. A guest
+        has *memory_mb*.
         Raises ToolMissing if this machine lacks something, LabError with the logs if it won't start.
         """
         with ExitStack() as undo:
@@ -71,7 +74,7 @@ class Lab:
             undo.callback(meeting.close)
             share = Path(tempfile.mkdtemp(prefix="lbaas-lab-"))
             undo.callback(shutil.rmtree, share, ignore_errors=True)
-            house = start(share, meeting, progress)
+            house = start(share, meeting, progress, memory_mb)
             undo.callback(house.close)
             remote = Remote(house.welcome(meeting.control))
             undo.callback(remote.close)

@@ -9,7 +9,7 @@ from pathlib import Path
 from lbaas.lab.kernel.cache import Kernel
 
 UPLINK = "vec0"
-MEMORY = "768M"
+MEMORY_MB = 768
 
 START = """\
 export HOME=/tmp LANG=C.UTF-8
@@ -26,7 +26,12 @@ insmod {rebuilt}/nft_reject_inet.ko || echo "lab guest: no nft_reject_inet"
 
 
 def prepare(
-    kernel: Kernel, share: Path, wire: int, command: Sequence[str], modules: Sequence[str]
+    kernel: Kernel,
+    share: Path,
+    wire: int,
+    command: Sequence[str],
+    modules: Sequence[str],
+    memory_mb: int = MEMORY_MB,
 ) -> list[str]:
     """The command line of a guest whose only program will be *command*.
 
@@ -39,7 +44,7 @@ def prepare(
     (share / "start").write_text(_start_script(kernel, share, command, modules))
     return [
         str(kernel.binary),
-        f"mem={MEMORY}",
+        f"mem={memory_mb}M",
         *("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"),
         *("con=null", "ssl=null", "con0=null,fd:1"),  # the kernel's log is what it writes to stdout
         *("panic=-1", "noreboot", "random.trust_cpu=on"),

@@ -60,16 +60,19 @@ class House:
         raise LabError(f"the lab did not come up\n{self.last_words()}")
 
 
-def start(share: Path, meeting: Meeting, progress: Progress) -> House:
-    """The fabric is on its way to *meeting*."""
+def start(
+    share: Path, meeting: Meeting, progress: Progress, memory_mb: int = guest.MEMORY_MB
+) -> House:
+    """The fabric is on its way to *meeting*; a guest has *memory_mb*."""
     if place() is Place.HOST:
         progress("making namespaces on this machine")
         return _start_on_host(share, meeting)
     kernel = ensure(progress)
     progress("booting the guest")
     command = _fabric(meeting, "--uplink", guest.UPLINK, "--address", str(FABRIC_ADDRESS))
-    argv = guest.prepare(kernel, share, meeting.wire.fileno(), command, DATA_PATH_MODULES)
-    process = _launch(argv, share / "kernel.log", meeting.wire.fileno(), TMPDIR=MEMORY_DIRECTORY)
+    wire = meeting.wire.fileno()
+    argv = guest.prepare(kernel, share, wire, command, DATA_PATH_MODULES, memory_mb)
+    process = _launch(argv, share / "kernel.log", wire, TMPDIR=MEMORY_DIRECTORY)
     return House(process, Lifeline(process.pid), share, Path("/run/lbaas-lab"))
 
 

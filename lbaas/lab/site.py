@@ -31,6 +31,7 @@ from lbaas.lab.topology import (
 )
 
 AGENT_READY_TIMEOUT_S = 60
+METER_PERIOD_S = 10
 TENANT = "acme"
 
 
@@ -142,6 +143,8 @@ class Site:
             "LBAAS_SERVER_URL": f"http://{API_ADDRESS.ip}:{API_PORT}",
             "LBAAS_TOKEN_FILE": str(_token_file(self.lab, name)),
             "LBAAS_STATE_DIR": str(self.lab.directory(name) / "state"),
+            # Nobody in a lab waits a minute to see what flowed.
+            "LBAAS_METER_PERIOD_S": str(METER_PERIOD_S),
         }
         if machine.role is Role.NODE:
             environment["LBAAS_BIRD_SOCKET"] = str(self.lab.bird_socket(name))

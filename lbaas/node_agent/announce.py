@@ -61,6 +61,11 @@ def announce(
     return not lingering(now, wanted)
 
 
+def settled(now: Observed, wanted: Announcement) -> bool:
+    """True if BIRD announces *wanted* and nothing else, and some router hears each of its families."""
+    return not plan(now, wanted) and not unheard(now, wanted)
+
+
 def announceable(wanted: Announcement, held: Picture, round_: Round, now: Observed) -> Announcement:
     """*wanted*, less what *round_* could not get to forward."""
     announced = frozenset(prefix.network_address for prefix in now.loaded or ())

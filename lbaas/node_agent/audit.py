@@ -6,7 +6,7 @@ and nothing is said of that; the next audit looks at it.
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lbaas.agent.rounds import Round
@@ -20,13 +20,24 @@ from lbaas.wire.report import NodeFacts
 class Findings:
     """A round with its plans, and BIRD as it was; None where a change came in between, or it could not be read.
 
-    *facts* are what else was seen, None if it could not be. Nothing is said of what is *unsure*.
+    *facts* are what else was seen, None if it could not be. Nothing is said of what is *unsure*. *announced*: BIRD
+    announced then what it should, and was heard.
     """
 
     round: Round
     bird: Observed | None = None
     facts: NodeFacts | None = None
     unsure: frozenset[Subject] = frozenset()
+    announced: bool = False
+
+    @property
+    def as_wanted(self) -> bool:
+        """True if there is nothing to do and nothing to tell."""
+        return (
+            self.announced
+            and not self.round.failures
+            and not any(plan for _, plan in self.round.plans)
+        )
 
 
 @dataclass
@@ -96,7 +107,7 @@ def _still_true(findings: Findings, touched: set[Subject]) -> Findings:
         return findings
     round_ = findings.round
     round_.plans = [(subsystem, _filtered(plan, touched)) for subsystem, plan in round_.plans]
-    return Findings(round_, None, findings.facts, frozenset(touched))
+    return replace(findings, bird=None, unsure=frozenset(touched))
 
 
 def _filtered(plan: Plan[Any], touched: set[Subject]) -> Plan[Any]:

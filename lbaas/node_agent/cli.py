@@ -2,21 +2,30 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lbaas.agent.answering import answer_forever
 from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
-from lbaas.agent.options import Cycle, ServerUrl, TokenFile, check_option
+from lbaas.agent.options import Cycle, MetricsFile, ServerUrl, TokenFile, check_option
+from lbaas.agent.textfile import Textfile
+from lbaas.dataplane.usage.desired import USUAL_BITS
 from lbaas.domain.addresses import Address
 from lbaas.health.kernel import in_service
 from lbaas.health.monitoring import Health
 from lbaas.health.prober import Prober
+from lbaas.metering.metering import PERIOD_S, Metering, MeterSettings
+from lbaas.metering.options import Metered, MeterPeriod, MeterPrefix4, MeterPrefix6, bits
+from lbaas.metering.sources import NodeSource
 from lbaas.node_agent.announce import BirdPaths
+from lbaas.node_agent.explaining import Explainer
 from lbaas.node_agent.reconcile import Node, undisturbed
 from lbaas.node_agent.trials import node_trials
+from lbaas.wire.explanation import Answer, FiveTuple
 from lbaas.wire.reading import PartsReader
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -39,6 +48,11 @@ def node_agent(
         ),
     ] = Path("/run/lbaas/bird.conf"),
     cycle_s: Cycle = 5.0,
+    metrics_file: MetricsFile = None,
+    meter: Metered = True,  # noqa: FBT002  # typer makes a flag of it
+    meter_prefix4: MeterPrefix4 = USUAL_BITS[4],
+    meter_prefix6: MeterPrefix6 = USUAL_BITS[6],
+    meter_period_s: MeterPeriod = PERIOD_S,
     check: Annotated[bool, check_option(node_trials)] = False,  # noqa: ARG001, FBT002  # ends the command by itself
 ) -> None:
     """Program this load-balancer node with what the server says, until stopped.
@@ -53,7 +67,17 @@ def node_agent(
     def details() -> Details:
         return replace(health.details(), dropped=node.dropped, facts=node.facts())
 
-    agent = Agent(settings, PartsReader().read, node.reconcile, details)
+    counted = MeterSettings(NodeSource(bits(meter_prefix4, meter_prefix6)), meter_period_s, meter)
+    metering = Metering(counted, settings)
+    read = metering.hearing(PartsReader().read)
+    explainer = Explainer(state_dir, BirdPaths(bird_socket, bird_include))
+
+    def explain(flow: FiveTuple) -> Answer:
+        return explainer.explain(flow, health.details().unhealthy)
+
+    beside = (metering.run, partial(answer_forever, settings, explain))
+    told = Textfile(metrics_file).write
+    agent = Agent(settings, read, node.reconcile, details, told, beside)
     node.wake_with(agent.wake)
 
     def changed(vips: Iterable[Address]) -> None:

@@ -45,7 +45,7 @@ def _sentences(found: Surroundings, marks: MarkRange) -> Iterator[str]:
         if _STATEFUL.search(text):
             yield f"nftables: table {name} drops by connection state: a node sees one half of each connection"
     for rule in found.rules:
-        if any(_matches(rule, mark) for mark in (marks.first, marks.last)):
+        if concerns(rule, marks):
             yield f"routing: rule {rule.priority} is for packets with marks of ours"
     if found.strict:
         yield f"rp_filter is strict on {', '.join(found.strict)}: a client reached another way is dropped"
@@ -58,10 +58,6 @@ _SETS_MARKS = re.compile(r"\bmeta mark set\b|\bMARK\b")
 _STATEFUL = re.compile(r"\bct state [^\n]*\b(?:invalid|0x0*1)\b[^\n]*\b(?:drop|reject)\b")
 
 
-def _matches(rule: FwmarkRule, mark: int) -> bool:
-    return mark & rule.mask == rule.mark & rule.mask
-
-
-def ours(family: str, table: str) -> bool:
-    """True if one of our agents made it."""
-    return family == "inet" and table.startswith("lbaas")
+def concerns(rule: FwmarkRule, marks: MarkRange) -> bool:
+    """True if packets with our marks may be routed by *rule*."""
+    return any(mark & rule.mask == rule.mark & rule.mask for mark in (marks.first, marks.last))

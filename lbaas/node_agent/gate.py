@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from lbaas.agent.rounds import Failed
 from lbaas.dataplane.ipvs.desired import ServiceKey
 from lbaas.dataplane.ipvs.plan import CreateService, SetScheduler
-from lbaas.dataplane.link.plan import AddAddress, AddDevice
+from lbaas.dataplane.link.plan import AcceptAddress
 from lbaas.dataplane.marks.plan import AddVip, ReplaceTable, SetFlow, SetPolicy
 from lbaas.dataplane.sysctl.plan import SetSysctl
 from lbaas.domain.addresses import Address
@@ -20,7 +20,7 @@ def unready(
 ) -> frozenset[Address]:
     """The VIPs of *held* that must not be announced.
 
-    A missing address, service, mark or policy keeps its own VIPs back; a device or a table that can't be made keeps
+    A missing address, service, mark or policy keeps its own VIPs back; a table that can't be made keeps
     all. A setting that can't be written, or a subsystem that can't be looked at, keeps back only what is not
     *announced* yet: flows that work now would gain nothing from a withdrawal. A backend that can't be added,
     or anything that can't be removed, keeps nothing: the service forwards.
@@ -40,9 +40,7 @@ def _kept_back(
     announced: frozenset[Address],
 ) -> Iterable[Address]:
     match failed.step:
-        case AddAddress(alias=alias):
-            return (alias.address,)
-        case AddVip(address=address):
+        case AcceptAddress(address=address) | AddVip(address=address):
             return (address,)
         case SetFlow(flow=flow):
             return (flow.vip,)
@@ -50,7 +48,7 @@ def _kept_back(
             return (owner[service],) if service in owner else ()
         case SetPolicy(mark=mark):
             return tuple(vip for key, vip in owner.items() if key.mark == mark)
-        case AddDevice() | ReplaceTable():
+        case ReplaceTable():
             return held
         case SetSysctl():
             return held.keys() - announced

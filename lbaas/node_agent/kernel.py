@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cached_property, partial
 
+from lbaas.agent.looking import tables_of_others
 from lbaas.agent.rounds import Round, Subsystem, begin
 from lbaas.dataplane.ipvs import apply as ipvs_apply
 from lbaas.dataplane.ipvs import observe as ipvs_observe
@@ -42,7 +43,7 @@ from lbaas.node_agent.facts import (
     scheduler_bytes,
     strict_rp_filter,
 )
-from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described, ours
+from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described
 from lbaas.node_agent.picture import Change, Picture, links, marks, services
 from lbaas.wire.report import NodeFacts
 from lbaas.wire.state import ClusterState, MarkRange
@@ -55,6 +56,7 @@ class Kernel:
         self._structures: dict[MarkRange, str] = {}
         self._probes_listing: dict[str, str] = {}
         self._observed: ServiceTable = {}
+        self._others = 0  # IPVS services that are not ours
         self.drops: Drops = {}  # as last observed
 
     @cached_property
@@ -93,8 +95,12 @@ class Kernel:
         )
 
     def facts(self, bare: ClusterState, wanted: Picture) -> NodeFacts:
-        """What can be said of the kernel as it was last observed. Raises LbaasError or OSError."""
-        held = {key: each for key, each in self._observed.items() if key.mark in bare.marks}
+        """What can be said of the kernel as it was last observed, which is then forgotten.
+
+        Raises LbaasError or OSError.
+        """
+        observed, self._observed = self._observed, {}
+        held = {key: each for key, each in observed.items() if key.mark in bare.marks}
         # What retires does so on each node in its own time.
         lasting = services({vip: each for vip, each in wanted.items() if each.prefix is not None})
         return NodeFacts(
@@ -102,30 +108,23 @@ class Kernel:
             services=len(held),
             scheduler_bytes=scheduler_bytes(held),
             order_digest=order_digest({key: held[key] for key in held.keys() & lasting.keys()}),
-            foreign=described(self._surroundings(bare.marks), bare.marks),
+            foreign=described(self._surroundings(), bare.marks),
             ingress_packets=ingress_packets(),
         )
 
-    def _surroundings(self, marks: MarkRange) -> Surroundings:
-        others = [each for each in self._ipvs.services() if each.mark not in owned(marks)]
+    def _surroundings(self) -> Surroundings:
         return Surroundings(
-            services=len(others),
-            tables=self._foreign_tables(),
+            services=self._others,
+            tables=tables_of_others(self._nft),
             rules=tuple(FwmarkRule(*each) for each in self._link.fwmark_rules()),
             strict=tuple(strict_rp_filter()),
             legacy=tuple(legacy_tables()),
         )
 
-    def _foreign_tables(self) -> dict[str, str]:
-        """Others' tables by family and name, as text. Ours are large, and not looked at for this."""
-        return {
-            f"{family} {name}": self._nft.structure(family, name) or ""
-            for family, name in self._nft.tables()
-            if not ours(family, name)
-        }
-
     def _observe_services(self, marks: MarkRange) -> ServiceTable:
-        self._observed = ipvs_observe.observe(self._ipvs, marks)
+        entries = self._ipvs.services()
+        self._others = sum(entry.mark not in marks for entry in entries)
+        self._observed = ipvs_observe.observe_among(self._ipvs, entries, marks)
         return self._observed
 
     def part(self, bare: ClusterState, change: Change) -> Round:

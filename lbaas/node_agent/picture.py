@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
 from lbaas.dataplane.ipvs.desired import Destination, ServiceKey, ServiceTable, service_table
-from lbaas.dataplane.link.desired import VIP_DEVICE, Alias, LinkTable
+from lbaas.dataplane.link.desired import LinkTable, node_links
 from lbaas.dataplane.marks.desired import MarkTable, joined, mark_table
 from lbaas.domain.addresses import Address, Prefix
 from lbaas.wire.state import ClusterState
@@ -123,8 +123,8 @@ def united(old: VipTables, new: VipTables, prefix: Prefix | None) -> VipTables:
 
 
 def links(vips: Picture) -> LinkTable:
-    """A node holds every VIP of its cluster, announced or not: a packet that comes is balanced."""
-    return LinkTable(frozenset({VIP_DEVICE}), frozenset(Alias(VIP_DEVICE, vip) for vip in vips))
+    """What packets are taken in for all VIPs."""
+    return node_links(vips)
 
 
 def services(vips: Picture) -> ServiceTable:

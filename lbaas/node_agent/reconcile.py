@@ -16,7 +16,7 @@ from lbaas.dataplane.ipvs.plan import RemoveService
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import NodeAdminState
 from lbaas.errors import StepFailed
-from lbaas.node_agent.announce import BirdPaths, announce
+from lbaas.node_agent.announce import BirdPaths, announce, settled
 from lbaas.node_agent.audit import Audit, Findings, subject
 from lbaas.node_agent.kernel import Kernel
 from lbaas.node_agent.picture import Change, Picture, Subject, announced, services
@@ -99,7 +99,7 @@ class Node:
         round_.pending = self._wanted.pending
         self._failures = list(round_.failures)
         round_.failures = [*self._failures, *self._held_back()]
-        self._audit_if_due(parts.bare)
+        self._audit_if_due(parts.bare, settings)
         return round_
 
     def _to_review(self) -> Iterable[Address]:
@@ -123,7 +123,7 @@ class Node:
             self._audited_at = time.monotonic()
             if findings.facts is not None and findings.facts.revision == bare.revision:
                 self._facts = findings.facts
-            round_ = self._repair(findings, bare, settings)
+            round_ = self._settle(findings, bare, settings)
             # Nothing is under way, and what stays was set aside: now it is quick (see ``undisturbed``).
             gc.collect()
             return round_
@@ -138,17 +138,19 @@ class Node:
         gc.freeze()
         return round_
 
+    def _settle(self, findings: Findings, bare: ClusterState, settings: NodeSettings) -> Round:
+        if findings.as_wanted and not self._failures and self._guard.held is None:
+            return findings.round
+        return self._repair(findings, bare, settings)
+
     def _repair(self, findings: Findings, bare: ClusterState, settings: NodeSettings) -> Round:
         leave = Leave.of(bare, settings)
         round_ = findings.round
         round_.establish()
         round_.failures += [each for each in self._failures if _unsure(each, findings.unsure)]
-        held = self._guard.holds(
-            leave.counted(removed_services(round_)),
-            len(leave.counted(services(self._wanted.picture))),
-            bare.revision,
-            leave,
-        )
+        removed = leave.counted(removed_services(round_))
+        of = len(leave.counted(services(self._wanted.picture))) if removed else 0
+        held = self._guard.holds(removed, of, bare.revision, leave)
         if self._announce(round_, bare, settings, findings.bird) and not held:
             round_.withdraw()
         return round_
@@ -188,7 +190,7 @@ class Node:
         keep = self._guard.held is not None and settings.admin_state is NodeAdminState.ACTIVE
         return announce(self._bird, round_, wanted, self._wanted.picture, before, keep=keep)
 
-    def _audit_if_due(self, bare: ClusterState) -> None:
+    def _audit_if_due(self, bare: ClusterState, settings: NodeSettings) -> None:
         if self._audit.over:
             self._wake()  # a change came first
         if self._audit.under_way:
@@ -197,13 +199,15 @@ class Node:
         pause_s = 0.9 * (_RETRY_S if self._failures else self._cycle_s)
         if time.monotonic() - self._audited_at >= pause_s:
             held = dict(self._wanted.picture)
-            self._audit.start(lambda: self._look(bare, held))
+            self._audit.start(lambda: self._look(bare, settings, held))
 
-    def _look(self, bare: ClusterState, held: Picture) -> Findings:
+    def _look(self, bare: ClusterState, settings: NodeSettings, held: Picture) -> Findings:
         round_ = self._beside.whole(bare, held)
         bird = attempt(Round(), "bird", "observe", self._observe_bird)
         facts = attempt(Round(), "facts", "observe", lambda: self._beside.facts(bare, held))
-        return Findings(round_, bird, facts)
+        wanted = announcement(bare, settings, announced(held))
+        heard = bird is not None and settled(bird, wanted)
+        return Findings(round_, bird, facts, announced=heard)
 
     def _observe_bird(self) -> Observed:
         return observe_bird(self._bird.control, self._bird.include)

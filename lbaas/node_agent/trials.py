@@ -10,10 +10,7 @@ from lbaas.dataplane.ipvs import apply as ipvs_apply
 from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey, service_flags
 from lbaas.dataplane.ipvs.netlink import IpvsSocket
 from lbaas.dataplane.ipvs.plan import plan as plan_ipvs
-from lbaas.dataplane.link import apply as link_apply
-from lbaas.dataplane.link.desired import VIP_DEVICE
 from lbaas.dataplane.link.netlink import LinkSocket
-from lbaas.dataplane.link.plan import AddDevice
 from lbaas.dataplane.marks.desired import FAMILY, TABLE
 from lbaas.dataplane.marks.rules import declaration
 from lbaas.dataplane.nftables import Nft
@@ -35,7 +32,6 @@ _LOOPBACK: dict[int, Address] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::
 
 def node_trials() -> Iterator[Trial]:
     """One for each feature that a node's data path uses."""
-    yield Trial("device dummy", "no VIP can be held", _dummy)
     yield Trial("nftables: inet, maps, raw payload, reject", "no packet gets its mark", _marks)
     without = "health checks through the tunnel get no answer over IPv4; modprobe nft_socket"
     yield Trial("nftables: socket mark, changing a source", without, _probes)
@@ -54,11 +50,6 @@ def node_trials() -> Iterator[Trial]:
         yield Trial(f"IPVS tunnel {encapsulation}", without, attempt)
     for name, value in NODE.items():
         yield Trial(name, "flows break that need not", partial(_set, SetSysctl(name, value)))
-
-
-def _dummy() -> None:
-    with closing(LinkSocket()) as link:
-        demand(link_apply.apply(link, [AddDevice(VIP_DEVICE)]))
 
 
 def _marks() -> None:
@@ -91,4 +82,4 @@ def _set(step: SetSysctl) -> None:
 
 def _raise_loopback() -> None:
     with closing(LinkSocket()) as link:
-        link.devices.link("set", index=1, state="up")
+        link.set_up(1)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from lbaas.errors import DatabaseUnusable
 from lbaas.persistence.hot import Connections
+from lbaas.persistence.outages import DATABASE_ERRORS
 from lbaas.persistence.postgres_programs import MINIMUM_MAJOR
+from lbaas.persistence.servers import Servers
 
 # An open write transaction holds the feed's horizon back for every reader, so none may linger.
 SESSION_SETTINGS = {
@@ -22,7 +24,7 @@ SESSION_SETTINGS = {
 }
 # Less than the time after which Postgres looks for a deadlock (1 s): who waits so long gives way before.
 HOT_SETTINGS = {**SESSION_SETTINGS, "lock_timeout": "500ms"}
-HOT_CONNECTIONS = 16  # enough to share the log's writes; more only wait for each other's locks
+HOT_CONNECTIONS = 8  # enough to share the log's writes; more only wait for each other's locks
 MIGRATION_SETTINGS = {"application_name": "lbaas-migration"}
 
 
@@ -38,11 +40,15 @@ class Snapshot:
 
 
 class Database:
-    """Connections to the Postgres that *dsn* names, in libpq's URL form."""
+    """Connections to the Postgres that *dsn* names, in libpq's URL form.
 
-    def __init__(self, dsn: str, pool_size: int = 10) -> None:
+    Of several servers to the one that is *wanted*, a word of libpq's for ``target_session_attrs``.
+    """
+
+    def __init__(self, dsn: str, pool_size: int = 10, wanted: str = "read-write") -> None:
         self.dsn = dsn.replace("postgresql+asyncpg://", "postgresql://", 1)
-        self.engine = _engine(self.dsn, SESSION_SETTINGS, pool_size=pool_size, max_overflow=0)
+        self._servers = Servers(self.dsn, wanted)
+        self.engine = self._engine(SESSION_SETTINGS, pool_size=pool_size, max_overflow=0)
         self.hot = Connections(self._connect_hot, HOT_CONNECTIONS)
         # The same pool, and SQLAlchemy begins no transaction of its own.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -65,14 +71,21 @@ class Database:
         """A session whose statements are each a transaction: to read, none needs to begin and end."""
         return AsyncSession(self._autocommit, expire_on_commit=False)
 
+    def connections(self) -> dict[str, int]:
+        """How many of the pool's connections are in use, and how many wait to be."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):
+            return {}
+        return {"used": pool.checkedout(), "idle": pool.checkedin()}
+
     async def connect(self) -> asyncpg.Connection:
         """A bare connection outside the pool, for LISTEN."""
-        return await asyncpg.connect(self.dsn, server_settings=SESSION_SETTINGS, timeout=5)
+        return await self._servers.connect(SESSION_SETTINGS, 5)
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
         """A connection without time limits, in a transaction that commits at the end."""
-        engine = _engine(self.dsn, MIGRATION_SETTINGS, poolclass=NullPool)
+        engine = self._engine(MIGRATION_SETTINGS, poolclass=NullPool)
         try:
             async with engine.begin() as connection:
                 yield connection
@@ -83,7 +96,7 @@ class Database:
         """Postgres is there and new enough. Raises DatabaseUnusable."""
         try:
             connection = await self.connect()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        except (*DATABASE_ERRORS, ValueError) as error:
             raise DatabaseUnusable(f"can't connect to Postgres: {error}") from error
         version = connection.get_server_version()
         await connection.close()
@@ -96,13 +109,12 @@ class Database:
         await self.engine.dispose()
 
     async def _connect_hot(self) -> asyncpg.Connection:
-        return await asyncpg.connect(self.dsn, server_settings=HOT_SETTINGS, timeout=10)
+        return await self._servers.connect(HOT_SETTINGS, 10)
 
+    def _engine(self, settings: dict[str, str], **options: object) -> AsyncEngine:
+        """asyncpg reads the DSN itself, so that every option libpq knows (sslmode, host=/dir) works."""
 
-def _engine(dsn: str, settings: dict[str, str], **options: object) -> AsyncEngine:
-    """asyncpg reads the DSN itself, so that every option libpq knows (sslmode, host=/dir) works."""
+        async def connect() -> asyncpg.Connection:
+            return await self._servers.connect(settings, 10)
 
-    async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(dsn, server_settings=settings, timeout=10)
-
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
+        return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)

@@ -6,7 +6,8 @@ has an id at or above it. So a state built in one snapshot holds every change up
 change can appear later below a revision that was already served. Decision record: feed order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,10 +31,12 @@ from lbaas.persistence.prepared import Prepared
 
 HORIZON_COLUMN = literal_column(HORIZON.text, Change.revision.type)
 
+# Gathered by Postgres: a thousand rows would cost as much as what is made of them.
+_BELOW_HORIZON = func.max(Change.revision).filter(Change.revision < HORIZON_COLUMN)
 _CHANGES_SINCE = Prepared(
-    select(Change.revision, Change.kind, Change.object_id, HORIZON_COLUMN).where(
-        Change.cluster_id == bindparam("cluster"), Change.revision > bindparam("after")
-    )
+    select(Change.kind, func.array_agg(Change.object_id.distinct()), _BELOW_HORIZON)
+    .where(Change.cluster_id == bindparam("cluster"), Change.revision > bindparam("after"))
+    .group_by(Change.kind)
 )
 _LATEST_CHANGES = Prepared(
     select(Change.revision, Change.kind, Change.object_id)
@@ -41,11 +45,22 @@ _LATEST_CHANGES = Prepared(
     .limit(bindparam("limit"))
 )
 _OBJECTS_SINCE = Prepared(
-    select(Change.revision, Change.object_id, HORIZON_COLUMN).where(
+    select(func.array_agg(Change.object_id.distinct()), _BELOW_HORIZON).where(
         Change.revision > bindparam("after")
     )
 )
+# Of this service, in this database, with a write that is open for longer than *patience*.
+_END_OVERLONG = text(
+    """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE application_name = 'lbaas' AND usename = current_user AND datname = current_database()
+    AND backend_xid IS NOT NULL AND xact_start < now() - CAST(:patience AS interval)
+    """
+)
 _PRUNED = Prepared(select(Pruned.upto))
+
+
+ByKind = Mapping[str, Collection[UUID]]
 
 
 class Noted(NamedTuple):
@@ -99,16 +114,15 @@ async def newest_of_cluster(session: AsyncSession, cluster: UUID) -> int:
 
 async def changes_since(
     driver: asyncpg.Connection, cluster: UUID, revision: int
-) -> tuple[int, Sequence[Noted]]:
-    """The cluster's revision, not below *revision*, and what changed after *revision*.
+) -> tuple[int, ByKind]:
+    """The cluster's revision, not below *revision*, and which objects changed after *revision*.
 
     As far as it is visible, above the horizon too: so a state that follows these rows is what the snapshot
     shows, and not something between.
     """
     found = await _CHANGES_SINCE.rows(driver, cluster=cluster, after=revision)
-    below = (changed for changed, _, _, horizon in found if changed < horizon)
-    changes = [Noted(changed, kind, of) for changed, kind, of, _ in found]
-    return max(below, default=revision), changes
+    below = (newest for _, _, newest in found if newest is not None)
+    return max(below, default=revision), {kind: objects for kind, objects, _ in found}
 
 
 async def latest_changes(driver: asyncpg.Connection, cluster: UUID, limit: int) -> Sequence[Noted]:
@@ -122,10 +136,8 @@ async def objects_since(driver: asyncpg.Connection, revision: int) -> tuple[int,
 
     As far as it is visible, above the horizon too.
     """
-    found = await _OBJECTS_SINCE.rows(driver, after=revision)
-    below = (changed for changed, _, horizon in found if changed < horizon)
-    objects = {of for _, of, _ in found}
-    return max(below, default=revision), objects
+    [(objects, newest)] = await _OBJECTS_SINCE.rows(driver, after=revision)
+    return newest or revision, set(objects or ())
 
 
 async def pruned_upto(driver: asyncpg.Connection) -> int:
@@ -137,6 +149,11 @@ async def newest_revision(session: AsyncSession) -> int:
     """The newest revision of all below the horizon; 0 if there is none."""
     query = select(func.max(Change.revision)).where(Change.revision < HORIZON_COLUMN)
     return await session.scalar(query) or 0
+
+
+async def end_overlong(session: AsyncSession, patience: timedelta) -> int:
+    """No transaction of ours holds the horizon back for longer than *patience*; how many were ended."""
+    return await session.scalar(_END_OVERLONG, {"patience": patience}) or 0
 
 
 async def vip_revision(session: AsyncSession, vip: UUID) -> int:

@@ -1,6 +1,7 @@
 """Alembic, driven from inside: the server brings its own database to head when it starts."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
@@ -23,21 +24,46 @@ def scripts() -> Path:
     return inside if inside.is_dir() else package.parent / "migrations"
 
 
+@dataclass(frozen=True)
+class Schema:
+    """Which revision the database has, and which one this program was written for.
+
+    Revisions are numbers in order. A later one only adds: so an older program works with it, which is what lets
+    replicas be replaced one by one.
+    """
+
+    present: str | None
+    head: str
+
+    @property
+    def usable(self) -> bool:
+        return self.present is not None and self.present >= self.head
+
+    @property
+    def ahead(self) -> bool:
+        return self.present is not None and self.present > self.head
+
+    def __str__(self) -> str:
+        return f"the schema is at {self.present or 'nothing'}, this program needs {self.head}"
+
+
+async def schema(database: Database) -> Schema:
+    """What the database has at this moment."""
+    async with database.engine.connect() as connection:
+        return await connection.run_sync(_schema)
+
+
 async def to_head(database: Database) -> None:
-    """The schema is at head. Replicas that start together take turns under an advisory lock."""
-    await _run(database, lambda config: command.upgrade(config, "head"))
+    """The schema is at head, or later than this program knows.
+
+    Replicas that start together take turns under an advisory lock.
+    """
+    await _run(database, _upgrade)
 
 
 async def to_base(database: Database) -> None:
     """Nothing of ours is left in the database."""
-    await _run(database, lambda config: command.downgrade(config, "base"))
-
-
-async def at_head(database: Database) -> bool:
-    """True if the schema is the one this program was written for."""
-    head = ScriptDirectory.from_config(config()).get_current_head()
-    async with database.engine.connect() as connection:
-        return await connection.run_sync(_revision) == head
+    await _run(database, lambda connection: command.downgrade(config(connection), "base"))
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -48,13 +74,19 @@ def config(connection: Connection | None = None) -> Config:
     return made
 
 
-async def _run(database: Database, action: Callable[[Config], None]) -> None:
+async def _run(database: Database, action: Callable[[Connection], None]) -> None:
     async with database.migrating() as connection:
         await connection.execute(
             text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK}
         )
-        await connection.run_sync(lambda sync: action(config(sync)))
+        await connection.run_sync(action)
 
 
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+def _upgrade(connection: Connection) -> None:
+    if not _schema(connection).ahead:
+        command.upgrade(config(connection), "head")
+
+
+def _schema(connection: Connection) -> Schema:
+    present = MigrationContext.configure(connection).get_current_revision()
+    return Schema(present, ScriptDirectory.from_config(config()).get_current_head() or "")

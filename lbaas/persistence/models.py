@@ -393,6 +393,21 @@ class Mark(Base):
     freed_at_revision: Mapped[int | None]
 
 
+class Question(Base):
+    """What a node or host was asked to look at, and what it answered: of use for seconds.
+
+    Agents may be deleted meanwhile, so *agent_id* refers to nothing.
+    """
+
+    __tablename__ = "question"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    agent_id: Mapped[UUID] = mapped_column(index=True)
+    flow: Mapped[dict[str, Any]]
+    answer: Mapped[dict[str, Any] | None]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class FreeExtent(Base):
     """Numbers *lo* to *hi* of a space are free; extents of one space are disjoint.
 
@@ -511,3 +526,14 @@ class Pruned(Base):
 
     one: Mapped[bool] = mapped_column(primary_key=True, server_default=true())
     upto: Mapped[int]
+
+
+class FeedEpoch(Base):
+    """The one row: the epoch, an operator's word that this database is the truth since *begun_at*."""
+
+    __tablename__ = "epoch"
+    __table_args__ = (CheckConstraint("one", name="one_row"),)
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=true())
+    id: Mapped[UUID] = mapped_column(server_default=func.gen_random_uuid())
+    begun_at: Mapped[datetime] = mapped_column(server_default=func.now())

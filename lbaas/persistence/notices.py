@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-import asyncpg
 import structlog
 
 from lbaas.persistence.database import Database
 from lbaas.persistence.hot import Statement
+from lbaas.persistence.outages import DATABASE_ERRORS
 
 CHANNEL = "lbaas"
 RETRY_S = 0.5
+# After each batch. The first notice after a silence goes at once; under load a batch is of many, each of which would
+# otherwise be a commit of its own that writers' commits wait for, and wake every replica.
+GATHER_S = 0.01
 KEEPALIVE_S = 5.0
 _NOTIFY = Statement(
     "SELECT pg_notify(:channel, payload) FROM json_array_elements_text(:payloads) AS payload"
@@ -70,7 +73,8 @@ class Sender:
             try:
                 await self._notify([notice.encode() for notice in owed.values()])
                 self.sent += len(owed)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                await asyncio.sleep(GATHER_S)
+            except DATABASE_ERRORS as error:
                 log.warning("notices not sent yet", count=len(owed), error=str(error))
                 await asyncio.sleep(RETRY_S)
                 self.send(owed.values())
@@ -105,7 +109,7 @@ class Listener:
     async def run(self) -> None:
         """Listens for ever."""
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*DATABASE_ERRORS):
                 await self._listen()
             if self.connected:
                 log.warning("lost the LISTEN connection")

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Select,
+    SQLColumnExpression,
     Subquery,
     Text,
     Uuid,
@@ -55,29 +56,34 @@ async def load_vips(
     pools: Collection[UUID] = (),
 ) -> tuple[VipRow, ...]:
     """Of the cluster's VIPs *vips* and those that use one of *pools*, with all that hangs on them."""
-    found: dict[UUID, Sequence[Any]] = {}
+    found: dict[UUID, tuple[str, str]] = {}
     listeners: dict[UUID, list[ListenerRow]] = defaultdict(list)
     given = {"cluster": cluster, "vips": list(vips), "pools": list(pools)}
-    for row in await _VIPS.rows(driver, **given):
-        vip = row[0]
-        found[vip] = row[:_AT_MARK]
-        if row[_AT_MARK] is not None:
-            listeners[vip].append(_listener(*row[_AT_MARK:]))
-    return tuple(_vip(row, listeners.get(vip, ())) for vip, row in found.items())
+    for vip, address, said, mark, *listener in await _VIPS.rows(driver, **given):
+        found[vip] = address, said
+        if mark is not None:
+            listeners[vip].append(_listener(mark, *listener))
+    return tuple(_vip(vip, *row, listeners.get(vip, ())) for vip, row in found.items())
 
 
+def _said(*columns: SQLColumnExpression[Any]) -> ColumnElement[str]:
+    """*columns* as one text. Thousands have the same: it is sent as one value, and read once (see :func:`_heard`)."""
+    return cast(func.json_build_array(*columns), Text)
+
+
+# What is said, in the order of its record.
 _VIP = (
     Vip.id,
     func.host(Vip.address),
-    cast(Vip.allowed_sources, ARRAY(Text)),
-    Vip.new_connections_per_source,
-    Vip.when_no_backend,
-    Vip.communities + AddressPool.communities,
+    _said(
+        Vip.allowed_sources,
+        Vip.new_connections_per_source,
+        Vip.when_no_backend,
+        Vip.communities + AddressPool.communities,
+    ),
 )
-_AT_MARK = len(_VIP)
-
-# In the order of PoolRow, after its members and its monitor.
-_POOL = (
+_POOL = _said(
+    Pool.monitor,
     Pool.scheduler,
     Pool.forwarding,
     Pool.encapsulation,
@@ -103,14 +109,16 @@ def _vips_of_cluster() -> Select[Any]:
         select(
             *_VIP,
             Mark.mark,
-            listener.c.protocol,
-            cast(listener.c.ports, Text),
-            listener.c.all_ports,
-            cast(listener.c.allowed_sources, ARRAY(Text)),
-            listener.c.dual,
+            _said(
+                listener.c.ports,
+                listener.c.all_ports,
+                listener.c.protocol,
+                listener.c.allowed_sources,
+                listener.c.dual,
+            ),
+            _POOL,
+            cast(listener.c.id, Text),
             *members.c,
-            cast(Pool.monitor, Text),
-            *_POOL,
         )
         .select_from(Vip)
         .join(AddressPool, AddressPool.id == Vip.address_pool_id)
@@ -159,52 +167,32 @@ def _chosen() -> CompoundSelect[Any]:
 _VIPS = Prepared(_vips_of_cluster().where(Vip.id.in_(_chosen())))
 _VIP_IDS = Prepared(select(Vip.id).where(Vip.cluster_id == bindparam("cluster", type_=Uuid())))
 
-# A named tuple from a tuple, without its constructor's own frame: there are more of these than of all else.
+# A named tuple from a tuple, without its constructor's own frame: these come by the ten thousand.
 _member = partial(tuple.__new__, MemberRow)
+_pool = partial(tuple.__new__, PoolRow)
+_listener_row = partial(tuple.__new__, ListenerRow)
+_vip_row = partial(tuple.__new__, VipRow)
 
 
-def _vip(row: Sequence[Any], listeners: Iterable[ListenerRow]) -> VipRow:
-    vip, address, sources, new_connections, when_no_backend, communities = row
-    return VipRow(
-        id=vip,
-        address=address,
-        listeners=tuple(listeners),
-        allowed_sources=tuple(sources),
-        new_connections_per_source=new_connections,
-        when_no_backend=when_no_backend,
-        communities=tuple(communities),
-    )
+def _vip(vip: UUID, address: str, said: str, listeners: Iterable[ListenerRow]) -> VipRow:
+    return _vip_row((vip, address, tuple(listeners), *_heard(said)))
 
 
-def _listener(
-    mark: int,
-    protocol: str,
-    ports: str,
-    all_ports: bool,  # noqa: FBT001 - a row's column
-    sources: Sequence[str],
-    dual: bool,  # noqa: FBT001 - a row's column
-    *rest: Any,
-) -> ListenerRow:
-    *members, monitor = rest[: len(MemberRow._fields) + 1]
-    settings = rest[len(MemberRow._fields) + 1 :]
-    rows = map(_member, zip(*(column or () for column in members), strict=True))
-    return ListenerRow(
-        ports=(ALL_PORTS,) if all_ports else _spans(ports),
-        mark=mark,
-        pool=PoolRow(tuple(rows), monitor and _parsed(monitor), *settings),
-        protocol=protocol,
-        allowed_sources=tuple(sources),
-        dual=dual,
-    )
+def _listener(mark: int, said: str, pool: str, listener: str, *members: Any) -> ListenerRow:
+    """*members* are columns, as long as there are members; None where there is none."""
+    ports, settings = _listener_heard(said)
+    rows = () if members[0] is None else tuple(map(_member, zip(*members, strict=True)))
+    return _listener_row((ports, mark, _pool((rows, *_heard(pool))), *settings, listener))
 
 
-@lru_cache(maxsize=1024)
-def _spans(ports: str) -> tuple[tuple[int, int], ...]:
-    """Thousands of listeners have the same few ports."""
-    return tuple((span["first"], span["last"]) for span in json.loads(ports))
+@lru_cache(maxsize=4096)
+def _heard(said: str) -> tuple[Any, ...]:
+    """The values of :func:`_said`, for all who have the same: nobody changes them."""
+    return tuple(tuple(each) if isinstance(each, list) else each for each in json.loads(said))
 
 
-@lru_cache(maxsize=1024)
-def _parsed(monitor: str) -> Any:
-    """As :func:`_spans`. Nobody changes it."""
-    return json.loads(monitor)
+@lru_cache(maxsize=4096)
+def _listener_heard(said: str) -> tuple[tuple[tuple[int, int], ...], list[Any]]:
+    spans, all_ports, *rest = _heard(said)
+    ports = (ALL_PORTS,) if all_ports else tuple((span["first"], span["last"]) for span in spans)
+    return ports, rest

@@ -1,7 +1,7 @@
 """Rows of one instant as the compiler's records. Call within one REPEATABLE READ transaction."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
@@ -24,19 +24,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.compiler.snapshot import (
     ClusterRow,
-    HostRow,
     NodeRow,
     PeerRow,
     Touched,
-    VipRow,
-    WayRow,
 )
 from lbaas.domain.addresses import Address
 from lbaas.persistence import feed
 from lbaas.persistence.database import Snapshot
-from lbaas.persistence.models import BackendHost, Cluster, Listener, Member, Node, Peer, Pool, Vip
+from lbaas.persistence.models import Cluster, Listener, Member, Node, Peer, Vip
 from lbaas.persistence.prepared import Prepared
-from lbaas.persistence.served import SERVES, load_vips, served
+from lbaas.persistence.served import SERVES, load_vips
 
 
 async def load_cluster(session: AsyncSession, cluster: UUID) -> ClusterRow | None:
@@ -57,21 +54,14 @@ async def load_cluster(session: AsyncSession, cluster: UUID) -> ClusterRow | Non
     )
 
 
-async def load_touched(
-    at: Snapshot, cluster: UUID, changes: Iterable[feed.Noted]
-) -> Touched | None:
-    """What *changes* touched in the cluster; None if the cluster is gone."""
-    by_kind: dict[str, set[UUID]] = defaultdict(set)
-    for change in changes:
-        by_kind[change.kind].add(change.object_id)
-    row = await load_cluster(at.session, cluster) if by_kind["cluster"] else None
-    if by_kind["cluster"] and row is None:
+async def load_touched(at: Snapshot, cluster: UUID, changed: feed.ByKind) -> Touched | None:
+    """What the objects *changed* touched in the cluster; None if the cluster is gone."""
+    row = await load_cluster(at.session, cluster) if "cluster" in changed else None
+    if "cluster" in changed and row is None:
         return None
-    named = by_kind["vip"]
-    vips: tuple[VipRow, ...] = ()
-    if named or by_kind["pool"]:
-        vips = await load_vips(at.driver, cluster, named, by_kind["pool"])
-    return Touched(cluster=row, vip_ids=frozenset(named.union(vip.id for vip in vips)), vips=vips)
+    named, pools = changed.get("vip", ()), changed.get("pool", ())
+    vips = await load_vips(at.driver, cluster, named, pools) if named or pools else ()
+    return Touched(cluster=row, vip_ids=frozenset((*named, *(vip.id for vip in vips))), vips=vips)
 
 
 async def vips_of_pools(
@@ -87,44 +77,12 @@ async def vips_of_pools(
     return users
 
 
-async def load_host(session: AsyncSession, host: UUID) -> HostRow | None:
-    """All that concerns the backend host; None if there is no such host."""
-    row = await session.get(BackendHost, host)
-    if row is None:
-        return None
-    ways = (await session.execute(_ways_to(row.addresses))).all()
-    return HostRow(
-        id=host,
-        addresses=tuple(row.addresses),
-        ways=tuple(WayRow(*way) for _, _, _, *way in ways),
-        nodes=await _node_addresses(session, {cluster for cluster, *_ in ways}),
-        depends_on=frozenset((host, *(of for way in ways for of in way[:3]))),
-        of_pods=bool(row.prefixes),
-    )
-
-
 async def member_addresses(
     driver: asyncpg.Connection, objects: Collection[UUID]
 ) -> frozenset[Address]:
     """Of the members of all pools that are among *objects*, or that a VIP among them uses."""
     found = await _MEMBER_ADDRESSES.rows(driver, objects=list(objects))
     return frozenset(ip_address(address) for (address,) in found)
-
-
-def _ways_to(addresses: Sequence[Address]) -> Select[*tuple[Any, ...]]:
-    """Cluster, VIP and pool of each way to a member at one of *addresses*, and how packets come on it."""
-    own_family = func.family(Member.address) == func.family(Vip.address)
-    return (
-        select(Vip.cluster_id, Vip.id, Pool.id, Vip.address)
-        .add_columns(Pool.forwarding, Pool.encapsulation, Pool.gue_port, Member.address)
-        .select_from(Member)
-        .join(Pool, Pool.id == Member.pool_id)
-        .join(Listener, Listener.pool_id == Pool.id)
-        .join(Vip, SERVES)
-        .where(Member.address.in_(addresses), served())
-        .where(or_(Listener.dual_vip_id.is_(None), own_family))
-        .distinct()
-    )
 
 
 def _addresses_of_members() -> Select[Any]:
@@ -135,11 +93,6 @@ def _addresses_of_members() -> Select[Any]:
 
 
 _MEMBER_ADDRESSES = Prepared(_addresses_of_members())
-
-
-async def _node_addresses(session: AsyncSession, clusters: Iterable[UUID]) -> tuple[Address, ...]:
-    query = select(func.unnest(Node.addresses)).where(Node.cluster_id.in_(clusters))
-    return tuple(await session.scalars(query))
 
 
 async def _nodes(session: AsyncSession, cluster: UUID) -> tuple[NodeRow, ...]:

@@ -45,9 +45,13 @@ _ROOM = """
 _ADDRESS = """(
     SELECT CAST(:network AS inet) + div(place, 2)::bigint + (place - div(place, 2))::bigint
     FROM (SELECT number - CAST(:network_number AS numeric) AS place FROM address) AS taken)"""
+# An event says all that its row holds, but for the id.
+_DEEDS = """deed AS (
+  SELECT made.* FROM held, jsonb_populate_recordset(NULL::event, :event_rows) AS made
+)"""
 _INSERT = """{table} AS (
   INSERT INTO {table} ({columns}) SELECT {values}
-  FROM held, jsonb_populate_recordset(NULL::{table}, :{table}_rows) AS made RETURNING *
+  FROM deed, jsonb_populate_record(NULL::{table}, deed.after) AS made WHERE deed.kind = '{table}' RETURNING *
 )"""
 _MARKED = """marked AS (
   INSERT INTO mark (cluster_id, mark, listener_id)
@@ -58,7 +62,7 @@ _MARKED = """marked AS (
 )"""
 _TOLD = """told AS (
   INSERT INTO event ({columns}) SELECT {values}
-  FROM vip, jsonb_populate_recordset(NULL::event, :event_rows) AS made
+  FROM vip, deed AS made
 )"""
 _ADDRESS_TOLD = """CASE WHEN made.object_id = vip.id
     THEN made.after || jsonb_build_object('address', host(vip.address)) ELSE made.after END"""
@@ -98,6 +102,7 @@ def statement(kind: type[BaseModel], *, limited: bool) -> Statement:
         _HELD.format(room="".join(rooms)),
         extents.taking("address", allowed="EXISTS (SELECT FROM held)"),
         extents.taking("mark", count=count, allowed=f"{count} > 0 AND EXISTS (SELECT FROM held)"),
+        _DEEDS,
         *(_insert(model) for model in WRITTEN),
         _MARKED,
         _told(),
@@ -108,7 +113,7 @@ def statement(kind: type[BaseModel], *, limited: bool) -> Statement:
 
 def _insert(model: type[Resource]) -> str:
     names = columns(model)
-    given = {"address": _ADDRESS} if model is Vip else {}
+    given = {"id": "deed.object_id"} | ({"address": _ADDRESS} if model is Vip else {})
     values = (given.get(name, f"made.{name}") for name in names)
     table = model.__tablename__
     return _INSERT.format(table=table, columns=", ".join(names), values=", ".join(values))

@@ -66,10 +66,10 @@ async def load(at: Snapshot, cluster: UUID, known: Book | None) -> Book:
     """The cluster's newest book; *known* itself if that is it. Raises NotFound."""
     if known is None:
         return await _first(at, cluster)
-    revision, changes = await feed.changes_since(at.driver, cluster, known.revision)
+    revision, objects = await feed.changes_since(at.driver, cluster, known.revision)
     if revision == known.revision:
         return known
-    touched = await snapshot.load_touched(at, cluster, changes)
+    touched = await snapshot.load_touched(at, cluster, objects)
     if touched is None:
         raise NotFound("the cluster was deleted")
     keys = touched_keys(known.entries.values, touched)

@@ -5,17 +5,21 @@ members may be unhealthy, and a node reports twice a minute.
 """
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, cast, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+import asyncpg
+from sqlalchemy import Text, Uuid, any_, bindparam, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from lbaas.persistence.hot import Statement
 from lbaas.persistence.models import NodeFinding
+from lbaas.persistence.prepared import Prepared
 from lbaas.wire.canonical import canonical_json
 from lbaas.wire.report import Dropped, Report, Unhealthy
 
@@ -32,18 +36,30 @@ class Findings:
     dropped: Mapping[UUID, list[Dropped]]
 
 
-async def store(session: AsyncSession, reports: Mapping[UUID, Report]) -> None:
+_KNOWN = Prepared(
+    select(NodeFinding.node_id, NodeFinding.kind, NodeFinding.sha256).where(
+        NodeFinding.node_id == any_(bindparam("nodes", type_=ARRAY(Uuid())))
+    )
+)
+_UPSERT = Statement(
+    """
+    INSERT INTO node_finding (node_id, kind, sha256, by_mark)
+    SELECT node_id, kind, decode(sha256, 'hex'), by_mark
+    FROM json_to_recordset(:rows) AS said (node_id uuid, kind text, sha256 text, by_mark jsonb)
+    ON CONFLICT (node_id, kind) DO UPDATE SET sha256 = excluded.sha256, by_mark = excluded.by_mark
+    """
+)
+
+
+async def store(connection: asyncpg.Connection, reports: Mapping[UUID, Report]) -> None:
     """What the nodes report of listeners is what is found."""
     said = [row for node, report in reports.items() for row in _rows(node, report)]
-    known = await _known(session, reports)
+    found = await _KNOWN.rows(connection, nodes=list(reports))
+    known = {(str(node), kind): sha256.hex() for node, kind, sha256 in found}
     # Of most nodes nothing is known, and there is nothing to say.
     rows = [row for row in said if known.get(_key(row), NOTHING) != row["sha256"]]
-    if not rows:
-        return
-    statement = insert(NodeFinding)
-    changed = {name: statement.excluded[name] for name in ("sha256", "by_mark")}
-    upsert = statement.on_conflict_do_update(index_elements=["node_id", "kind"], set_=changed)
-    await session.execute(upsert, rows)
+    if rows:
+        await connection.execute(_UPSERT.sql, *_UPSERT.values({"rows": json.dumps(rows)}))
 
 
 async def of_marks(session: AsyncSession, nodes: Iterable[UUID], marks: Iterable[int]) -> Findings:
@@ -70,21 +86,15 @@ def _rows(node: UUID, report: Report) -> Iterator[Row]:
         str(each.mark): each.model_dump(mode="json", exclude={"mark"}) for each in report.dropped
     }
     for kind, by_mark in ((UNHEALTHY, unhealthy), (DROPPED, dropped)):
-        yield {"node_id": node, "kind": kind, "sha256": _sha256(by_mark), "by_mark": by_mark}
+        yield {"node_id": str(node), "kind": kind, "sha256": _sha256(by_mark), "by_mark": by_mark}
 
 
-def _sha256(by_mark: Mapping[str, Any]) -> bytes:
-    return hashlib.sha256(canonical_json(by_mark)).digest()
+def _sha256(by_mark: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(by_mark)).hexdigest()
 
 
 NOTHING = _sha256({})
 
 
-def _key(row: Row) -> tuple[UUID, str]:
+def _key(row: Row) -> tuple[str, str]:
     return row["node_id"], row["kind"]
-
-
-async def _known(session: AsyncSession, nodes: Iterable[UUID]) -> dict[tuple[UUID, str], bytes]:
-    query = select(NodeFinding.node_id, NodeFinding.kind, NodeFinding.sha256)
-    found = await session.execute(query.where(NodeFinding.node_id.in_(list(nodes))))
-    return {(node, kind): sha256 for node, kind, sha256 in found}

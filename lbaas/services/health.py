@@ -6,6 +6,7 @@ from lbaas.services.runtime import Runtime
 
 
 async def check(runtime: Runtime) -> None:
-    """Postgres answers and its schema is ours. Raises ServerUnavailable, or what the driver raises."""
-    if not await migrate.at_head(runtime.database):
-        raise ServerUnavailable("the database's schema is not the one this server was written for")
+    """Postgres answers, and its schema will do. Raises ServerUnavailable, or what the driver raises."""
+    found = await migrate.schema(runtime.database)
+    if not found.usable:
+        raise ServerUnavailable(f"{found}: run lbaas db upgrade")

@@ -18,9 +18,11 @@ from lbaas.domain.addresses import Address
 from lbaas.errors import NotFound
 from lbaas.persistence import feed, snapshot
 from lbaas.persistence.database import Database, Snapshot
+from lbaas.persistence.hosts import load_hosts
 from lbaas.services.answers import Answer, Published
 from lbaas.services.bells import Bells
 from lbaas.services.books import Book, Subject
+from lbaas.services.lineage import Lineage
 from lbaas.services.retries import Retries
 from lbaas.wire.entries import Entries
 
@@ -47,8 +49,12 @@ class _Held:
 class HostStates:
     """The newest state of every host that asked. *hearing*: notices do arrive."""
 
-    def __init__(self, database: Database, bells: Bells, hearing: Callable[[], bool]) -> None:
+    def __init__(
+        self, database: Database, bells: Bells, hearing: Callable[[], bool], lineage: Lineage
+    ) -> None:
         self._database = database
+        self._lineage = lineage
+        self._proven = True
         self._bells = bells
         self._hearing = hearing
         self._held: dict[UUID, _Held] = {}
@@ -68,6 +74,8 @@ class HostStates:
         with self._bells.listen(subject) as bell:
             while True:
                 published = await self._current(subject.id)
+                if since is not None and not await self._lineage.knows(since):
+                    return published.answer(None)
                 if published.book.revision >= wanted:
                     return published.answer(None if whole else since)
                 if since is not None and published.book.revision < since:
@@ -81,6 +89,10 @@ class HostStates:
         if revision > self._looked:
             self._wanted = max(self._wanted, revision)
             self.doubt()
+
+    def distrust(self) -> None:
+        """As :meth:`StateDirectory.distrust`."""
+        self._proven = False
 
     def doubt(self) -> None:
         """Something may have changed."""
@@ -136,18 +148,27 @@ class HostStates:
             # Here, not in a callback: whoever came between would await a look that is over, again and again.
             self._looking = None
 
+    async def _prove(self) -> None:
+        """What is held is of the database's own past, or forgotten."""
+        if not self._proven:
+            if not await self._lineage.still_holds(self._looked):
+                self._looked = -1
+                self._forget_all()
+            self._proven = True
+
     async def _load(self) -> frozenset[UUID]:
+        await self._prove()
         asked, self._asked = self._asked, set()
         async with self._database.snapshot() as at:
             revision, touched = await self._touched(at)
-            rows = {host: await snapshot.load_host(at.session, host) for host in asked | touched}
+            rows = await load_hosts(at.driver, asked | touched)
         moved, self._looked = revision > self._looked, revision
-        for host, row in rows.items():
-            self._publish(host, row)
+        for host in asked | touched:
+            self._publish(host, rows.get(host))
         if moved:
             self._ring(self._ahead)
             self._ahead.clear()
-        return frozenset(host for host, row in rows.items() if row is None)
+        return frozenset((asked | touched) - rows.keys())
 
     def _ring(self, hosts: Iterable[UUID]) -> None:
         for host in hosts:
@@ -156,8 +177,7 @@ class HostStates:
     async def _touched(self, at: Snapshot) -> tuple[int, set[UUID]]:
         """The newest revision, and the hosts to load. Whom nobody waits for is forgotten instead."""
         if self._looked < await feed.pruned_upto(at.driver):
-            self._ring(self._held)
-            self._held.clear()
+            self._forget_all()
             return await feed.newest_revision(at.session), set()
         revision, objects = await feed.objects_since(at.driver, self._looked)
         if revision == self._looked:
@@ -168,6 +188,10 @@ class HostStates:
             touched.remove(host)
             del self._held[host]
         return revision, touched
+
+    def _forget_all(self) -> None:
+        self._ring(self._held)
+        self._held.clear()
 
     def _publish(self, host: UUID, row: HostRow | None) -> None:
         known = self._held.pop(host, None)

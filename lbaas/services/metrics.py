@@ -1,7 +1,7 @@
-"""Figures for Prometheus: how far the feed and its readers are.
+"""Figures for Prometheus: requests, how far the feed and its readers are, the fleet.
 
-Bounded: a label names a node or a kind of agent, never an address, a tenant or a VIP, and of the nodes that lag only
-the MAX_LAGGING furthest behind.
+Bounded: a label names a route, a cluster, a node, an address pool or a kind of agent, never an address, a
+tenant or a VIP, and of the nodes that lag only the MAX_LAGGING furthest behind.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,15 +21,19 @@ from lbaas.domain.terms import NodeAdminState
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import BackendHost, Change, Cluster, Node
 from lbaas.services import orders
+from lbaas.services.fleet_metrics import Fleet
 from lbaas.services.reports import STALE_AFTER
+from lbaas.services.request_metrics import Requests
+from lbaas.wire.report import HELD_BACK
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 MAX_LAGGING = 100
 
-# Sessions of other roles show no xact_start to us, unless we may read all statistics.
+# Sessions of other roles show no xact_start to us, unless we may read all statistics. A prepared transaction has none.
 _HORIZON = text(
-    "SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0)::float8 "
-    "FROM pg_stat_activity WHERE backend_xid IS NOT NULL"
+    "SELECT coalesce(extract(epoch FROM max(clock_timestamp() - begun)), 0)::float8 FROM ("
+    "SELECT xact_start AS begun FROM pg_stat_activity WHERE backend_xid IS NOT NULL "
+    "UNION ALL SELECT prepared FROM pg_prepared_xacts) AS holding"
 )
 
 
@@ -53,6 +57,11 @@ class Metrics:
         self._stale = self._gauge(
             "lbaas_agents_stale", "Agents that have not reported for 90 seconds, or never.", "kind"
         )
+        self._held_back = self._gauge(
+            "lbaas_agents_held_back",
+            "Agents that hold what this database does not know, and wait for an operator's word.",
+            "kind",
+        )
         self._differing = self._gauge(
             "lbaas_nodes_order_differs",
             "Nodes that hold backends in another order than most of their cluster at one revision.",
@@ -64,6 +73,11 @@ class Metrics:
             "lbaas_notices", "Notices sent and heard.", ["direction"], registry=self._registry
         )
         self._counted = {"sent": 0, "heard": 0}
+        self._connections = self._gauge(
+            "lbaas_postgres_connections", "Connections of this process's pool.", "state"
+        )
+        self.requests = Requests(self._registry)
+        self._fleet = Fleet(self._registry)
 
     def set_process(self, *, waiting: int, listening: bool, sent: int, heard: int) -> None:
         """What this process knows of itself."""
@@ -78,10 +92,14 @@ class Metrics:
         async with self._database.session() as session:
             self._horizon_age.set(await session.scalar(_HORIZON) or 0)
             self._changes.set(await session.scalar(_estimated_rows()) or 0)
-            self._stale.labels("node").set(await _count_stale(session, Node))
-            self._stale.labels("host").set(await _count_stale(session, BackendHost))
+            for kind, agents in (("node", Node), ("host", BackendHost)):
+                self._stale.labels(kind).set(await _count_stale(session, agents))
+                self._held_back.labels(kind).set(await _count_held_back(session, agents))
             lagging = await _lagging(session)
             differing = await _differing(session)
+            await self._fleet.look(session)
+        for state, count in self._database.connections().items():
+            self._connections.labels(state).set(count)
         self._differing.clear()
         for cluster, count in differing.items():
             self._differing.labels(cluster).set(count)
@@ -105,6 +123,11 @@ async def _count_stale(session: AsyncSession, agents: type[Node] | type[BackendH
     if agents is Node:
         query = query.where(Node.admin_state != NodeAdminState.MAINTENANCE)
     return await session.scalar(query) or 0
+
+
+async def _count_held_back(session: AsyncSession, agents: type[Node] | type[BackendHost]) -> int:
+    held_back = agents.failures.contains([{"subsystem": HELD_BACK}])
+    return await session.scalar(select(func.count()).select_from(agents).where(held_back)) or 0
 
 
 async def _lagging(session: AsyncSession) -> Sequence[tuple[str, str, float]]:

@@ -11,15 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, bindparam, func, select, update
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from lbaas.domain.terms import Role
-from lbaas.errors import Forbidden, LbaasError
+from lbaas.errors import Forbidden
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import BackendHost, Node, Reporting
 from lbaas.persistence.notices import Notice, Sender
+from lbaas.persistence.outages import DATABASE_ERRORS
+from lbaas.persistence.reported import UNHURRIED, Agents, Stored, store
 from lbaas.services import findings
 from lbaas.services.states import refuse_gone
 from lbaas.services.work import HOSTS, REPORT, Caller
@@ -27,8 +25,6 @@ from lbaas.wire.report import Report
 
 # Agents report every 30 s at least: whoever missed three is stale.
 STALE_AFTER = timedelta(seconds=90)
-
-Agents = type[Node] | type[BackendHost]
 
 
 def stale(agent: Reporting, now: datetime) -> bool:
@@ -91,7 +87,7 @@ class ReportWriter:
                 continue
             try:
                 await self._write(batch.reports)
-            except (OSError, SQLAlchemyError, LbaasError) as error:
+            except DATABASE_ERRORS as error:
                 batch.written.set_exception(error)
                 batch.written.exception()  # seen, even if every agent has hung up
             except BaseException:
@@ -101,68 +97,21 @@ class ReportWriter:
                 batch.written.set_result(None)
 
     async def _write(self, reports: Mapping[tuple[Agents, UUID], Report]) -> None:
-        news: set[str] = set()
-        async with self._database.session() as session, session.begin():
+        stored: list[Stored] = []
+        async with self._database.hot.connection() as connection, connection.transaction():
+            await connection.execute(UNHURRIED)
             for agents in (Node, BackendHost):
                 mine = {agent: said for (of, agent), said in reports.items() if of is agents}
-                news |= await _update(session, agents, mine)
-        self._sender.send(Notice(REPORT, subject) for subject in news)
+                if mine:
+                    rows = [_row(agent, said) for agent, said in mine.items()]
+                    newer = await store(connection, agents, rows)
+                    stored += newer
+                    if agents is Node:
+                        await findings.store(connection, {of.agent: mine[of.agent] for of in newer})
+        subjects = {str(of.cluster or HOSTS) for of in stored if of.tells}
+        self._sender.send(Notice(REPORT, subject) for subject in subjects)
 
 
-async def _update(
-    session: AsyncSession, agents: Agents, reports: Mapping[UUID, Report]
-) -> set[str]:
-    """The rows say what *reports* say; the subjects of which others must hear."""
-    if not reports:
-        return set()
-    known = await _hold(session, agents, reports)
-    newer = [row for row in known if is_newer(reports[row.id], row.boot, row.sequence)]
-    if newer:
-        connection = await session.connection()
-        values = [_values(row, reports[row.id]) for row in newer]
-        await connection.execute(_statement(agents, values[0]), values)
-        if agents is Node:
-            await findings.store(session, {row.id: reports[row.id] for row in newer})
-    return {_subject(row) for row in newer if _tells(row, reports[row.id])}
-
-
-async def _hold(
-    session: AsyncSession, agents: Agents, ids: Mapping[UUID, Report]
-) -> list[Node | BackendHost]:
-    """The agents' rows, ours to change. In one order for all writers."""
-    query = select(agents).where(agents.id.in_(list(ids))).order_by(agents.id)
-    return [*await session.scalars(query.with_for_update(key_share=True))]
-
-
-def _statement(agents: Agents, columns: Mapping[str, Any]) -> Update:
-    """Sets the *columns* of the agent ``of``; a report is no change of the object that the API shows."""
-    given: dict[str, Any] = {name: bindparam(name) for name in columns if name != "of"}
-    query = update(agents).where(agents.id == bindparam("of"))
-    return query.values(**given, reported_at=func.now(), updated_at=agents.updated_at)
-
-
-def _subject(agent: Node | BackendHost) -> str:
-    return str(agent.cluster_id) if isinstance(agent, Node) else HOSTS
-
-
-def _tells(agent: Node | BackendHost, report: Report) -> bool:
-    """False for a sign of life only: nobody waits for that."""
-    failures = [failure.model_dump() for failure in report.failures]
-    return (agent.applied_revision, agent.failures) != (report.revision, failures)
-
-
-def _values(agent: Node | BackendHost, report: Report) -> dict[str, Any]:
-    confirmed = agent.confirmed_revision if report.failures else report.revision
-    return {
-        "of": agent.id,
-        "boot": report.boot,
-        "sequence": report.sequence,
-        "applied_revision": report.revision,
-        "confirmed_revision": confirmed,
-        "applied_digest": report.digest,
-        "changes": report.changes,
-        "repaired": report.repaired,
-        "failures": [failure.model_dump() for failure in report.failures],
-        "checked": report.checked,
-        "facts": agent.facts if report.facts is None else report.facts.model_dump(mode="json"),
-    }
+def _row(agent: UUID, report: Report) -> dict[str, Any]:
+    said = report.model_dump(mode="json", exclude={"unhealthy", "dropped"})
+    return {**said, "of": str(agent)}

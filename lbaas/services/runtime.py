@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
+from lbaas.domain.usage import Retention
 from lbaas.persistence.database import Database
 from lbaas.persistence.notices import Listener, Notice, Sender
+from lbaas.persistence.outages import DATABASE_ERRORS
 from lbaas.persistence.pruning import prune
-from lbaas.services import upkeep
+from lbaas.services import questions, upkeep
 from lbaas.services.bells import Bells
 from lbaas.services.books import Subject
+from lbaas.services.explanation import Explainer
+from lbaas.services.ledger import Ledger
+from lbaas.services.lineage import Lineage
 from lbaas.services.metrics import Metrics
 from lbaas.services.oidc import Provider, Trust
 from lbaas.services.rates import Rates
@@ -47,19 +51,24 @@ class Runtime:
     replica: Database | None = None
     rate_limit: str | None = None
     trust: Trust | None = None
+    retention: Retention = field(default_factory=Retention)
 
     def __post_init__(self) -> None:
         self.sender = Sender(self.database)
         self.listener = Listener(self.database, self._hear, self._doubt)
+        read = self.replica or self.database
+        self.lineage = Lineage(read, self.database)
         self.states = StateDirectory(
-            self.replica or self.database, self.bells, lambda: self.listener.connected
+            read, self.bells, lambda: self.listener.connected, self.lineage
         )
         self.reports = ReportWriter(self.database, self.sender)
+        self.ledger = Ledger(self.database, self.retention)
         self.metrics = Metrics(self.database)
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
         self.provider = None if self.trust is None else Provider(self.trust, self.database)
         self.rates = Rates(self.rate_limit)
         self.whole_vips = WholeVips(self.database, self.sender)
+        self.explainer = Explainer(self.database, self.sender, self.bells)
 
     async def caller(self, credential: str) -> Caller:
         """Who bears *credential*, a token of ours or a JWT. Raises Unauthenticated or RateLimited."""
@@ -79,7 +88,7 @@ class Runtime:
             self.reports.run(),
             self._look_now_and_then(),
             self._prune_now_and_then(),
-            upkeep.run(self.database, self.tokens),
+            upkeep.run(self.database, self.tokens, self.ledger),
         )
         tasks = [asyncio.create_task(work) for work in works]
         try:
@@ -105,11 +114,15 @@ class Runtime:
             self._forget(notice.subject)
         elif notice.topic == CHANGE:
             self.states.changed(key, notice.revision)
+        elif notice.topic == questions.QUESTION:
+            self.bells.ring(questions.Asked(notice.subject))
         self.bells.ring(key)
 
     def _doubt(self) -> None:
         self._forget(ALL)
-        self._look_again()
+        self.lineage.doubt()
+        self.states.distrust()
+        self.bells.ring_all(tuple)
 
     def _forget(self, subject: str) -> None:
         self.tokens.forget(subject)
@@ -117,6 +130,7 @@ class Runtime:
             self.provider.forget_tenants()
 
     def _look_again(self) -> None:
+        self.lineage.forget_epoch()
         # Who waits for a state is woken by the directory, and only if there is a newer one.
         self.states.doubt()
         self.bells.ring_all(tuple)
@@ -128,7 +142,7 @@ class Runtime:
             try:
                 removed = await prune(self.database, CHANGE_RETENTION)
                 log.info("pruned the feed", rows=removed)
-            except (OSError, SQLAlchemyError) as error:
+            except DATABASE_ERRORS as error:
                 log.warning("feed not pruned", error=str(error))
 
     async def _look_now_and_then(self) -> None:

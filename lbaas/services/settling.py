@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, literal_column
 from sqlalchemy.exc import IntegrityError
 
-from lbaas.persistence.models import Event
+from lbaas.persistence.models import CURRENT_REVISION, Change, Event
 from lbaas.persistence.violations import as_refusal
 from lbaas.services import quotas
 from lbaas.services.trail import Deed
@@ -41,4 +41,6 @@ def told(deed: Deed, work: Work) -> dict[str, Any]:
 async def _note_events(work: Work) -> None:
     rows = [told(deed, work) for deed in work.trail.deeds()]
     if rows:
-        await work.session.execute(insert(Event), rows)
+        # Which saves asking for the revision later.
+        noted = insert(Event).returning(literal_column(CURRENT_REVISION.text, Change.revision.type))
+        work.written_at((await work.session.scalars(noted, rows)).all()[0])

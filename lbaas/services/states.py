@@ -19,6 +19,7 @@ from lbaas.services.answers import Answer, Published
 from lbaas.services.bells import Bells
 from lbaas.services.books import Book, Subject
 from lbaas.services.host_states import HostStates
+from lbaas.services.lineage import Lineage
 from lbaas.services.retries import Retries
 from lbaas.services.work import CHANGE, HOSTS, Caller
 
@@ -37,6 +38,7 @@ class _Slot:
     published: Published | None = None
     fresh: bool = False
     wanted: int = 0
+    proven: bool = True
     loading: asyncio.Task[Published] | None = None
     retries: Retries = field(default_factory=Retries)
 
@@ -48,24 +50,31 @@ class _Slot:
 class StateDirectory:
     """The newest state of every subject that somebody asked for. *hearing*: notices do arrive."""
 
-    def __init__(self, database: Database, bells: Bells, hearing: Callable[[], bool]) -> None:
+    def __init__(
+        self, database: Database, bells: Bells, hearing: Callable[[], bool], lineage: Lineage
+    ) -> None:
         self._database = database
         self._bells = bells
         self._hearing = hearing
+        self._lineage = lineage
         self._slots: dict[Subject, _Slot] = {}
-        self._hosts = HostStates(database, bells, hearing)
+        self._hosts = HostStates(database, bells, hearing, lineage)
 
     async def newer(
         self, subject: Subject, since: int | None, until: float, *, whole: bool = False
     ) -> Answer | None:
         """What leads from *since* to the subject's state, as soon as that is newer; None if it is not at
-        time *until*. If *whole*, what leads there from nothing, as soon as it is not older. Raises NotFound."""
+        time *until*. If *whole*, what leads there from nothing, as soon as it is not older.
+
+        At once, and from nothing, if *since* is of no past of ours: who asks shall see that. Raises NotFound."""
         if subject.kind == "host":
             return await self._hosts.newer(subject, since, until, whole=whole)
         wanted = 0 if since is None else since if whole else since + 1
         with self._bells.listen(subject) as bell:
             while True:
                 published = await self._current(subject)
+                if since is not None and not await self._lineage.knows(since):
+                    return published.answer(None)
                 if published.book.revision >= wanted:
                     return published.answer(None if whole else since)
                 if not await bell.wait(until):
@@ -85,6 +94,13 @@ class StateDirectory:
         self._hosts.doubt()
         for subject, slot in self._slots.items():
             self._stale(subject, slot)
+
+    def distrust(self) -> None:
+        """The database may be another than before: what is held is proven before it is built upon."""
+        self._hosts.distrust()
+        for slot in self._slots.values():
+            slot.proven = False
+        self.doubt()
 
     def _stale(self, subject: Subject, slot: _Slot) -> None:
         slot.fresh = False
@@ -106,8 +122,8 @@ class StateDirectory:
         return slot.loading
 
     async def _refresh(self, subject: Subject, slot: _Slot) -> Published:
-        known = slot.published
         try:
+            known = await self._proven(slot)
             book = await self._load(subject, None if known is None else known.book)
         except NotFound:
             self._slots.pop(subject, None)
@@ -123,6 +139,14 @@ class StateDirectory:
             self._bells.ring(subject)
         self._look_again_if_needed(subject, slot)
         return known
+
+    async def _proven(self, slot: _Slot) -> Published | None:
+        """What the slot holds, if it is of the database's own past."""
+        if not slot.proven:
+            if slot.published and not await self._lineage.still_holds(slot.revision):
+                slot.published = None
+            slot.proven = True
+        return slot.published
 
     async def _load(self, subject: Subject, known: Book | None) -> Book:
         async with self._database.snapshot() as at:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,9 @@ UNSHOWN = {
 }
 SECRET_TEXT = "(secret)"  # noqa: S105 - what stands in a secret's place
 Values = dict[str, Any]
+# Made once: a union that stands where it is asked is made each time.
+_AS_THEY_ARE = (str, int, dict)
+_AS_TEXT = UUID | IPv4Address | IPv6Address | IPv4Network | IPv6Network
 
 
 class Action(StrEnum):
@@ -118,22 +122,27 @@ def _tenant(row: Resource) -> UUID | None:
     return row.id if isinstance(row, Tenant) else getattr(row, "tenant_id", None)
 
 
-def _columns(row: Resource) -> Iterator[tuple[str, bool]]:
+@cache
+def _columns(model: type[Resource]) -> Mapping[str, bool]:
     """The names of the columns that events tell of, and whether they are secret."""
-    for attribute in inspect(type(row)).column_attrs:
-        if attribute.key not in UNSHOWN:
-            yield attribute.key, "secret" in attribute.columns[0].info
+    return {
+        attribute.key: "secret" in attribute.columns[0].info
+        for attribute in inspect(model).column_attrs
+        if attribute.key not in UNSHOWN
+    }
 
 
 def fields(row: Resource) -> Values:
     """What events tell of *row*, as JSON has it."""
     held: Mapping[str, Any] = row.__dict__
-    return {name: _shown(held.get(name), secret=secret) for name, secret in _columns(row)}
+    return {
+        name: _shown(held.get(name), secret=secret) for name, secret in _columns(type(row)).items()
+    }
 
 
 def _changed(row: Resource) -> tuple[Values, Values]:
     before, after = {}, {}
-    for name, secret in _columns(row):
+    for name, secret in _columns(type(row)).items():
         history = get_history(row, name)
         if history.has_changes():
             before[name] = _shown(next(iter(history.deleted), None), secret=secret)
@@ -143,12 +152,14 @@ def _changed(row: Resource) -> tuple[Values, Values]:
 
 def _shown(value: Any, *, secret: bool = False) -> Any:
     """*value* as JSON has it."""
-    if secret:
-        return None if value is None else SECRET_TEXT
+    if secret and value is not None:
+        return SECRET_TEXT
+    if value is None or isinstance(value, _AS_THEY_ARE):
+        return value
     if isinstance(value, list | tuple):
         return [_shown(part) for part in value]
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, UUID | IPv4Address | IPv6Address | IPv4Network | IPv6Network):
+    if isinstance(value, _AS_TEXT):
         return str(value)
     return value

@@ -151,13 +151,14 @@ def _any_address(premises: Premises) -> Allocation:
 
 def _complete(row: Resource) -> None:
     """*row* has a value for every column that is not Postgres's own to say, as if it had been written."""
+    held = row.__dict__  # no session will ask what has changed in it
     for name, column in _columns(type(row)):
-        if name in row.__dict__:
+        if name in held:
             continue
         if column.default is not None:
-            setattr(row, name, column.default.arg(None))
+            held[name] = column.default.arg(None)
         elif column.server_default is None:
-            setattr(row, name, None)
+            held[name] = None
         else:
             raise NotSoSimple(name)
 
@@ -204,10 +205,6 @@ def _from_claim(claim: Claim | None) -> dict[str, object]:
 
 
 def _from_rows(rows: Sequence[Resource], draft: Work) -> dict[str, object]:
-    """The rows of each table, and the events that tell of them, as JSON."""
-    deeds = [trail.creation(row) for row in rows]
-    tables: dict[str, list[object]] = {model.__tablename__: [] for model in whole_vip.WRITTEN}
-    for deed in deeds:
-        tables[deed.kind].append({"id": deed.object_id, **(deed.after or {})})
-    tables["event"] = [{"id": uuid7(), **settling.told(deed, draft)} for deed in deeds]
-    return {f"{table}_rows": to_json(made).decode() for table, made in tables.items()}
+    """The events that tell of *rows*, and of each all that it holds, as JSON."""
+    events = [{"id": uuid7(), **settling.told(trail.creation(row), draft)} for row in rows]
+    return {"event_rows": to_json(events).decode()}

@@ -110,6 +110,10 @@ class Work:
         """Every replica hears of it after the commit."""
         self.notices.append(Notice(topic, str(subject)))
 
+    def written_at(self, revision: int) -> None:
+        """The transaction has written, and *revision* is its revision."""
+        self._revision = revision
+
     async def revision(self) -> int | None:
         """The transaction's revision; None if it has written nothing yet."""
         if self._revision is None:

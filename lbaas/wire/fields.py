@@ -19,7 +19,9 @@ from uuid import UUID
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -68,6 +70,18 @@ def distinct(values: Sequence[T]) -> Sequence[T]:
     return values
 
 
+def _instant(value: Any) -> Any:
+    """*value*, which is no number of seconds: 2026 is no time in 1970 here."""
+    if isinstance(value, datetime) or (isinstance(value, str) and "T" in value.upper()):
+        return value
+    raise PydanticCustomError("instant", "not a date and a time: write 2026-01-31T23:59:59Z")
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+
+# As far as a schema can say it: two spellings of one thing are one thing, too.
+NO_TWO: dict[str, Any] = {"uniqueItems": True}
+
 IP_TEXT = {"anyOf": [{"type": "string", "format": name} for name in ("ipv4", "ipv6")]}
 PREFIX_TEXT = {
     "type": "string",
@@ -81,9 +95,13 @@ Name = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$", examples=["web-1"])
 ]
 Addresses = Annotated[
-    tuple[Address, ...], Field(min_length=1, max_length=64), AfterValidator(distinct)
+    tuple[Address, ...],
+    Field(min_length=1, max_length=64, json_schema_extra=NO_TWO),
+    AfterValidator(distinct),
 ]
-Prefixes = Annotated[tuple[Prefix, ...], Field(max_length=1000), AfterValidator(distinct)]
+Prefixes = Annotated[
+    tuple[Prefix, ...], Field(max_length=1000, json_schema_extra=NO_TWO), AfterValidator(distinct)
+]
 
 
 def _community(value: str) -> str:
@@ -106,7 +124,9 @@ Community = Annotated[
     ),
     AfterValidator(_community),
 ]
-Communities = Annotated[tuple[Community, ...], Field(max_length=64), AfterValidator(distinct)]
+Communities = Annotated[
+    tuple[Community, ...], Field(max_length=64, json_schema_extra=NO_TWO), AfterValidator(distinct)
+]
 
 
 class Input(BaseModel):

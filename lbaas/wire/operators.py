@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StrictBool, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -14,6 +14,7 @@ from lbaas.wire.fields import (
     Addresses,
     Communities,
     Input,
+    Instant,
     Name,
     Patch,
     Prefix,
@@ -95,7 +96,7 @@ class TokenCreate(Input):
     )
     node_id: UUID | None = Field(default=None, description="For node, and only for it.")
     host_id: UUID | None = Field(default=None, description="For host, and only for it.")
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
     @model_validator(mode="after")
     def _bearer_fits_role(self) -> Self:

@@ -8,6 +8,9 @@ from pydantic import Field
 from lbaas.domain.addresses import Address
 from lbaas.wire.state import Document, Mark
 
+# The subsystem of the failure that says: the server's database is of another past than what we hold.
+HELD_BACK = "epoch"
+
 
 class Failure(Document):
     """A step that did not apply, or was held back, and why."""

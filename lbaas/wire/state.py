@@ -224,6 +224,7 @@ class ListenerSettings(Document):
     """A listener of a VIP, with the pool that it sends to. Empty *sources*: anybody may come."""
 
     mark: Mark
+    id: UUID | None = None
     protocol: Protocol
     ports: tuple[PortRange, ...]
     scheduler: Scheduler
@@ -261,11 +262,14 @@ class HostSettings(Document):
 class Located(Document):
     """Entries ``vip/ADDRESS`` and ``node/ADDRESS`` of a backend host.
 
-    *tunnels* are the ways in which packets for a VIP arrive; a node has none. *endpoints* are those of the
-    host's addresses at which they arrive, where these belong to pods; none are said where they all are one machine's.
+    *tunnels* are the ways in which packets for a VIP arrive; a node has none. Where VIPs of several clusters
+    have one address, which their packets do not tell apart, *vip* is the oldest.
+    *endpoints* are those of the host's addresses at which they arrive, where these belong to pods; none are said where
+    they all are one machine's.
     """
 
     address: Address
+    vip: UUID | None = None
     tunnels: tuple[Tunnel, ...] = ()
     endpoints: tuple[Address, ...] = ()
 

@@ -13,7 +13,8 @@ from pydantic import Field
 from lbaas.domain.addresses import Prefix
 from lbaas.wire.state import Document
 
-Count = Annotated[int, Field(ge=0)]
+# More than any period can bring, and little enough to be added up in 64 bits.
+Count = Annotated[int, Field(ge=0, le=1 << 56)]
 
 
 class Point(StrEnum):
@@ -56,7 +57,7 @@ class UsageReport(Document):
     """
 
     meter: UUID
-    sequence: Annotated[int, Field(ge=1)]
+    sequence: Annotated[int, Field(ge=1, le=1 << 56)]
     begun_s: Count
     ended_s: Count
     totals: Annotated[tuple[Counted, ...], Field(max_length=100_000)] = ()

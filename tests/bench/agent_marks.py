@@ -13,6 +13,7 @@ from lbaas.dataplane.marks.plan import plan
 from lbaas.dataplane.marks.rules import declaration
 from lbaas.dataplane.nfnetlink import NfSocket
 from lbaas.dataplane.nftables import Nft
+from lbaas.node_agent.reconcile import undisturbed
 from lbaas.wire.state import MarkRange
 
 MARKS = MarkRange(first=0x10000000, last=0x1001FFFF)
@@ -30,6 +31,7 @@ def table(flows: int, structure: str) -> MarkTable:
 
 
 def main() -> None:
+    undisturbed()
     with closing(Nft()) as nft, closing(NfSocket()) as netfilter:
         wanted = table(int(sys.argv[1]), expected_structure(nft, MARKS))
         begun = time.monotonic()

@@ -30,6 +30,7 @@ from lbaas.services.answers import Published
 from lbaas.services.books import Book
 from tests.bench.feed_agents import Poller, last_answer_s
 from tests.bench.feed_hosts import hosts
+from tests.bench.feed_reports import reports
 from tests.bench.feed_writers import writing
 from tests.bench.figures import Figures
 
@@ -66,7 +67,8 @@ async def main() -> None:
             await waiting(figures, connection, port, token, process.pid)
             await latency(figures, connection, port, token)
             await not_modified(figures, port, token)
-            await hosts(figures, connection, port, lambda: cpu_s(process.pid))
+            bearers = await hosts(figures, connection, port, lambda: cpu_s(process.pid))
+            await reports(figures, port, bearers, lambda: cpu_s(process.pid))
         finally:
             process.terminate()
             process.wait(20)

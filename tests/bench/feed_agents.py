@@ -24,6 +24,10 @@ class Poller:
             f"GET {path} HTTP/1.1\r\n{self.head}Accept-Encoding: zstd\r\n\r\n".encode()
         )
 
+    def post(self, path: str, body: bytes) -> None:
+        head = f"{self.head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.writer.write(f"POST {path} HTTP/1.1\r\n{head}".encode() + body)
+
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         pairs = (line.split(": ", 1) for line in head[1:] if line)

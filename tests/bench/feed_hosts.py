@@ -1,7 +1,7 @@
 """A thousand backend hosts that wait: what a change costs that concerns none of them, and one that concerns one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_address
 from uuid import UUID
@@ -25,8 +25,8 @@ CHANGE = "INSERT INTO change (cluster_id, kind, object_id) VALUES ($1, 'pool', $
 
 async def hosts(
     figures: Figures, connection: asyncpg.Connection, port: int, cpu_s: Callable[[], float]
-) -> None:
-    """*cpu_s* is what the server has used."""
+) -> Sequence[str]:
+    """The hosts' tokens. *cpu_s* is what the server has used."""
     pools = [pool for (pool,) in await connection.fetch("SELECT id FROM pool ORDER BY id LIMIT 2")]
     await connection.execute(
         "UPDATE member SET address = $1 WHERE id = (SELECT id FROM member WHERE pool_id = $2 LIMIT 1)",
@@ -50,6 +50,7 @@ async def hosts(
             )
             goal = 0 if pool is pools[1] else COMMITS
             figures.at_most(f"feed.hosts_woken_by_{name}", woken, "answers", goal)
+    return made
 
 
 async def make_host(connection: asyncpg.Connection, number: int) -> str:

@@ -50,6 +50,8 @@ WITH = CREATE % (
     ", change AS (INSERT INTO change (cluster_id, kind, object_id) VALUES ($6, 'vip', $2))"
 )
 
+BETWEEN = "SELECT object_id FROM change WHERE cluster_id = $1 AND revision > $2 AND revision <= $3"
+
 
 async def writing(figures: Figures, database: Database, dsn: str) -> None:
     """The feed's cost and its losses, in a database with a cluster that nobody else writes to."""
@@ -143,6 +145,7 @@ async def write_some(
 async def follow(database: Database, cursor: int, seen: set[UUID]) -> int:
     """Only what lies below the horizon counts as seen: the cursor will not look there again."""
     async with database.snapshot() as at:
-        revision, changes = await feed.changes_since(at.driver, CLUSTER, cursor)
-    seen.update(change.object_id for change in changes if change.revision <= revision)
+        revision, _ = await feed.changes_since(at.driver, CLUSTER, cursor)
+        found = await at.driver.fetch(BETWEEN, CLUSTER, cursor, revision)
+    seen.update(vip for (vip,) in found)
     return revision

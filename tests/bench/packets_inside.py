@@ -64,7 +64,7 @@ def main() -> None:
     vips = int(sys.argv[1])
     asked = range(0, vips, max(1, vips // ASKED))
     with closing(Nft()) as nft, closing(NfSocket()) as netfilter, closing(LinkSocket()) as link:
-        link.devices.link("set", index=1, state="up")
+        link.set_up(1)
         link.add([Held(1, CLIENT), *(Held(1, vip(number)) for number in asked)])
         figures: dict[str, float] = {}
         with (

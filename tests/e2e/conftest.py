@@ -1,6 +1,7 @@
 """One datacentre, with a VIP of each family, for all end-to-end tests."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -9,13 +10,19 @@ from lbaas.lab.topology import Role
 from tests.e2e.balanced import PORT, Balanced, guard_removals
 
 
-@pytest.fixture(scope="session")
-def site() -> Iterator[Site]:
+@contextmanager
+def datacentre() -> Iterator[Site]:
+    """A site whose backends serve PORT. Removals are not guarded: tests clean up, all at once if they are slow."""
     with Site.start() as started:
         for backend in started.lab.topology.of(Role.BACKEND):
             started.lab.web(backend.name, PORT)
-        # Tests clean up, and a slow machine hears of that at once.
         guard_removals(started, 100)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    with datacentre() as started:
         yield started
 
 

@@ -1,17 +1,20 @@
 """The links' law on a real kernel."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
-from ipaddress import IPv4Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from lbaas.dataplane.link.apply import apply
-from lbaas.dataplane.link.desired import VIP_DEVICE, Alias, LinkTable
+from lbaas.dataplane.link.desired import TUNNEL4_DEVICE, TUNNEL6_DEVICE, Alias, LinkTable
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.observe import observe
 from lbaas.dataplane.link.plan import AddAddress, plan
+from lbaas.domain.addresses import Address
 from lbaas.errors import StepFailed
 from tests.unit.dataplane.link.test_plan import tables
 
@@ -21,6 +24,12 @@ def link() -> Iterator[LinkSocket]:
     with closing(LinkSocket()) as opened:
         yield opened
         bring_to(opened, LinkTable())
+
+
+def index_of(link: LinkSocket, name: str) -> int:
+    index = link.index_of(name)
+    assert index is not None
+    return index
 
 
 def bring_to(link: LinkSocket, desired: LinkTable) -> None:
@@ -42,38 +51,56 @@ def test_one_plan_brings_the_kernel_to_any_table_and_the_next_is_empty(
 
 
 def test_a_device_of_our_name_that_is_not_ours_is_left_alone(link: LinkSocket) -> None:
-    link.devices.link("add", ifname=VIP_DEVICE, kind="bridge")
+    link.create(TUNNEL4_DEVICE, "bridge")
     try:
         with pytest.raises(StepFailed, match="bridge device, not ours"):
             observe(link)
     finally:
-        link.devices.link("del", ifname=VIP_DEVICE)
+        link.delete(index_of(link, TUNNEL4_DEVICE))
 
 
 def test_a_device_that_somebody_took_down_is_brought_up(link: LinkSocket) -> None:
-    desired = LinkTable(frozenset({VIP_DEVICE}))
+    desired = LinkTable(frozenset({TUNNEL4_DEVICE}))
     bring_to(link, desired)
-    link.devices.link("set", ifname=VIP_DEVICE, state="down")
+    link.set_up(index_of(link, TUNNEL4_DEVICE), up=False)
     assert observe(link) == LinkTable()
     bring_to(link, desired)
     assert observe(link) == desired
 
 
 def test_an_address_that_cannot_be_had_stops_no_other(link: LinkSocket) -> None:
-    bring_to(link, LinkTable(frozenset({VIP_DEVICE})))
+    bring_to(link, LinkTable(frozenset({TUNNEL4_DEVICE})))
     fine, taken, homeless = (
-        AddAddress(Alias(VIP_DEVICE, IPv4Address("198.51.100.1"))),
-        AddAddress(Alias(VIP_DEVICE, IPv4Address("198.51.100.1"))),
-        AddAddress(Alias("lbtun4", IPv4Address("198.51.100.2"))),
+        AddAddress(Alias(TUNNEL4_DEVICE, IPv4Address("198.51.100.1"))),
+        AddAddress(Alias(TUNNEL4_DEVICE, IPv4Address("198.51.100.1"))),
+        AddAddress(Alias("lbgre4", IPv4Address("198.51.100.2"))),
     )
     outcome = apply(link, [fine, taken, homeless])
     assert outcome.applied == (fine,)
     assert [error.cause for _, error in outcome.failed] == ["File exists", "No such device"]
 
 
-def test_a_thousand_addresses_are_held_and_seen(link: LinkSocket) -> None:
-    many = frozenset(
-        Alias(VIP_DEVICE, IPv4Address(int(IPv4Address("198.18.0.1")) + n)) for n in range(1000)
-    )
-    bring_to(link, LinkTable(frozenset({VIP_DEVICE}), many))
-    assert observe(link).aliases == many
+def test_a_thousand_addresses_are_accepted_and_seen(link: LinkSocket) -> None:
+    many = frozenset(IPv4Address("198.18.0.1") + n for n in range(1000))
+    bring_to(link, LinkTable(accepted=many))
+    assert observe(link).accepted == many
+
+
+@pytest.mark.parametrize("address", [IPv4Address("198.51.100.1"), IPv6Address("2001:db8:100::1")])
+def test_an_accepted_address_that_a_device_held_for_a_while_is_still_accepted(
+    link: LinkSocket, address: Address
+) -> None:
+    accepted = LinkTable(accepted=frozenset({address}))
+    held = LinkTable(frozenset({TUNNEL6_DEVICE}), frozenset({Alias(TUNNEL6_DEVICE, address)}))
+    bring_to(link, accepted)
+    bring_to(link, replace(held, accepted=accepted.accepted))
+    bring_to(link, accepted)
+    assert observe(link) == accepted
+    assert link.device_towards(address) == "lo"  # whither packets to this machine go
+
+
+def test_local_routes_of_others_are_left_alone(link: LinkSocket) -> None:
+    route = ["local", "198.51.100.9", "dev", "lo"]
+    subprocess.run(["ip", "route", "add", *route], check=True)
+    assert observe(link) == LinkTable()
+    subprocess.run(["ip", "route", "del", *route], check=True)

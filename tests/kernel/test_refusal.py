@@ -95,7 +95,7 @@ def node() -> Iterator[Node]:
     with closing(Nft()) as nft, closing(NfSocket()) as netfilter, closing(LinkSocket()) as link:
         addresses = [*VIPS.values(), FRIEND, STRANGER, FRIEND6, STRANGER6]
         held = [Held(1, address) for address in addresses]  # 1 is the loopback device
-        link.devices.link("set", index=1, state="up", mtu=1500)
+        link.set_up(1, mtu=1500)
         link.add(held)
         vips = frozenset(VIPS.values())
         desired = MarkTable(expected_structure(nft, MARKS), vips, FLOWS, POLICIES)
@@ -105,7 +105,7 @@ def node() -> Iterator[Node]:
         yield Node(nft)
         nft.run(f"delete table inet witness\ndelete table {FAMILY} {TABLE}")
         link.remove(held)
-        link.devices.link("set", index=1, mtu=65536)
+        link.set_up(1, mtu=65536)
 
 
 def send(

@@ -1,19 +1,23 @@
 """The agents' side: the state they shall hold, and their reports of it."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
+from lbaas.api.bodies import UsageBody, described
 from lbaas.api.dependencies import AgentCaller, HostChanges, Shared, Timeout, deadline
 from lbaas.api.problems import responses
 from lbaas.api.route import Route
 from lbaas.api.routers import CHANGES, CREATES, READS
-from lbaas.services import hosts, reading, states
+from lbaas.services import hosts, questions, reading, states
 from lbaas.services.answers import IDENTITY, Answer, choose_coding
+from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller
-from lbaas.wire import operators
+from lbaas.wire import explanation, operators
 from lbaas.wire.report import Report
 from lbaas.wire.state import StateBody
+from lbaas.wire.usage import UsageAcknowledged, UsageReports
 
 router = APIRouter(prefix="/agent", tags=["agent"], route_class=Route)
 
@@ -44,16 +48,27 @@ async def get_state(
             description="Your digest differs: from nothing to a revision not older than *since*."
         ),
     ] = False,
+    past: Annotated[
+        int | None,
+        Query(
+            ge=0,
+            le=2**63 - 1,
+            description="Instead of *since*: what you held before your start. You get the whole, and are told "
+            "what is known of that revision.",
+        ),
+    ] = None,
     accept_encoding: Annotated[str, Header(description="Best first: zstd, gzip.")] = "",
 ) -> Response:
     answer = await shared.states.newer(
         states.subject_of(caller), since, deadline(timeout_s), whole=whole
     )
-    return await respond(caller, answer, accept_encoding)
+    return await respond(shared, caller, answer, past if since is None else since, accept_encoding)
 
 
-async def respond(caller: Caller, answer: Answer | None, accept_encoding: str) -> Response:
-    """*answer* as the caller, an agent, is sent it."""
+async def respond(
+    shared: Runtime, caller: Caller, answer: Answer | None, held: int | None, accept_encoding: str
+) -> Response:
+    """*answer* as the caller, an agent that held the state of revision *held*, is sent it."""
     if answer is None:
         return Response(status_code=304)
     coding = choose_coding(accept_encoding)
@@ -62,6 +77,7 @@ async def respond(caller: Caller, answer: Answer | None, accept_encoding: str) -
         "LBaaS-Revision": str(answer.revision),
         "LBaaS-Digest": answer.digest,
         "Vary": "Accept-Encoding",
+        **await shared.lineage.headers(answer.revision, held),
     }
     if coding != IDENTITY:
         headers["Content-Encoding"] = coding
@@ -76,6 +92,39 @@ async def respond(caller: Caller, answer: Answer | None, accept_encoding: str) -
 )
 async def create_report(shared: Shared, caller: AgentCaller, body: Report) -> None:
     await shared.reports.store(caller, body)
+
+
+@router.get(
+    "/questions",
+    summary="Hear what to look at, when something is asked",
+    responses={**READS, **responses(410)},
+)
+async def get_questions(
+    shared: Shared, caller: AgentCaller, timeout_s: Timeout = 55
+) -> explanation.Questions:
+    return await questions.waiting(shared.database, shared.bells, caller, deadline(timeout_s))
+
+
+@router.post(
+    "/answers/{question_id}",
+    status_code=204,
+    summary="Say what was seen",
+    responses={**CREATES, **responses(410)},
+)
+async def create_answer(
+    shared: Shared, caller: AgentCaller, question_id: UUID, body: explanation.Answer
+) -> None:
+    await questions.store(shared.database, shared.sender, caller, question_id, body)
+
+
+@router.post(
+    "/usage",
+    summary="Say what was counted",
+    responses={**CREATES, **responses(410)},
+    openapi_extra=described(UsageReports),
+)
+async def create_usage(shared: Shared, caller: AgentCaller, body: UsageBody) -> UsageAcknowledged:
+    return await shared.ledger.enter(caller, body.reports)
 
 
 @router.put(

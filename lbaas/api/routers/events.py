@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from pydantic import AwareDatetime
 
 from lbaas.api.dependencies import ListedByAge, Shared, TenantReads
 from lbaas.api.route import Route
@@ -14,7 +13,7 @@ from lbaas.services import events
 from lbaas.services.events import Filter
 from lbaas.services.trail import Action
 from lbaas.wire import tenants as wire
-from lbaas.wire.fields import Page
+from lbaas.wire.fields import Instant, Page
 
 NDJSON = "application/x-ndjson"
 Word = Annotated[str, Query(pattern=r"^[!-~]{1,128}$")]
@@ -31,8 +30,8 @@ async def asked_filter(
     action: Action | None = None,
     actor: Annotated[Word | None, Query(description="token:ID, or oidc:SUBJECT.")] = None,
     request_id: Word | None = None,
-    since: Annotated[AwareDatetime | None, Query(description="From then on.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before then.")] = None,
+    since: Annotated[Instant | None, Query(description="From then on.")] = None,
+    until: Annotated[Instant | None, Query(description="Before then.")] = None,
 ) -> Filter:
     """Which events a request asks for."""
     return Filter(kind, object_id, action, actor, request_id, since, until)

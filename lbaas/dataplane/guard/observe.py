@@ -4,9 +4,9 @@ from lbaas.dataplane.guard.desired import FAMILY, TABLE
 from lbaas.dataplane.nftables import Nft, learn_structure
 
 
-def expected(nft: Nft, declaration: str) -> str:
-    """How a table declared so lists on this machine."""
-    return learn_structure(nft, FAMILY, TABLE, declaration, elements=True)
+def expected(nft: Nft, declaration: str, scratch: str = TABLE) -> str:
+    """How a table declared so lists on this machine. Two that learn it at the same time must not use one *scratch*."""
+    return learn_structure(nft, FAMILY, scratch, declaration, elements=True)
 
 
 def observe(nft: Nft) -> str | None:

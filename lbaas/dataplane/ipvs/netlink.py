@@ -5,7 +5,7 @@ Source: include/uapi/linux/ip_vs.h, net/netfilter/ipvs/ip_vs_ctl.c.
 
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -261,5 +261,5 @@ class IpvsSocket:
         """All *messages* were carried out in order; the errno of each, 0 where it succeeded."""
         return self._generic.send([GenericCommand(each.command, each.body) for each in messages])
 
-    def _dump(self, command: Command, body: bytes) -> list[dict[int, bytes]]:
+    def _dump(self, command: Command, body: bytes) -> Iterator[dict[int, bytes]]:
         return self._generic.dump(GenericCommand(command, body))

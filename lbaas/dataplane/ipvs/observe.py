@@ -43,7 +43,14 @@ def observe(ipvs: IpvsSocket, marks: MarkRange) -> ServiceTable:
     The listing tells no tunnel from another: those of a service that is not flagged as having such are
     taken to be IP in IP. ``closely`` sees them.
     """
-    entries = [entry for entry in ipvs.services() if entry.mark is not None]
+    return observe_among(ipvs, ipvs.services(), marks)
+
+
+def observe_among(
+    ipvs: IpvsSocket, services: Iterable[ServiceEntry], marks: MarkRange
+) -> ServiceTable:
+    """As ``observe``, where *services* are all that the kernel has just listed."""
+    entries = [entry for entry in services if entry.mark is not None]
     listed = list(parse(LISTING.read_bytes()))
     if not _agree(entries, listed):
         # Somebody changed services between the two reads.

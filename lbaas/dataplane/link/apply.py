@@ -5,26 +5,27 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from pyroute2.netlink.exceptions import NetlinkError
-
 from lbaas.dataplane.link.desired import Kind, sit_endpoint
 from lbaas.dataplane.link.netlink import Held, LinkSocket
 from lbaas.dataplane.link.plan import (
+    AcceptAddress,
     AddAddress,
     AddDevice,
     LinkStep,
+    RefuseAddress,
     RemoveAddress,
     RemoveDevice,
 )
 from lbaas.dataplane.netlink import attribute
-from lbaas.dataplane.steps import Outcome, try_each
+from lbaas.dataplane.steps import Outcome, Step, try_each
+from lbaas.domain.addresses import Address
 from lbaas.errors import StepFailed
 
 # From include/uapi/linux/if_tunnel.h.
 _IPTUN_LOCAL, _IPTUN_COLLECT_METADATA = 2, 19
 _GRE_COLLECT_METADATA = 18
 
-A = TypeVar("A", AddAddress, RemoveAddress)
+S = TypeVar("S", bound=Step)
 
 
 def apply(link: LinkSocket, steps: Sequence[LinkStep]) -> Outcome[LinkStep]:
@@ -34,15 +35,17 @@ def apply(link: LinkSocket, steps: Sequence[LinkStep]) -> Outcome[LinkStep]:
             "link",
             [step for step in steps if isinstance(step, AddDevice)],
             lambda step: _add_device(link, step),
-            NetlinkError,
+            OSError,
         ),
-        _change(link.add, link, [step for step in steps if isinstance(step, AddAddress)]),
-        _change(link.remove, link, [step for step in steps if isinstance(step, RemoveAddress)]),
+        _hold(link.add, link, [step for step in steps if isinstance(step, AddAddress)]),
+        _route(link.accept, [step for step in steps if isinstance(step, AcceptAddress)]),
+        _route(link.refuse, [step for step in steps if isinstance(step, RefuseAddress)]),
+        _hold(link.remove, link, [step for step in steps if isinstance(step, RemoveAddress)]),
         try_each(
             "link",
             [step for step in steps if isinstance(step, RemoveDevice)],
-            lambda step: link.devices.link("del", index=_index(link, step.name)),
-            NetlinkError,
+            lambda step: link.delete(_index(link, step.name)),
+            OSError,
         ),
     )
     applied: list[LinkStep] = []
@@ -55,10 +58,8 @@ def apply(link: LinkSocket, steps: Sequence[LinkStep]) -> Outcome[LinkStep]:
 
 def _add_device(link: LinkSocket, step: AddDevice) -> None:
     if link.index_of(step.name) is None:
-        code = link.create(step.name, step.kind, _options(step))
-        if code:
-            raise NetlinkError(code, os.strerror(code))
-    link.devices.link("set", index=_index(link, step.name), state="up")
+        link.create(step.name, step.kind, _options(step))
+    link.set_up(_index(link, step.name))
 
 
 def _options(step: AddDevice) -> bytes:
@@ -74,16 +75,31 @@ def _options(step: AddDevice) -> bytes:
             return attribute(_GRE_COLLECT_METADATA, b"")
         case Kind.SIT:
             return attribute(_IPTUN_LOCAL, sit_endpoint(step.name).packed)
-        case Kind.DUMMY:
-            return b""
 
 
-def _change(
-    send: Callable[[Sequence[Held]], list[int]], link: LinkSocket, steps: Sequence[A]
-) -> Outcome[A]:
+# What a request for a device that is not there names, so that it fails by itself. The loopback device is 1.
+_NOWHERE = (1 << 31) - 1
+
+H = TypeVar("H", AddAddress, RemoveAddress)
+R = TypeVar("R", AcceptAddress, RefuseAddress)
+
+
+def _route(send: Callable[[Sequence[Address]], list[int]], steps: Sequence[R]) -> Outcome[R]:
+    """All routes in one go."""
+    return _outcome(steps, send([step.address for step in steps]))
+
+
+def _hold(
+    send: Callable[[Sequence[Held]], list[int]], link: LinkSocket, steps: Sequence[H]
+) -> Outcome[H]:
     """All addresses in one go. A device that is not there makes its own addresses fail, and no others."""
-    index = {step.alias.device: link.index_of(step.alias.device) or 0 for step in steps}
-    codes = send([Held(index[step.alias.device], step.alias.address) for step in steps])
+    devices = {step.alias.device for step in steps}
+    index = {device: link.index_of(device) or _NOWHERE for device in devices}
+    held = [Held(index[step.alias.device], step.alias.address) for step in steps]
+    return _outcome(steps, send(held))
+
+
+def _outcome(steps: Sequence[S], codes: Sequence[int]) -> Outcome[S]:
     results = list(zip(steps, codes, strict=True))
     return Outcome(
         tuple(step for step, code in results if not code),
@@ -98,5 +114,5 @@ def _change(
 def _index(link: LinkSocket, name: str) -> int:
     index = link.index_of(name)
     if index is None:
-        raise NetlinkError(errno.ENODEV, f"no device {name}")
+        raise OSError(errno.ENODEV, f"no device {name}")
     return index

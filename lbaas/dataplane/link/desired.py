@@ -8,10 +8,9 @@ from ipaddress import IPv4Address
 
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import Encapsulation
-from lbaas.wire.state import ClusterState, HostState
+from lbaas.wire.state import HostState
 
 # Our devices. A device of one of these names is ours, and nothing of another name is.
-VIP_DEVICE = "lbvip"
 TUNNEL4_DEVICE = "lbtun4"
 TUNNEL6_DEVICE = "lbtun6"
 GRE4_DEVICE = "lbgre4"
@@ -24,7 +23,6 @@ _SIT_NAME = re.compile(rf"{SIT_PREFIX}[0-9a-f]{{8}}")
 class Kind(StrEnum):
     """Device kinds, as the kernel names them (IFLA_INFO_KIND)."""
 
-    DUMMY = "dummy"
     IPIP = "ipip"  # IPv4 in IPv4
     IP6TNL = "ip6tnl"  # either in IPv6
     SIT = "sit"  # IPv6 in IPv4
@@ -33,7 +31,6 @@ class Kind(StrEnum):
 
 
 DEVICE_KINDS = {
-    VIP_DEVICE: Kind.DUMMY,
     TUNNEL4_DEVICE: Kind.IPIP,
     TUNNEL6_DEVICE: Kind.IP6TNL,
     GRE4_DEVICE: Kind.GRE,
@@ -74,17 +71,24 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class LinkTable:
-    """Of our devices these and no others are present and up, and hold these addresses and no others."""
+    """Of our devices these and no others are present and up, and hold these addresses and no others.
+
+    Packets to addresses that are *accepted* are delivered here though no device holds them, by a route of ours
+    in table ``local`` for each.
+    """
 
     devices: frozenset[str] = frozenset()
     aliases: frozenset[Alias] = frozenset()
+    accepted: frozenset[Address] = frozenset()
 
 
-def node_links(state: ClusterState) -> LinkTable:
-    """A node holds every VIP of its cluster, announced or not: a packet that comes is balanced."""
-    return LinkTable(
-        frozenset({VIP_DEVICE}), frozenset(Alias(VIP_DEVICE, vip) for vip in state.vips)
-    )
+def node_links(vips: Iterable[Address]) -> LinkTable:
+    """A node accepts every VIP of its cluster, announced or not: a packet that comes is balanced.
+
+    By routes, since the kernel goes through all addresses of a device whenever one is added (decision record:
+    vips-by-route).
+    """
+    return LinkTable(accepted=frozenset(vips))
 
 
 def host_links(state: HostState) -> LinkTable:

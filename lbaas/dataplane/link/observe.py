@@ -1,9 +1,9 @@
 """Our devices and their addresses, as the kernel has them."""
 
 import socket
-from ipaddress import IPv6Address
-from typing import Any
+from ipaddress import IPv6Address, ip_address
 
+from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from lbaas.dataplane.link.desired import (
@@ -14,11 +14,9 @@ from lbaas.dataplane.link.desired import (
     kind_of,
     sit_endpoint,
 )
-from lbaas.dataplane.link.netlink import LinkSocket
+from lbaas.dataplane.link.netlink import Device, LinkSocket
 from lbaas.domain.addresses import Address
 from lbaas.errors import StepFailed
-
-_UP = 0x1  # IFF_UP
 
 
 def observe(link: LinkSocket) -> LinkTable:
@@ -28,14 +26,15 @@ def observe(link: LinkSocket) -> LinkTable:
     """
     present = [name for _, name in socket.if_nameindex() if is_ours(name)]
     devices = {name: found for name in present if (found := _device(link, name))}
-    names = {found["index"]: name for name, found in devices.items()}
+    names = {found.index: name for name, found in devices.items()}
     return LinkTable(
-        frozenset(name for name, found in devices.items() if found["flags"] & _UP),
+        frozenset(name for name, found in devices.items() if found.up),
         frozenset(
             Alias(names[each.index], each.address)
             for each in link.held()
             if each.index in names and not _of_the_kernel(names[each.index], each.address)
         ),
+        frozenset(link.accepted()),
     )
 
 
@@ -48,24 +47,37 @@ def mtu_towards(link: LinkSocket, endpoint: Address) -> int | None:
     """MTU of the device that holds *endpoint*, None if no device does."""
     for each in link.held():
         if each.address == endpoint:
-            (device,) = link.devices.get_links(each.index)
-            return int(device.get_attr("IFLA_MTU"))
+            device = link.device_at(each.index)
+            return device.mtu if device else None
     return None
 
 
-def _device(link: LinkSocket, name: str) -> Any | None:
-    """The device as pyroute2 tells of it, None if there is none."""
-    index = link.index_of(name)
-    if index is None:
-        return None
-    try:
-        (device,) = link.devices.get_links(index)
-    except NetlinkError:
-        return None  # gone between the two calls
-    info = device.get_attr("IFLA_LINKINFO")
-    kind = info.get_attr("IFLA_INFO_KIND") if info else None
-    if kind != kind_of(name):
-        raise StepFailed(
-            "link", "observe", name, f"is a {kind} device, not ours: remove or rename it"
-        )
+def _device(link: LinkSocket, name: str) -> Device | None:
+    """The device, None if there is none."""
+    device = link.device(name)
+    if device is not None and device.kind != kind_of(name):
+        cause = f"is a {device.kind} device, not ours: remove or rename it"
+        raise StepFailed("link", "observe", name, cause)
     return device
+
+
+def way_towards(
+    address: Address, source: Address | None = None
+) -> tuple[str, int, Address | None] | None:
+    """Device, MTU and next router of packets to *address*, as *source* if given; None if there is no way."""
+    given = {"dst": str(address)} | ({} if source is None else {"src": str(source)})
+    with IPRoute() as kernel:
+        try:
+            (route,) = kernel.route("get", **given)
+        except NetlinkError:
+            return None
+        (device,) = kernel.get_links(route.get_attr("RTA_OIF"))
+    metrics = route.get_attr("RTA_METRICS")
+    learned = metrics.get_attr("RTAX_MTU") if metrics else None
+    mtu = int(device.get_attr("IFLA_MTU"))
+    gateway = route.get_attr("RTA_GATEWAY")
+    return (
+        str(device.get_attr("IFLA_IFNAME")),
+        min(mtu, learned or mtu),
+        ip_address(gateway) if gateway else None,
+    )

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from lbaas.dataplane.link.desired import Alias, Kind, LinkTable, kind_of
 from lbaas.dataplane.steps import Plan
-from lbaas.domain.addresses import address_key
+from lbaas.domain.addresses import Address, address_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +57,43 @@ class RemoveAddress:
         return str(self.alias)
 
 
-LinkStep: TypeAlias = AddDevice | RemoveDevice | AddAddress | RemoveAddress
+@dataclass(frozen=True, slots=True)
+class AcceptAddress:
+    """Packets to the address are delivered here."""
+
+    address: Address
+
+    @property
+    def key(self) -> str:
+        return str(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseAddress:
+    """Packets to the address go wherever else they may."""
+
+    address: Address
+
+    @property
+    def key(self) -> str:
+        return str(self.address)
+
+
+LinkStep: TypeAlias = (
+    AddDevice | RemoveDevice | AddAddress | RemoveAddress | AcceptAddress | RefuseAddress
+)
 
 
 def plan(observed: LinkTable, desired: LinkTable) -> Plan[LinkStep]:
-    """Devices before addresses, addresses gone before devices."""
+    """Devices before addresses and routes, these gone before devices."""
     return Plan(
         establish=(
             *map(AddDevice, sorted(desired.devices - observed.devices)),
             *map(AddAddress, _ordered(desired.aliases - observed.aliases)),
+            *map(AcceptAddress, sorted(desired.accepted - observed.accepted, key=address_key)),
         ),
         withdraw=(
+            *map(RefuseAddress, sorted(observed.accepted - desired.accepted, key=address_key)),
             *map(RemoveAddress, _ordered(observed.aliases - desired.aliases)),
             *map(RemoveDevice, sorted(observed.devices - desired.devices)),
         ),

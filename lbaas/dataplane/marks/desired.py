@@ -24,6 +24,10 @@ class FlowKey:
     first: int
     last: int
 
+    def __hash__(self) -> int:
+        # An address hashes its digits as text, and this is looked up wherever two tables meet.
+        return hash((int(self.vip), self.protocol, self.first, self.last))
+
     def overlaps(self, other: "FlowKey") -> bool:
         """True if a packet can match both."""
         return (

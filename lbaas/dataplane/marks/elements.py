@@ -68,17 +68,19 @@ def address_of(element: Element) -> Address:
     return ip_address(element.key)
 
 
-def flow_of(element: Element) -> tuple[FlowKey, int]:
-    """The flow and the mark that ``of_flow`` made the element of."""
-    return _flow(element.key, element.end or element.key), mark_of(element.value or b"")
+def flow_of(first_key: bytes, last_key: bytes) -> FlowKey:
+    """The flow that ``of_flow`` made elements with these keys of."""
+    protocol, first = _PROTOCOL_AND_PORT.unpack(first_key[-8:])
+    _, last = _PROTOCOL_AND_PORT.unpack(last_key[-8:])
+    return FlowKey(ip_address(first_key[:-8]), protocol, first, last)
 
 
-def source_of(element: Element) -> tuple[FlowKey, Span]:
-    """The flow and the span that ``of_flow`` made the element of."""
+def source_of(element: Element) -> tuple[tuple[bytes, bytes], Span]:
+    """The flow's keys, as ``flow_of`` reads them, and the span that ``of_flow`` made the element of."""
     end = element.end or element.key
     width = (len(element.key) - 8) // 2
     span = Span(ip_address(element.key[-width:]), ip_address(end[-width:]))
-    return _flow(element.key[:-width], end[:-width]), span
+    return (element.key[:-width], end[:-width]), span
 
 
 def limit_of(element: Element) -> tuple[int, int]:
@@ -91,9 +93,3 @@ def mark_of(key: bytes) -> int:
     """The mark that is kept so."""
     (mark,) = _MARK.unpack(key)
     return int(mark)
-
-
-def _flow(first_key: bytes, last_key: bytes) -> FlowKey:
-    protocol, first = _PROTOCOL_AND_PORT.unpack(first_key[-8:])
-    _, last = _PROTOCOL_AND_PORT.unpack(last_key[-8:])
-    return FlowKey(ip_address(first_key[:-8]), protocol, first, last)

@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from lbaas.dataplane.marks.desired import (
     FAMILY,
@@ -30,9 +31,12 @@ from lbaas.dataplane.nftables import Nft, learn_structure
 from lbaas.wire.state import MarkRange
 
 
-def expected_structure(nft: Nft, marks: MarkRange) -> str:
-    """How a table of ours lists on this machine: what ``mark_table`` wants as *structure*."""
-    return _canonical(learn_structure(nft, FAMILY, TABLE, declaration(marks), elements=False))
+def expected_structure(nft: Nft, marks: MarkRange, scratch: str = TABLE) -> str:
+    """How a table of ours lists on this machine: what ``mark_table`` wants as *structure*.
+
+    Two that learn it at the same time must not use one *scratch*.
+    """
+    return _canonical(learn_structure(nft, FAMILY, scratch, declaration(marks), elements=False))
 
 
 def observe(nft: Nft, netfilter: NfSocket) -> MarkTable:
@@ -90,16 +94,21 @@ def _numberless(part: str) -> str:
 def _flows(netfilter: NfSocket) -> dict[FlowKey, FlowMark]:
     packets, errors = _marks(netfilter, FLOWS), _marks(netfilter, ERRORS)
     sources = _sources(netfilter)
-    # The first two nearly always say the same, of the same flows in the same order.
-    same = packets.keys() == errors.keys() and sources.keys() <= packets.keys()
+    # The first two nearly always say the same of the same flows, so each is decoded once.
     return {
-        flow: FlowMark(packets.get(flow), errors.get(flow), frozenset(sources.get(flow, ())))
-        for flow in (packets if same else {**packets, **errors, **sources})
+        flow_of(*each): FlowMark(
+            packets.get(each), errors.get(each), frozenset(sources.get(each, ()))
+        )
+        for each in {**packets, **errors, **sources}
     }
 
 
-def _sources(netfilter: NfSocket) -> dict[FlowKey, set[Span]]:
-    sources: dict[FlowKey, set[Span]] = {}
+# A flow as the bytes of its first and last key.
+_Raw: TypeAlias = tuple[bytes, bytes]
+
+
+def _sources(netfilter: NfSocket) -> dict[_Raw, set[Span]]:
+    sources: dict[_Raw, set[Span]] = {}
     for name in SOURCES.values():
         for each in _elements(netfilter, (name,)):
             if len(each.key) in (16, 40):
@@ -120,13 +129,13 @@ def _policies(netfilter: NfSocket) -> dict[int, Policy]:
     }
 
 
-def _marks(netfilter: NfSocket, maps: Mapping[int, tuple[str, str]]) -> dict[FlowKey, int]:
-    return dict(
-        flow_of(each)
+def _marks(netfilter: NfSocket, maps: Mapping[int, tuple[str, str]]) -> dict[_Raw, int]:
+    return {
+        (key, end or key): mark_of(value)
         for names in maps.values()
-        for each in _elements(netfilter, names)
-        if len(each.key) in (12, 24) and len(each.value or b"") == 4
-    )
+        for key, value, end, _ in _elements(netfilter, names)
+        if len(key) in (12, 24) and value is not None and len(value) == 4
+    }
 
 
 def _elements(netfilter: NfSocket, names: tuple[str, ...]) -> Iterator[Element]:

@@ -9,6 +9,8 @@ A packet's way through them, whatever the number of VIPs:
 - ``policed``: a stranger is dropped; so is who opens too many connections, by the ``rate_N`` of the listener's limit.
 - ``refuse`` (input): what nothing marked must not reach the node's own services. IPVS takes the marked packets
   later in that hook, and sends them on.
+- ``left`` (input, after IPVS): a marked packet that IPVS did not take, because somebody deleted its service, waits for
+  the repair. The node would answer it with a reset, and a flow that lives elsewhere would die.
 - ``sent`` and ``leaving`` (output, postrouting): nor is the wrapped packet tracked, and the mark ends with us.
 
 An ICMP error quotes the packet that the backend sent, so its key is the *source* of the inner header, at fixed
@@ -201,6 +203,11 @@ chain input {{
     type filter hook input priority -10; policy accept;
     ip daddr @vips4 goto refuse
     ip6 daddr @vips6 goto refuse
+}}
+chain left {{
+    type filter hook input priority 150; policy accept;
+    meta mark {first}-{last} ip daddr @vips4 drop
+    meta mark {first}-{last} ip6 daddr @vips6 drop
 }}
 chain sent {{
     type filter hook output priority -300; policy accept;

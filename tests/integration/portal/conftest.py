@@ -1,8 +1,9 @@
 """A live server, a tenant's site on it, and a real browser."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,18 +13,31 @@ from lbaas.client.api import ApiClient, Json
 from tests.integration.server.conftest import (
     LiveServer,
     Site,
-    admin,
     listener,
     make_site,
-    server,
     short_dir,
+    start_server,
     unique,
 )
 
-__all__ = ["admin", "server", "short_dir"]  # the fixtures of the server's own tests
+__all__ = ["short_dir"]  # a fixture of the server's own tests
 
 # A page that was refused is shown with what is wrong; the browser notes its status.
 EXPECTED = "the server responded with a status of 4"
+
+
+@pytest.fixture(scope="module")
+def server(short_dir: Callable[[], Path]) -> Iterator[LiveServer]:
+    """With one site: a tenant who names no pool gets his address from that one, and its nodes report."""
+    running = start_server(short_dir())
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def admin(server: LiveServer) -> Iterator[ApiClient]:
+    with ApiClient(server.url, server.admin_token) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The agents' endpoint, reports, and the status that tenants see of them."""
 
+import json
 import threading
 import time
 from uuid import uuid4
@@ -75,6 +76,17 @@ def test_all_nodes_of_a_cluster_get_the_same_bytes(site: Site) -> None:
     make_vip(site, "10.0.20.1")
 
     assert state(site.node(0)).content == state(site.node(1)).content
+
+
+def test_agents_can_name_what_they_count(site: Site) -> None:
+    vip = make_vip(site, "10.0.20.188")
+    _host, agent = make_host(site, "10.0.20.188")
+
+    seen_by_node = json.loads(fetch(site.node()).entries.values[f"vip/{vip['id']}"])
+    seen_by_host = json.loads(fetch(agent).entries.values[f"vip/{vip['address']}"])
+
+    assert [each["id"] for each in seen_by_node["listeners"]] == [vip["listeners"][0]["id"]]
+    assert seen_by_host["vip"] == vip["id"]
 
 
 def test_a_host_gets_the_vips_of_members_at_its_addresses_and_their_nodes(site: Site) -> None:

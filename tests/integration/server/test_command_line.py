@@ -3,11 +3,13 @@
 import json
 import stat
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -338,3 +340,25 @@ def test_events_say_who_did_what(tenant: Run, site: Site) -> None:
     vip = make_vip(tenant, site)
     (event,) = tenant("events", "--object", vip["id"], "-o", "json").json
     assert (event["action"], event["kind"], event["actor_name"]) == ("create", "vip", "cli")
+
+
+def test_usage_is_shown_to_people_spreadsheets_and_programs(tenant: Run, site: Site) -> None:
+    vip = make_vip(tenant, site)
+    count = {"point": "node", "vip": vip["id"], "packets": 5, "bytes": 700, "connections": 2}
+    report = {"meter": str(uuid4()), "sequence": 1, "begun_s": int(time.time()), "ended_s": 1}
+    site.node().post("/v1/agent/usage", {"reports": [report | {"totals": [count]}]})
+    asked = ("usage", "show", "--vip", vip["name"], "--last", "6h", "--granularity", "month")
+
+    people = tenant(*asked, "--by", "vip").out.splitlines()
+    (program,) = tenant(*asked, "-o", "json").json
+    head, row = tenant(*asked, "--csv").out.splitlines()
+    compared = tenant("usage", "reconcile", "--vip", vip["name"]).out
+
+    assert [line.split()[-4:] for line in people] == [
+        ["VIP", "PACKETS", "BYTES", "CONNECTIONS"],
+        [vip["name"], "5", "700", "2"],
+    ]
+    assert (program["direction"], program["packets"]) == ("ingress", 5)
+    assert dict(zip(head.split(","), row.split(","), strict=True))["bytes"] == "700"
+    assert "packets=5,bytes=700" in compared
+    assert tenant("usage", "show", "--last", "soon", code=2).err

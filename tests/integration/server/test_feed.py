@@ -4,11 +4,13 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
 from lbaas.compiler.compile import compile_vips
 from lbaas.compiler.snapshot import VipRow
@@ -111,6 +113,20 @@ async def test_an_open_writer_holds_the_horizon_back_and_no_longer(database: Dat
         await slow.commit()
         own = (await slow.scalars(select(Change.revision))).all()
         assert await feed.cluster_revision(reader, CLUSTER) == max(own)
+
+
+async def test_a_write_that_goes_on_for_too_long_is_ended_and_holds_nothing_back(
+    database: Database,
+) -> None:
+    async with database.session() as endless, database.session() as other:
+        await feed.note_change(endless, "vip", uuid4(), [CLUSTER])
+        assert await feed.end_overlong(other, timedelta(hours=1)) == 0
+        assert await feed.end_overlong(other, timedelta(0)) == 1
+        await other.rollback()
+        with pytest.raises(DBAPIError):
+            await endless.commit()
+        await write(database)
+        assert await feed.cluster_revision(other, CLUSTER) > 0
 
 
 async def make_cluster(database: Database) -> UUID:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -88,3 +89,44 @@ def test_figures_are_for_operators(site: Site) -> None:
     with pytest.raises(ApiProblem) as caught:
         site.member().get("/metrics")
     assert caught.value.status == 403
+
+
+def test_requests_are_counted_by_route_and_never_by_path(alone: Site) -> None:
+    vip = make_vip(alone)
+    route = ("route", "/v1/vips/{vip_id}")
+    key = ("lbaas_http_requests_total", (("method", "GET"), route, ("status", "200")))
+    alone.admin.get(f"/v1/vips/{vip['id']}")
+    with suppress(ApiProblem):
+        alone.admin.get(f"/v1/nothing/{vip['id']}")
+    found = scrape(alone.admin)
+    assert found[key] == 1
+    assert found["lbaas_http_request_seconds_count", (route,)] >= 1
+    assert not any(vip["id"] in value for _, labels in found for _, value in labels)
+    assert (
+        "lbaas_http_requests_total",
+        (("method", "GET"), ("route", "none"), ("status", "404")),
+    ) in found
+
+
+def test_the_fleet_is_shown_as_it_last_reported(alone: Site) -> None:
+    cluster = ("cluster", alone.cluster["name"])
+    failed = {"subsystem": "ipvs", "operation": "apply", "key": "0x1", "cause": "no"}
+    said = report(revision=1, repaired=3, failures=[failed, failed])
+    facts = {"foreign": ["nftables: table ip other sets packet marks"]}
+    alone.node().post("/v1/agent/report", {**said, "facts": facts})
+    found = scrape(alone.admin)
+    lb0 = (cluster, ("node", "lb0"))
+    assert found["lbaas_nodes", (("admin_state", "active"), cluster)] == 2
+    assert found["lbaas_node_failures", lb0] == 2
+    assert found["lbaas_node_repaired", lb0] == 3
+    assert found["lbaas_node_foreign", lb0] == 1
+    assert found["lbaas_agents_failing", (("kind", "node"),)] == 1
+    assert found["lbaas_nodes_holding_removals", (cluster,)] == 0
+    assert found["lbaas_postgres_connections", (("state", "idle"),)] > 0
+
+
+def test_an_address_pool_fills(alone: Site) -> None:
+    key = ("lbaas_address_pool_free_ratio", (("pool", alone.v4["name"]),))
+    assert scrape(alone.admin)[key] == 1
+    make_vip(alone)
+    assert scrape(alone.admin)[key] == 255 / 256

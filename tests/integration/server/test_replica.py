@@ -47,7 +47,7 @@ class Pair:
     replica: Path
 
     async def ask_replica(self, query: str) -> object:
-        connection = await Database(dsn(self.replica)).connect()
+        connection = await Database(dsn(self.replica), wanted="any").connect()
         try:
             return await connection.fetchval(query)
         finally:
@@ -105,7 +105,7 @@ async def pair(short_dir: Callable[[], Path]) -> AsyncIterator[Pair]:
 
 @asynccontextmanager
 async def running(pair: Pair) -> AsyncIterator[Runtime]:
-    database, replica = Database(dsn(pair.primary)), Database(dsn(pair.replica))
+    database, replica = Database(dsn(pair.primary)), Database(dsn(pair.replica), wanted="any")
     runtime = Runtime(database, replica=replica)
     try:
         async with runtime.running():

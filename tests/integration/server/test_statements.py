@@ -113,3 +113,34 @@ async def test_a_whole_vip_costs_no_more_statements_than_it_has_kinds_of_rows(
 
     assert answer.status_code == 201
     assert len(seen) <= 16, seen
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "most"),
+    [
+        ("PATCH", "/v1/vips/{vip}", {"new_connections_per_source": 5}, 5),
+        ("PATCH", "/v1/pools/{pool}", {"drain_deadline_s": 5}, 5),
+        ("POST", "/v1/pools/{pool}/members", {"address": "10.0.20.7"}, 7),
+        ("PATCH", "/v1/pools/{pool}/members/{member}", {"weight": 5}, 6),
+        ("DELETE", "/v1/pools/{pool}/members/{member}", None, 6),
+        ("DELETE", "/v1/vips/{vip}?cascade=true", None, 12),
+    ],
+)
+async def test_a_change_costs_as_many_statements_as_it_looks_at_and_writes(
+    http: httpx.AsyncClient,
+    database: Database,
+    vip: Json,
+    method: str,
+    path: str,
+    body: Json | None,
+    most: int,
+) -> None:
+    pool = vip["listeners"][0]["pool_id"]
+    [member] = (await http.get(f"/v1/pools/{pool}/members")).json()["items"]
+    address = path.format(vip=vip["id"], pool=pool, member=member["id"])
+
+    with counting(database) as seen:
+        answer = await http.request(method, address, json=body)
+
+    assert answer.is_success, answer.text
+    assert len(seen) <= most, seen

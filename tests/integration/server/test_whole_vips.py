@@ -289,3 +289,30 @@ async def test_of_many_with_one_key_one_is_done_and_all_are_told_the_same(house:
     assert await house.scalar("SELECT count(*) FROM vip") == 1
     other = await house.http.post("/v1/vips", json={"name": "w"}, headers=key)
     assert other.json()["type"] == "/errors/key-reused"
+
+
+async def test_a_request_that_takes_both_ways_is_counted_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(house.runtime.rates, "count", counted.append)
+
+    refused = await house.http.post("/v1/vips", json={"name": "v", "size": 3})
+    made = await house.http.post("/v1/vips", json={"name": "v"})
+
+    assert (refused.status_code, made.status_code) == (422, 201)
+    assert len(counted) == 2
+
+
+async def test_a_postgres_that_goes_away_meanwhile_is_told_and_nothing_is_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object) -> None:
+        raise asyncpg.ConnectionDoesNotExistError("the connection was closed")
+
+    monkeypatch.setattr(house.runtime.whole_vips, "create", lost)
+
+    answer = await house.http.post("/v1/vips", json={"name": "v"})
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "/errors/database-busy")
+    assert await house.scalar("SELECT count(*) FROM vip") == 0

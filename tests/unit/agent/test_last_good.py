@@ -1,5 +1,6 @@
 """The state on disk: whole, or not used."""
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from lbaas.agent.last_good import LastGood
 from lbaas.client.agent import Fetched
 from lbaas.errors import BadState
 from lbaas.wire.entries import Entries
+from lbaas.wire.lineage import Origin
 
 ENTRIES = Entries.of({"cluster": b'{"as_number":65001}', "vip/1": b'{"address":"198.51.100.9"}'})
 STATE = Fetched(UUID(int=5), "cluster", 42, ENTRIES)
@@ -17,6 +19,12 @@ STATE = Fetched(UUID(int=5), "cluster", 42, ENTRIES)
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     LastGood(tmp_path).save(STATE)
     assert LastGood(tmp_path).load() == STATE
+
+
+def test_where_it_came_from_is_saved_with_it(tmp_path: Path) -> None:
+    known = replace(STATE, origin=Origin(UUID(int=9), 1_700_000_000_000_000))
+    LastGood(tmp_path).save(known)
+    assert LastGood(tmp_path).load() == known
 
 
 def test_nothing_saved_is_nothing_loaded(tmp_path: Path) -> None:

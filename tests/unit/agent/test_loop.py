@@ -15,7 +15,7 @@ from lbaas.agent.last_good import LastGood
 from lbaas.agent.loop import Agent, AgentSettings, Pauses, _Desired
 from lbaas.agent.rounds import Round
 from lbaas.client.agent import AgentClient, Fetched
-from lbaas.errors import BadState
+from lbaas.errors import BadState, OtherPast
 from lbaas.wire.entries import Entries
 from lbaas.wire.reading import Reader
 from lbaas.wire.state import ClusterState, MarkRange
@@ -103,8 +103,12 @@ class Script:
     def __init__(self, *answers: Fetched | Exception) -> None:
         self._answers = list(answers)
         self.asked: list[tuple[int | None, bool]] = []
+        self.past: Fetched | None = None
 
-    def fetch(self, held: Fetched | None, *, whole: bool = False) -> Fetched | None:
+    def fetch(
+        self, held: Fetched | None, *, whole: bool = False, past: Fetched | None = None
+    ) -> Fetched | None:
+        self.past = past
         self.asked.append((None if held is None else held.revision, whole))
         if not self._answers:
             raise Ended
@@ -129,6 +133,41 @@ def test_where_the_digest_differs_the_next_fetch_asks_for_the_whole_and_the_one_
     assert newest is not None
     assert newest.fetched == SECOND
     assert LastGood(tmp_path).load() == SECOND
+
+
+def test_a_state_of_another_past_is_not_applied_but_reported_until_one_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lbaas.agent.loop.time.sleep", lambda _: None)
+    monkeypatch.setattr("lbaas.agent.loop._SAVE_AFTER_S", 0)
+    LastGood(tmp_path).save(FIRST)
+    settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=60)
+    read: list[int] = []
+    agent: Agent[int] = Agent(settings, lambda _, revision: revision, lambda *_: Round())
+    on_disk = agent._from_disk() or _Desired(FIRST, 0)
+    reported: list[tuple[str, ...]] = []
+
+    class Watching(Script):
+        """Does a round before each answer, as the main thread would."""
+
+        def fetch(
+            self, held: Fetched | None, *, whole: bool = False, past: Fetched | None = None
+        ) -> Fetched | None:
+            newest = agent._inbox.take(0) or on_disk
+            read.append(newest.state)
+            agent._round(newest)
+            report = agent._reports.take(0)
+            reported.append(() if report is None else tuple(f.subsystem for f in report.failures))
+            return super().fetch(held, whole=whole, past=past)
+
+    script = Watching(OtherPast("restored?"), OtherPast("restored?"), SECOND)
+    with pytest.raises(Ended):
+        agent._fetch_forever(cast("AgentClient", script))
+
+    assert script.past == FIRST
+    assert read == [7, 7, 7, 8]
+    assert reported == [(), ("epoch",), (), ()]
+    assert script.asked == [(None, False)] * 3 + [(8, False)]
 
 
 def test_a_machine_that_moved_starts_from_its_old_state_and_says_when_it_has_the_new_one(

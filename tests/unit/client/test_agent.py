@@ -10,9 +10,10 @@ import pytest
 import zstandard
 
 from lbaas.client.agent import AgentClient, Fetched
-from lbaas.errors import BadState, Decommissioned, ServerUnavailable
+from lbaas.errors import BadState, Decommissioned, OtherPast, ServerUnavailable
 from lbaas.wire.body import Update, encode
 from lbaas.wire.entries import Delta, Entries
+from lbaas.wire.lineage import Origin
 from lbaas.wire.report import Report
 
 AGENT = UUID(int=7)
@@ -53,8 +54,7 @@ def test_the_whole_is_asked_for_not_older_than_what_is_held() -> None:
 
 @pytest.mark.parametrize(
     ("coding", "encoded"),
-    [("gzip", gzip.compress(WHOLE)), ("zstd", zstandard.compress(WHOLE))],
-    ids=["gzip", "zstd"],  # the bytes hold the time, and two test processes must agree on names
+    [("gzip", gzip.compress(WHOLE, mtime=0)), ("zstd", zstandard.compress(WHOLE))],
 )
 def test_a_compressed_state_is_the_same_state(coding: str, encoded: bytes) -> None:
     headers = HEADERS | {"Content-Encoding": coding}
@@ -107,6 +107,53 @@ def test_a_state_older_than_what_we_hold_is_refused_until_we_hold_none() -> None
     with pytest.raises(BadState, match="older than 43"):
         answering.fetch(replace(HELD, revision=43), whole=True)
     assert answering.fetch(None) is not None
+
+
+EPOCH, RENEWED = str(UUID(int=1)), str(UUID(int=2))
+HELD_WELL = replace(HELD, origin=Origin(UUID(EPOCH), 700))
+
+
+def of_epoch(epoch: str, **since: str) -> dict[str, str]:
+    """An answer's headers, of a revision that was made at 900."""
+    return HEADERS | {"LBaaS-Epoch": epoch, "LBaaS-Made-At": "900"} | since
+
+
+def test_a_state_of_a_server_that_knows_what_we_hold_follows_it() -> None:
+    known = of_epoch(EPOCH, **{"LBaaS-Since-Made-At": "700"})
+    fetched = client(lambda _: httpx.Response(200, content=DELTA, headers=known)).fetch(HELD_WELL)
+    assert fetched == Fetched(AGENT, "host", 42, NEW, Origin(UUID(EPOCH), 900))
+
+
+@pytest.mark.parametrize("since", [{}, {"LBaaS-Since-Made-At": "701"}])
+@pytest.mark.parametrize("body", [WHOLE, DELTA])
+def test_a_state_of_another_past_is_refused_whether_we_hold_ours_in_memory_or_on_disk(
+    body: bytes, since: dict[str, str]
+) -> None:
+    headers = of_epoch(EPOCH, **since)
+    answering = client(lambda _: httpx.Response(200, content=body, headers=headers))
+    with pytest.raises(OtherPast, match="nothing of 41"):
+        answering.fetch(HELD_WELL)
+    with pytest.raises(OtherPast, match="nothing of 41"):
+        answering.fetch(None, past=HELD_WELL)
+
+
+def test_a_new_epoch_is_followed_back_to_an_older_revision() -> None:
+    later = replace(HELD_WELL, revision=43)
+    headers = of_epoch(RENEWED)
+    answering = client(lambda _: httpx.Response(200, content=WHOLE, headers=headers))
+    for fetched in (answering.fetch(later), answering.fetch(None, past=later)):
+        assert fetched == Fetched(AGENT, "host", 42, NEW, Origin(UUID(RENEWED), 900))
+
+
+def test_a_machine_that_has_become_another_node_has_no_past() -> None:
+    another = replace(HELD_WELL, agent=UUID(int=8))
+    headers = of_epoch(EPOCH)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert dict(request.url.params) == {"past": "41", "timeout_s": "25"}
+        return httpx.Response(200, content=WHOLE, headers=headers)
+
+    assert client(answer).fetch(None, past=another) is not None
 
 
 def test_a_state_that_was_fetched_can_be_kept_as_a_whole() -> None:

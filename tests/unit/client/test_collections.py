@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from lbaas.client.problems import ChangedMeanwhile, Invalid, NotProgrammed
 from lbaas.client.retrying import Retries
 from lbaas.errors import ServerUnavailable
 from lbaas.wire.fields import Named, Removal
+from lbaas.wire.ledger import ReconciledVip, Usage
 from lbaas.wire.status import NodeStatus, VipStatus
 from lbaas.wire.tenants import Member, MemberCreate, Pool, PoolCreate, PoolPatch
 from tests.unit.client.recorded import Call, Prepared, Recorded, lost
@@ -188,3 +190,36 @@ def test_waiting_says_who_is_behind_when_the_time_is_up(ask: Ask) -> None:
     with pytest.raises(NotProgrammed, match=r"lb1 \(at revision 41\)") as caught:
         ask(lambda api: api.wait_until_programmed(ID, timeout_s=0), status(programmed=False))
     assert caught.value.status.revision == 42
+
+
+def test_usage_is_asked_for_by_time_and_comes_in_pages(ask: Ask) -> None:
+    one = {**dict.fromkeys(Usage.model_fields), "packets": 1, "bytes": 2}
+    one |= {"begun_at": "2026-11-01T00:00:00Z", "ended_at": "2026-11-01T01:00:00Z"}
+    begin = datetime(2026, 11, 1, tzinfo=UTC)
+
+    found, recorded = ask(
+        lambda api: api.usage(begin, group_by="total"), page(one, after="next"), page(one)
+    )
+
+    assert [each.packets for each in found] == [1, 1]
+    first, second = (dict(request.url.params) for request in recorded.asked)
+    assert first == {"group_by": "total", "from": "2026-11-01T00:00:00+00:00"}
+    assert second == first | {"cursor": "next"}
+
+
+def test_a_reconciliation_is_its_pages_as_one(ask: Ask) -> None:
+    def answer(after: str | None) -> httpx.Response:
+        times = {"begun_at": "2026-11-01T00:00:00Z", "ended_at": "2026-11-02T00:00:00Z"}
+        volumes = {key: {"packets": 1, "bytes": 2} for key in ("ingress", "received", "egress")}
+        body = {
+            **times,
+            "items": [sample(ReconciledVip, **volumes)],
+            "next_cursor": after,
+            "agents": [],
+        }
+        return httpx.Response(200, json=body)
+
+    found, recorded = ask(lambda api: api.reconciliation(), answer("next"), answer(None))
+
+    assert (len(found.items), found.next_cursor) == (2, None)
+    assert [dict(request.url.params) for request in recorded.asked] == [{}, {"cursor": "next"}]

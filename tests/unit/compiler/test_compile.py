@@ -197,6 +197,17 @@ def test_a_host_takes_packets_in_every_way_that_they_come() -> None:
     assert json.loads(entries[f"vip/{other}"]) == {"address": str(other)}
 
 
+def test_a_host_learns_whose_an_address_is_and_of_several_clusters_the_oldest() -> None:
+    shared, own = ip_address("198.51.100.1"), ip_address("198.51.100.2")
+    ways = (WayRow(shared, vip=UUID(int=8)), WayRow(shared, vip=UUID(int=7)), WayRow(own))
+    rows = HostRow(id=UUID(int=1), addresses=(), ways=ways, nodes=())
+
+    entries = compile_host(rows)
+
+    assert json.loads(entries[f"vip/{shared}"])["vip"] == str(UUID(int=7))
+    assert "vip" not in json.loads(entries[f"vip/{own}"])
+
+
 def test_what_concerns_the_whole_cluster_is_said_where_it_is_not_the_default() -> None:
     timeouts = {"tcp_s": 60, "tcp_fin_s": 120, "udp_s": 300}
     node = replace(CLUSTER.nodes[0], removal_confirmed=7)

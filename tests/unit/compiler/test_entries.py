@@ -65,6 +65,7 @@ LISTENERS = st.builds(
     protocol=st.sampled_from(Protocol),
     allowed_sources=st.sampled_from([(), ("::/0", "0.0.0.0/0", "10.0.0.0/8")]),
     dual=st.booleans(),
+    id=st.sampled_from([None, str(UUID(int=5))]),
 )
 VIPS = st.builds(
     VipRow,
@@ -102,6 +103,12 @@ def test_a_plain_vip_says_no_more_than_where_its_packets_go() -> None:
             }
         ],
     }
+
+
+def test_a_listener_is_named_by_its_id_where_the_row_has_one() -> None:
+    [listener] = read(vip(PoolRow((FOUR,)), id=str(UUID(int=5)))).listeners
+
+    assert listener.id == UUID(int=5)
 
 
 def test_a_listener_of_two_vips_has_for_each_the_members_and_sources_of_its_family() -> None:

@@ -8,8 +8,7 @@ import pytest
 from lbaas.agent.rounds import Failed, Round
 from lbaas.dataplane.bird.desired import Announcement, render
 from lbaas.dataplane.bird.plan import Observed
-from lbaas.dataplane.link.desired import VIP_DEVICE, Alias
-from lbaas.dataplane.link.plan import AddAddress
+from lbaas.dataplane.link.plan import AcceptAddress
 from lbaas.dataplane.sysctl.plan import SetSysctl
 from lbaas.errors import StepFailed
 from lbaas.node_agent.announce import BirdPaths, announce, announceable
@@ -27,8 +26,8 @@ def failing(*failed: Failed) -> Round:
 
 
 def lacking(address: IPv4Address) -> Failed:
-    step = AddAddress(Alias(VIP_DEVICE, address))
-    return Failed(step, StepFailed("link", "AddAddress", step.key, "no"))
+    step = AcceptAddress(address)
+    return Failed(step, StepFailed("link", "AcceptAddress", step.key, "no"))
 
 
 def test_all_that_forwards_is_announced() -> None:

@@ -10,8 +10,7 @@ from lbaas.agent.rounds import Round, Subsystem
 from lbaas.dataplane.bird.plan import Observed
 from lbaas.dataplane.ipvs.desired import Service, ServiceKey
 from lbaas.dataplane.ipvs.plan import CreateService, RemoveService
-from lbaas.dataplane.link.desired import VIP_DEVICE, Alias
-from lbaas.dataplane.link.plan import AddAddress
+from lbaas.dataplane.link.plan import AcceptAddress
 from lbaas.dataplane.marks.desired import FlowKey, FlowMark, MarkTable
 from lbaas.dataplane.marks.plan import RemoveFlow, RemovePolicy, RemoveVip, ReplaceTable
 from lbaas.dataplane.marks.policy import Policy
@@ -67,7 +66,7 @@ def test_nothing_is_found_while_the_look_goes_on() -> None:
 
 
 def test_what_changed_meanwhile_is_not_believed_and_all_else_is() -> None:
-    fine, stale = AddAddress(Alias(VIP_DEVICE, A)), AddAddress(Alias(VIP_DEVICE, B))
+    fine, stale = AcceptAddress(A), AcceptAddress(B)
     whole = ReplaceTable(MarkTable("rules"))
     looking = Looking(found(fine, stale, CreateService(ONE), whole))
     looking.audit.note(change(B, TWO))
@@ -109,7 +108,7 @@ def test_what_broke_a_look_off_is_raised_where_it_is_taken() -> None:
 @pytest.mark.parametrize(
     ("step", "about"),
     [
-        (AddAddress(Alias(VIP_DEVICE, A)), A),
+        (AcceptAddress(A), A),
         (RemoveVip(B), B),
         (RemoveFlow(FlowKey(A, 6, 80, 80), FlowMark(1, 1)), A),
         (CreateService(ONE), ONE),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described, ours
+from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described
 from lbaas.wire.state import MarkRange
 
 MARKS = MarkRange(first=0x10000000, last=0x1000FFFF)
@@ -26,14 +26,6 @@ def test_tables_that_mark_or_that_drop_by_state_are_reported() -> None:
     assert "inet numeric drops" in numeric
     assert "inet filter drops by connection state" in stateful
     assert "ip mangle sets packet marks" in marking
-
-
-@pytest.mark.parametrize(
-    ("family", "table", "is_ours"),
-    [("inet", "lbaas", True), ("inet", "lbaas_probes", True), ("ip", "lbaas", False)],
-)
-def test_our_own_tables_are_told_from_others(family: str, table: str, *, is_ours: bool) -> None:
-    assert ours(family, table) is is_ours
 
 
 @pytest.mark.parametrize(

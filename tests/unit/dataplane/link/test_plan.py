@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from lbaas.dataplane.link.desired import DEVICE_KINDS, Alias, LinkTable, sit_device
 from lbaas.dataplane.link.plan import (
+    AcceptAddress,
     AddAddress,
     AddDevice,
     LinkStep,
+    RefuseAddress,
     RemoveAddress,
     RemoveDevice,
     plan,
@@ -22,15 +24,16 @@ NAMES = [*sorted(DEVICE_KINDS), sit_device(IPv4Address("127.0.0.1"))]
 @st.composite
 def tables(draw: st.DrawFn) -> LinkTable:
     devices = draw(st.frozensets(st.sampled_from(NAMES)))
+    accepted = draw(st.frozensets(addresses, max_size=6))
     if not devices:
-        return LinkTable()
+        return LinkTable(accepted=accepted)
     aliases = st.builds(Alias, st.sampled_from(sorted(devices)), addresses)
-    return LinkTable(devices, draw(st.frozensets(aliases, max_size=6)))
+    return LinkTable(devices, draw(st.frozensets(aliases, max_size=6)), accepted)
 
 
 def carry_out(table: LinkTable, steps: tuple[LinkStep, ...]) -> LinkTable:
-    """What the kernel holds after *steps*: an address needs its device, a device keeps its addresses."""
-    devices, aliases = set(table.devices), set(table.aliases)
+    """What the kernel holds after *steps*: an address needs its device, which keeps it."""
+    devices, aliases, accepted = set(table.devices), set(table.aliases), set(table.accepted)
     for step in steps:
         match step:
             case AddDevice(name=name):
@@ -45,7 +48,12 @@ def carry_out(table: LinkTable, steps: tuple[LinkStep, ...]) -> LinkTable:
                 aliases.add(alias)
             case RemoveAddress(alias=alias):
                 aliases.remove(alias)
-    return LinkTable(frozenset(devices), frozenset(aliases))
+            case AcceptAddress(address=address):
+                assert address not in accepted
+                accepted.add(address)
+            case RefuseAddress(address=address):
+                accepted.remove(address)
+    return LinkTable(frozenset(devices), frozenset(aliases), frozenset(accepted))
 
 
 @given(observed=tables(), desired=tables())
@@ -66,3 +74,4 @@ def test_establishing_takes_nothing_away(observed: LinkTable, desired: LinkTable
     between = carry_out(observed, plan(observed, desired).establish)
     assert between.devices == observed.devices | desired.devices
     assert between.aliases == observed.aliases | desired.aliases
+    assert between.accepted == observed.accepted | desired.accepted

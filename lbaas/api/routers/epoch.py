@@ -1,0 +1,41 @@
+"""The epoch: an operator's word that this database is the truth, though agents hold what it does not know."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from lbaas.api.dependencies import OperatorCaller, Shared
+from lbaas.api.problems import responses
+from lbaas.api.route import Route
+from lbaas.api.routers import READS
+
+router = APIRouter(prefix="/epoch", tags=["operator"], route_class=Route)
+
+
+class Epoch(BaseModel):
+    id: UUID
+    begun_at: datetime
+
+
+class EpochRenewal(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    present: UUID = Field(description="The epoch that ends: the one that you have seen.")
+
+
+@router.get("", summary="Show the epoch", responses=READS)
+async def get_epoch(shared: Shared, caller: OperatorCaller) -> Epoch:  # noqa: ARG001 - asked for its check
+    return Epoch.model_validate(await shared.lineage.epoch(), from_attributes=True)
+
+
+@router.post(
+    "/renew",
+    summary="Begin a new epoch: agents obey this database from now on",
+    description="After the database was restored to the past, agents keep what they hold until this is said.",
+    responses=READS | responses(409, 422),
+)
+async def renew_epoch(shared: Shared, caller: OperatorCaller, body: EpochRenewal) -> Epoch:
+    renewed = await shared.lineage.renew(caller, body.present)
+    return Epoch.model_validate(renewed, from_attributes=True)

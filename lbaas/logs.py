@@ -1,0 +1,41 @@
+"""How a role writes its log: a line for each event, on stderr."""
+
+import logging
+import os
+import sys
+from enum import StrEnum
+
+import structlog
+
+
+class LogFormat(StrEnum):
+    """``LBAAS_LOG_FORMAT``."""
+
+    LOGFMT = "logfmt"
+    JSON = "json"
+
+
+def configure(form: LogFormat | None = None) -> None:
+    """Events are lines of *form*; of what ``LBAAS_LOG_FORMAT`` says if that is None, of logfmt if it says nothing.
+
+    Each has its time, its level and what is bound to its context, as a request's id. Tracebacks have no
+    local variables: those hold secrets. Raises ValueError for a format that is none.
+    """
+    form = form or LogFormat(os.environ.get("LBAAS_LOG_FORMAT", LogFormat.LOGFMT))
+    logging.basicConfig(level=logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            _renderer(form),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _renderer(form: LogFormat) -> structlog.typing.Processor:
+    if form is LogFormat.JSON:
+        return structlog.processors.JSONRenderer()
+    return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])

@@ -1,0 +1,117 @@
+"""What agents are told of the past of their states, and whether this process's own is still the database's.
+
+Asked of Postgres once for each revision, and remembered. A connection that was lost may come back to a database that
+was restored to the past: then all is asked again, and what this process held of another past is dropped.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from uuid import UUID
+
+import structlog
+
+from lbaas.errors import Conflict
+from lbaas.persistence import lineage
+from lbaas.persistence.database import Database
+from lbaas.persistence.lineage import Epoch, Moment
+from lbaas.services.work import Caller
+from lbaas.wire.lineage import EPOCH, FORGOTTEN, MADE_AT, SINCE_MADE_AT
+
+# Revisions that somebody was told of; the agents of a cluster mostly hold one or two.
+REMEMBERED = 10_000
+
+log = structlog.get_logger()
+
+
+class Lineage:
+    """*database* is what states are read from, *primary* what they are written to: maybe the same."""
+
+    def __init__(self, database: Database, primary: Database) -> None:
+        self._databases = (database,) if database is primary else (database, primary)
+        self._primary = primary
+        self._told: dict[int, asyncio.Task[Moment]] = {}
+        self._before: dict[int, Moment] = {}
+        self._epoch: asyncio.Task[Epoch] | None = None
+
+    async def headers(self, revision: int, since: int | None) -> Mapping[str, str]:
+        """For an answer of *revision* to somebody who holds the state of *since*."""
+        moment = await self._moment(revision)
+        epoch = await self.epoch()
+        if moment.made_at_us is None:
+            return {}
+        told = {EPOCH: str(epoch.id), MADE_AT: str(moment.made_at_us)}
+        if since is not None:
+            told |= _since(await self._moment(since))
+        return told
+
+    async def knows(self, revision: int) -> bool:
+        """False if there never was such a revision, in the past that this database has."""
+        moment = await self._moment(revision)
+        if moment.made_at_us is None and not moment.forgotten:
+            del self._told[revision]  # it may come yet
+            return False
+        return True
+
+    async def still_holds(self, revision: int) -> bool:
+        """True if *revision* is what it was before :meth:`doubt`, as far as anybody was told of it."""
+        before = self._before.get(revision)
+        return before is not None and await self._moment(revision) == before
+
+    def doubt(self) -> None:
+        """The database may be another than before."""
+        done = {revision: task for revision, task in self._told.items() if _came(task)}
+        self._before |= {revision: task.result() for revision, task in done.items()}
+        self._told, self._epoch = {}, None
+
+    async def epoch(self) -> Epoch:
+        """The present epoch, as this process last heard."""
+        task = self._epoch
+        if task is None or (task.done() and not _came(task)):
+            self._epoch = task = asyncio.create_task(self._read_epoch())
+        return task.result() if task.done() else await asyncio.shield(task)
+
+    async def renew(self, caller: Caller, present: UUID) -> Epoch:
+        """Agents obey this database from now on. Raises Conflict if *present* is not the present epoch."""
+        async with self._primary.hot.connection() as connection:
+            renewed = await lineage.renew(connection, present)
+        self.forget_epoch()
+        if renewed is None:
+            raise Conflict("that is not the present epoch: look again")
+        log.warning("a new epoch begins", before=str(present), now=str(renewed.id), by=caller.name)
+        return renewed
+
+    def forget_epoch(self) -> None:
+        """It may be another by now."""
+        self._epoch = None
+
+    async def _moment(self, revision: int) -> Moment:
+        task = self._told.get(revision)
+        if task is None or (task.done() and not _came(task)):
+            if len(self._told) >= REMEMBERED:
+                del self._told[next(iter(self._told))]
+            self._told[revision] = task = asyncio.create_task(self._ask(revision))
+        return task.result() if task.done() else await asyncio.shield(task)
+
+    async def _ask(self, revision: int) -> Moment:
+        """A replica may not have heard of what the primary knows."""
+        for database in self._databases:
+            async with database.hot.connection() as connection:
+                moment = await lineage.moment_of(connection, revision)
+            if moment.made_at_us is not None:
+                break
+        return moment
+
+    async def _read_epoch(self) -> Epoch:
+        async with self._primary.hot.connection() as connection:
+            return await lineage.epoch(connection)
+
+
+def _since(moment: Moment) -> Mapping[str, str]:
+    if moment.made_at_us is not None:
+        return {SINCE_MADE_AT: str(moment.made_at_us)}
+    return {SINCE_MADE_AT: FORGOTTEN} if moment.forgotten else {}
+
+
+def _came(task: asyncio.Task[Moment] | asyncio.Task[Epoch]) -> bool:
+    """It is done, and well."""
+    return task.done() and not task.cancelled() and task.exception() is None
