@@ -6,7 +6,14 @@ from collections.abc import Mapping
 import structlog
 
 from lbaas.client.asynchronous import AsyncApiClient
-from lbaas.client.problems import ApiProblem
+from lbaas.client.problems import (
+    ApiProblem,
+    ChangedMeanwhile,
+    InFlight,
+    NotFound,
+    RateLimited,
+    ServerFailed,
+)
 from lbaas.errors import ServerUnavailable
 from lbaas.kube import reading, status
 from lbaas.kube.cluster import Cluster, now_text
@@ -18,6 +25,9 @@ from lbaas.kube.status import Shown
 from lbaas.kube.view import View
 
 log = structlog.get_logger()
+
+# No word about the Service: another controller was first, or the server has much to do.
+_PASSING = (ChangedMeanwhile, InFlight, NotFound, RateLimited, ServerFailed)
 
 
 class Reconciler:
@@ -59,6 +69,8 @@ class Reconciler:
             return True
         try:
             return await self._serve(service, target)
+        except _PASSING:
+            raise
         except ApiProblem as problem:
             await self._refuse(service, _reason(problem), _message(problem))
             raise
