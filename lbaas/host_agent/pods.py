@@ -1,6 +1,7 @@
 """A machine whose addresses are its pods': each pod's network namespace is brought to what concerns it alone."""
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import structlog
 from lbaas.agent.rounds import Round
 from lbaas.dataplane.namespaces import Namespace
 from lbaas.domain.addresses import Address
+from lbaas.host_agent.lingering import Lingering
 from lbaas.host_agent.passage import Passage
 from lbaas.host_agent.reconcile import Host
 from lbaas.wire.state import HostState
@@ -30,14 +32,14 @@ class _Pod:
 
 
 def share(state: HostState, addresses: Collection[Address]) -> HostState:
-    """What concerns a namespace with *addresses*: no endpoint where no VIP arrives, so nothing is opened there."""
+    """What concerns a namespace with *addresses*."""
     own = [each for each in state.endpoints if each in addresses]
     vips = tuple(
         vip
         for vip in state.vips
         if not set(own).isdisjoint(state.arrivals.get(vip, state.endpoints))
     )
-    return state.model_copy(update={"endpoints": tuple(own) if vips else (), "vips": vips})
+    return state.model_copy(update={"endpoints": tuple(own), "vips": vips})
 
 
 def namespace_files(directory: Path) -> Iterator[Path]:
@@ -53,8 +55,9 @@ class Pods:
     def __init__(self, directory: Path, claim: Callable[[frozenset[Address]], object]) -> None:
         self._directory = directory
         self._claim = claim
-        self._machine = Host()
+        self._machine = Host(shut_without_vips=True)
         self._passage = Passage()
+        self._lingering = Lingering()
         self._hosts: dict[int, Host] = {}
 
     def reconcile(self, state: HostState, agent: UUID) -> Round:
@@ -64,11 +67,14 @@ class Pods:
         self._claim(frozenset(address for pod in pods for address in pod.addresses))
         shares = [(pod.host, share(state, pod.addresses)) for pod in pods]
         vips = {vip for _, own in shares for vip in own.vips}
-        answering = {endpoint for _, own in shares for endpoint in own.endpoints}
+        answering = {endpoint for _, own in shares if own.vips for endpoint in own.endpoints}
         # A pod's address is no device's of the machine itself, whatever routes lead there.
         inside = {address for pod in pods for address in pod.addresses}
         shares.append((self._machine, share(state, self._machine.addresses() - inside)))
-        passage = self._passage.reconcile(vips, answering)
+        # What a VIP's pods still answer, as it lingers there, gets out.
+        held = self._lingering.held(vips, time.monotonic())
+        passage = self._passage.reconcile(held, answering)
+        passage.pending = self._lingering.pending
         return _joined([passage, *(self._round(host, own, agent) for host, own in shares)])
 
     def _round(self, host: Host, own: HostState, agent: UUID) -> Round:
@@ -82,7 +88,7 @@ class Pods:
             self._hosts.pop(inode).close()
         for inode in found.keys() - self._hosts.keys():
             try:
-                self._hosts[inode] = Host(Namespace.at(found[inode]))
+                self._hosts[inode] = Host(Namespace.at(found[inode]), shut_without_vips=True)
             except OSError as error:
                 log.debug("no namespace", path=str(found[inode]), error=str(error))
 

@@ -43,10 +43,14 @@ class Host:
     """A host's side of the data path, with sockets opened when first needed and then kept.
 
     Of *namespace*, a pod's; without one, of that in which we run. Open sockets keep a namespace alive.
+    *shut_without_vips*: no tunnel is open where no VIP arrives, as where others may have tunnels of their own.
     """
 
-    def __init__(self, namespace: Namespace | None = None) -> None:
+    def __init__(
+        self, namespace: Namespace | None = None, *, shut_without_vips: bool = False
+    ) -> None:
         self._namespace = namespace
+        self._shut_without_vips = shut_without_vips
         self._expected: dict[str, str] = {}
         self._lingering = Lingering()
 
@@ -71,7 +75,9 @@ class Host:
         """
         held = self._lingering.held(state.vips, time.monotonic())
         with self._inside():
-            round_ = begin(self._subsystems(state.model_copy(update={"vips": held})))
+            endpoints = () if self._shut_without_vips and not held else state.endpoints
+            wanted = state.model_copy(update={"vips": held, "endpoints": endpoints})
+            round_ = begin(self._subsystems(wanted))
             round_.pending = self._lingering.pending
             round_.establish()
             round_.withdraw()

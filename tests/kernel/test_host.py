@@ -60,3 +60,9 @@ def test_what_is_wrong_can_be_mended_by_the_commands_that_the_check_names(host: 
         for line in found:
             subprocess.run(["sh", "-eu", "-c", line.mend], check=True)
     assert wrong(host) == []
+
+
+def test_a_pod_without_vips_has_nothing_of_ours_when_the_last_one_has_lingered() -> None:
+    with closing(Host(Namespace.new(), shut_without_vips=True)) as host:
+        host.reconcile(EVERY.model_copy(update={"vips": ()}), UUID(int=1))
+        assert not host.prepared()

@@ -21,9 +21,9 @@ def test_a_pod_has_the_vips_that_come_to_one_of_its_addresses() -> None:
     assert (own.endpoints, own.vips, own.nodes) == ((ONE, SIX), (VIP, VIP6), STATE.nodes)
 
 
-def test_a_pod_to_which_no_vip_comes_opens_nothing() -> None:
+def test_a_pod_to_which_no_vip_comes_has_none() -> None:
     own = share(PODS, {OTHER})
-    assert (own.endpoints, own.vips) == ((), ())
+    assert (own.endpoints, own.vips) == ((OTHER,), ())
 
 
 def test_a_server_that_does_not_say_where_a_vip_comes_to_means_everywhere() -> None:
