@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -55,6 +55,14 @@ class ServerSettings(BaseSettings):
     )
     oidc_role_claim: str = "lbaas_role"
     oidc_tenant_claim: str = "lbaas_tenant"
+    oidc_client_id: str | None = Field(
+        default=None, description="As whom the portal signs people in there. None: by token only."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="None: the portal is a public client, which PKCE alone protects."
+    )
+    oidc_scope: str = "openid profile email"
+    oidc_name: str = Field(default="single sign-on", description="What the portal calls it.")
 
     usage_minutes_kept_h: int = Field(
         default=26, ge=1, le=24 * 31, description="Hours for which usage is kept by the minute."
@@ -70,6 +78,8 @@ class ServerSettings(BaseSettings):
     def _audience_with_issuer(self) -> Self:
         if (self.oidc_issuer is None) != (self.oidc_audience is None):
             raise ValueError("oidc_issuer and oidc_audience go together")
+        if self.oidc_client_id is not None and self.oidc_issuer is None:
+            raise ValueError("oidc_client_id needs oidc_issuer")
         return self
 
     @property

@@ -47,11 +47,14 @@ OPERATORS = {
     "host": "backend hosts",
     "tenant": "who may have what: quotas, prefixes, suspend, resume",
     "token": "who may do what",
+    "epoch": "after a restore of the database: let agents obey it",
 }
 COMMANDS = SIGNING_IN | TENANTS | OPERATORS
 
-# Typer's, for the shells' completion; they need all commands.
+# Typer's, for the shells' completion.
 COMPLETION = ("--install-completion", "--show-completion")
+COMPLETING = "_LBAAS_COMPLETE"
+COMPLETED_LINE = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")  # bash's; zsh's and fish's
 
 
 def main() -> None:
@@ -64,8 +67,8 @@ def main() -> None:
         _run_role(first, arguments[1:])
     elif first in COMMANDS:
         _client(first)(arguments, prog_name="lbaas")
-    elif first in COMPLETION or "_LBAAS_COMPLETE" in os.environ:
-        _client(None)(arguments, prog_name="lbaas")
+    elif first in COMPLETION or COMPLETING in os.environ:
+        _client(_completed(os.environ))(arguments, prog_name="lbaas")
     else:
         _help(wanted=first in ("--help", "-h", "help"))
 
@@ -116,6 +119,13 @@ def _client(word: str | None) -> Any:
         for role, what in ROLES.items():
             app.command(role, help=what)(lambda: None)
     return app
+
+
+def _completed(environment: Mapping[str, str]) -> str | None:
+    """The command whose words a shell completes; None while the command itself is typed: that takes all of them."""
+    lines = (environment.get(name, "") for name in COMPLETED_LINE)
+    words = next(filter(None, lines), "").split(" ")
+    return words[1] if len(words) > 2 and words[1] in COMMANDS else None
 
 
 def _help(*, wanted: bool) -> None:

@@ -1,5 +1,6 @@
 """Command-line options that both agents have."""
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,8 @@ import typer
 
 from lbaas.agent.capabilities import Trial
 from lbaas.agent.check import check
+
+FINDINGS_VARIABLE = "LBAAS_FINDINGS"
 
 ServerUrl = Annotated[
     str, typer.Option(envvar="LBAAS_SERVER_URL", help="The API, as in https://lbaas.example:8080.")
@@ -30,11 +33,15 @@ MetricsFile = Annotated[
 
 
 def check_option(trials: Callable[[], Iterable[Trial]]) -> Any:
-    """``--check``: tries *trials*, says what is missing, and ends; nothing else of the command runs."""
+    """``--check``: tries *trials*, says what is missing, and ends; nothing else of the command runs.
+
+    The file that FINDINGS_VARIABLE names then holds what was found.
+    """
 
     def check_and_end(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
         if wanted:
-            check(tuple(trials()))
+            keep = os.environ.get(FINDINGS_VARIABLE)
+            check(tuple(trials()), Path(keep) if keep else None)
 
     return typer.Option(
         "--check",

@@ -9,7 +9,7 @@ from typing import Any
 NAMES = (
     *("vip", "listener", "pool", "member", "tenant", "token"),
     *("cluster", "node", "peer", "address_pool", "backend_host"),
-    "question",
+    *("question", "epoch"),
 )
 IDS: Mapping[str, str] = {
     f"{name}_id": f"0192f1a0-6d5c-7a77-a1f4-{number:012x}" for number, name in enumerate(NAMES, 1)
@@ -61,6 +61,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "NodeCreate": {"cluster_id": IDS["cluster_id"], "name": "lb1", "addresses": ["10.0.10.11"]},
     "NodePatch": {"admin_state": "drained"},
     "RemovalConfirmation": {"revision": 733},
+    "EpochRenewal": {"present": IDS["epoch_id"]},
     "PeerCreate": {
         "cluster_id": IDS["cluster_id"],
         "name": "router1",

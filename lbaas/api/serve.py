@@ -23,6 +23,7 @@ from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
 from lbaas.services import tokens
 from lbaas.services.bells import Bells
+from lbaas.services.code_flow import Registration
 from lbaas.services.oidc import Trust
 from lbaas.services.runtime import Runtime
 
@@ -81,6 +82,7 @@ async def _run(settings: ServerSettings) -> None:
             replica=replica,
             rate_limit=settings.rate_limit,
             trust=_trust(settings),
+            registration=_registration(settings),
             retention=_retention(settings),
         )
         await _serve(runtime, sockets)
@@ -125,6 +127,18 @@ def _trust(settings: ServerSettings) -> Trust | None:
         jwks_url=settings.oidc_jwks_url,
         role_claim=settings.oidc_role_claim,
         tenant_claim=settings.oidc_tenant_claim,
+    )
+
+
+def _registration(settings: ServerSettings) -> Registration | None:
+    if settings.oidc_client_id is None:
+        return None
+    secret = settings.oidc_client_secret
+    return Registration(
+        client_id=settings.oidc_client_id,
+        client_secret=None if secret is None else secret.get_secret_value(),
+        scope=settings.oidc_scope,
+        name=settings.oidc_name,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from lbaas.cli import apply, explaining, looking, operating, signing_in, usage
+from lbaas.cli import apply, epoch, explaining, looking, operating, signing_in, usage
 from lbaas.cli.references import command_of
 from lbaas.cli.resources import Commands
 from lbaas.client.kinds import KINDS, MEMBERS, AnyKind
@@ -39,6 +39,7 @@ def build(word: str | None) -> typer.Typer:
     looking.add_to(app)
     explaining.add_to(app)
     app.add_typer(usage.usage_group(), name="usage")
+    app.add_typer(epoch.epoch_group(), name="epoch")
     return app
 
 

@@ -1,7 +1,7 @@
 """``lbaas apply -f FILE``: everything is as the file says; applied again it changes nothing."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from lbaas.cli.session import Given, Session, add, option, session, switch
 from lbaas.cli.shapes import fields_of, translated
 from lbaas.cli.values import BadValue
 from lbaas.cli.waiting import wait
+from lbaas.client.api import ApiClient
+from lbaas.client.exchange import Parameter
 from lbaas.client.kinds import KINDS, VIPS, AnyKind
 
 Json = dict[str, Any]
@@ -38,7 +40,9 @@ def apply(given: Given) -> None:
     """The file's objects are as it says."""
     with session(given) as now:
         wanted = parse(_document(given["file"]))
-        known = Known(now, _kinds(wanted))
+        known = Known(now.api)
+        for kind in _kinds(wanted):
+            known.learn(kind)
         wanted = [known.settled(one) for one in wanted]
         steps = plan(known.observed, wanted, prune=given["prune"])
         steps = [step for step in steps if known.prunable(step, given["labels"])]
@@ -56,14 +60,16 @@ def apply(given: Given) -> None:
 class Known:
     """What the server has of some kinds, by key; kept up to date while steps are done."""
 
-    def __init__(self, now: Session, kinds: Iterable[AnyKind]) -> None:
-        self._now = now
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
         self._ids: dict[tuple[str, str], str] = {}
         self._keys: dict[tuple[str, str], str] = {}
         self.observed: dict[tuple[str, str], Json] = {}
-        for kind in kinds:
-            for one in references.collection(now.api, kind).list():
-                self._learn(kind, one)
+
+    def learn(self, kind: AnyKind, **filters: Parameter) -> None:
+        """Those of *kind* that fit are known; what they name, as far as it was learned before, by name."""
+        for one in references.collection(self._api, kind).list(**filters):
+            self._learn(kind, one)
 
     def _learn(self, kind: AnyKind, one: Any) -> None:
         fields = self._named(kind, one.model_dump(mode="json"))
@@ -72,7 +78,7 @@ class Known:
         self._keys[kind.name, str(one.id)] = place[1]
         self.observed[place] = fields
         if kind.name == "pool":
-            members = self._now.api.members(one.id).list()
+            members = self._api.members(one.id).list()
             fields["members"] = [member.model_dump(mode="json") for member in members]
 
     def _named(self, kind: AnyKind, fields: Json) -> Json:
@@ -92,7 +98,7 @@ class Known:
 
     def _id(self, kind: AnyKind, name: str) -> str:
         known = self._ids.get((kind.name, name))
-        return known or references.id_of(self._now.api, kind, name)
+        return known or references.id_of(self._api, kind, name)
 
     def prunable(self, step: Step, labels: str | None) -> bool:
         """False for what must stay because it has other labels."""
@@ -100,7 +106,7 @@ class Known:
             return True
         if "labels" not in KINDS[step.kind].shown.model_fields:
             return False
-        objects = references.collection(self._now.api, KINDS[step.kind])
+        objects = references.collection(self._api, KINDS[step.kind])
         chosen = {str(one.id) for one in objects.list(labels=labels)}
         return self._ids[step.kind, step.key] in chosen
 
@@ -115,16 +121,16 @@ class Known:
         match step:
             case Create(name, _, fields):
                 kind = KINDS[name]
-                objects = references.collection(self._now.api, kind)
+                objects = references.collection(self._api, kind)
                 self._learn(kind, objects.create(self._numbered(kind, fields)))
             case Change(name, key, _, fields):
                 kind = KINDS[name]
-                objects = references.collection(self._now.api, kind)
+                objects = references.collection(self._api, kind)
                 objects.patch(self._ids[name, key], self._numbered(kind, fields))
             case SetMembers(key, _, members):
-                self._now.api.members(self._ids["pool", key]).replace(members)
+                self._api.members(self._ids["pool", key]).replace(members)
             case Remove(name, key):
-                references.collection(self._now.api, KINDS[name]).delete(self._ids[name, key])
+                references.collection(self._api, KINDS[name]).delete(self._ids[name, key])
 
 
 def _kinds(wanted: Sequence[Wanted]) -> list[AnyKind]:

@@ -16,6 +16,7 @@ Exit codes:
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+from lbaas.cli.keyrings import NoKeyring
 from lbaas.cli.manifest import BadManifest
 from lbaas.cli.profiles import NoProfile
 from lbaas.cli.references import NotThere
@@ -31,6 +32,7 @@ EXIT_CODES: Mapping[type[LbaasError], int] = {
     NotThere: 3,
     problems.NotFound: 3,
     NoProfile: 4,
+    NoKeyring: 4,
     problems.Unauthenticated: 4,
     problems.Forbidden: 4,
     problems.Conflict: 5,

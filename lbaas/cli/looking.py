@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from lbaas.cli import references, render
+from lbaas.cli import references, render, troubles
+from lbaas.cli.completing import names_of
 from lbaas.cli.session import Given, Session, add, argument, option, session, switch
 from lbaas.cli.waiting import state
 from lbaas.client.kinds import VIPS
@@ -21,9 +22,14 @@ from lbaas.wire.tenants import Event, Vip
 EVERY_S = 2.0
 NOT_PROGRAMMED = 7  # see lbaas.cli.failures
 
-ONE_VIP = argument("vip", "VIP", "Name, address or id.")
+ONE_VIP = argument("vip", "VIP", "Name, address or id.", complete=names_of(VIPS))
 SOME_VIPS = argument(
-    "vips", "[VIP]...", "Names, addresses or ids; all if none.", list[str] | None, None
+    "vips",
+    "[VIP]...",
+    "Names, addresses or ids; all if none.",
+    list[str] | None,
+    None,
+    names_of(VIPS),
 )
 SELECTOR = option("labels", str | None, "Only those whose labels fit.", "-l", "--labels")
 TIMES = option("times", int | None, "Look so many times, then end.", "--times")
@@ -39,10 +45,19 @@ def add_to(app: typer.Typer) -> None:
         app,
         "status",
         status,
-        "Show which node and host has applied a VIP. Exits 7 if one has not.",
+        "Show which node and host has applied a VIP, which members fail, and what was refused. "
+        "Exits 7 if a node or host has not applied it.",
         ONE_VIP,
     )
-    add(app, "watch", watch, "Show how far VIPs are, until Ctrl-C.", SOME_VIPS, SELECTOR, TIMES)
+    add(
+        app,
+        "watch",
+        watch,
+        "Show how far and how well VIPs are, until Ctrl-C.",
+        SOME_VIPS,
+        SELECTOR,
+        TIMES,
+    )
     add(app, "events", events, "List who changed what.", LAST, OBJECT, KIND, FOLLOW)
 
 
@@ -54,6 +69,8 @@ def status(given: Given) -> None:
         if now.for_people:
             now.print(f"{vip.name} {vip.address} is {_word(found)} at revision {found.revision}")
             now.print(render.aligned(_agents(found)))
+            now.print_some(render.aligned(troubles.unhealthy(found, vip.listeners)))
+            now.print_some(render.aligned(troubles.refused(found, vip.listeners)))
         else:
             now.print(render.object_text(found, now.output))
         raise typer.Exit(0 if found.programmed else NOT_PROGRAMMED)
@@ -114,13 +131,14 @@ def _row(now: Session, vip: Vip) -> list[str]:
     behind = [
         f"{agent.name} {state(agent, found.revision)}" for agent in agents if not agent.programmed
     ]
-    return [vip.name, str(vip.address), _word(found), "; ".join(behind)]
+    sick = troubles.sick(found)
+    return [vip.name, str(vip.address), _word(found), "; ".join([*behind, *sick])]
 
 
 def _in_place(console: Console, views: Iterator[View]) -> None:
     with Live(console=console, auto_refresh=False) as live:
         for rows in views:
-            table = render.aligned([["VIP", "ADDRESS", "STATE", "BEHIND"], *rows])
+            table = render.aligned([["VIP", "ADDRESS", "STATE", "TROUBLES"], *rows])
             live.update(Text(table), refresh=True)
 
 

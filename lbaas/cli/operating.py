@@ -5,8 +5,9 @@ from typing import Any
 import typer
 
 from lbaas.cli import references, render
+from lbaas.cli.completing import names_of
 from lbaas.cli.differences import between
-from lbaas.cli.resources import DRY_RUN, TIMEOUT, WAIT
+from lbaas.cli.resources import DRY_RUN, IN_POOL, TIMEOUT, WAIT
 from lbaas.cli.session import Given, Session, add, argument, option, session
 from lbaas.cli.shapes import fields_of
 from lbaas.cli.values import BadValue, list_of
@@ -15,9 +16,8 @@ from lbaas.client.kinds import MEMBERS, NODES, POOLS
 from lbaas.wire.operators import Node
 from lbaas.wire.tenants import MemberSet
 
-POOL = argument("pool", "POOL", "Name or id.")
 SEVERAL = argument("members", "ADDRESS[,FIELD=VALUE]...", "Like 10.0.20.12,weight=2.", list[str])
-NODE = argument("node", "NODE", "Name, CLUSTER/NAME or id.")
+NODE = argument("node", "NODE", "Name, CLUSTER/NAME or id.", complete=names_of(NODES))
 REVISION = option(
     "revision", int, "Up to this one; the node says which it holds back.", "--revision"
 )
@@ -25,10 +25,10 @@ REVISION = option(
 
 def add_to_members(members: typer.Typer) -> None:
     """``lbaas member add`` and ``replace``."""
-    add(members, "add", add_members, "Add several, all or none.", POOL, SEVERAL, WAIT, TIMEOUT)
+    add(members, "add", add_members, "Add several, all or none.", IN_POOL, SEVERAL, WAIT, TIMEOUT)
     more = [DRY_RUN, WAIT, TIMEOUT]
     text = "Make these the pool's only members; who stays keeps its flows."
-    add(members, "replace", replace_members, text, POOL, SEVERAL, *more)
+    add(members, "replace", replace_members, text, IN_POOL, SEVERAL, *more)
 
 
 def add_to_nodes(nodes: typer.Typer) -> None:

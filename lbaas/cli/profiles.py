@@ -1,7 +1,8 @@
 """Where the command line keeps which server it speaks to, and as whom.
 
 One file, ``profiles.json`` under ``$XDG_CONFIG_HOME/lbaas``, which nobody but its owner may read. The environment
-goes before it: LBAAS_SERVER_URL with LBAAS_TOKEN or LBAAS_TOKEN_FILE; LBAAS_PROFILE chooses a profile.
+goes before it: LBAAS_SERVER_URL with LBAAS_TOKEN or LBAAS_TOKEN_FILE; LBAAS_PROFILE chooses a profile. A token may
+be in the system's keyring instead.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lbaas.cli import keyrings
 from lbaas.errors import LbaasError
 
 DEFAULT = "default"
@@ -23,12 +25,13 @@ class NoProfile(LbaasError):
 
 
 class Profile(BaseModel):
-    """A server and a token for it."""
+    """A server and a token for it, which is empty in the file if it is *in_keyring*."""
 
     model_config = ConfigDict(frozen=True)
 
     url: str
     token: str
+    in_keyring: bool = False
 
 
 class Profiles(BaseModel):
@@ -85,7 +88,10 @@ def chosen(name: str | None, environment: Mapping[str, str] | None = None) -> Pr
     if wanted not in profiles.profiles:
         known = ", ".join(sorted(profiles.profiles)) or "none"
         raise NoProfile(f"there is no profile {wanted!r} (there are: {known}): lbaas login URL")
-    return profiles.profiles[wanted]
+    found = profiles.profiles[wanted]
+    if found.in_keyring:
+        return found.model_copy(update={"token": keyrings.token(wanted)})
+    return found
 
 
 def _token(environment: Mapping[str, str]) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from lbaas.cli import references, render
+from lbaas.cli.completing import names_of
 from lbaas.cli.differences import between
 from lbaas.cli.options import body_of, options_of
 from lbaas.cli.session import (
@@ -46,6 +47,7 @@ VERBS: Mapping[str, Mapping[str, tuple[dict[str, str], str]]] = {
     },
 }
 
+IN_POOL = argument("pool", "POOL", "Name or id.", complete=names_of(POOLS))
 BODY = option("file", Path | None, "The body, in JSON or YAML; - for stdin.", "-f", "--file")
 DRY_RUN = switch("dry_run", "Show what would be, and change nothing.", "--dry-run")
 WAIT = switch("wait", "Until every node and backend host has applied it.", "--wait")
@@ -68,11 +70,16 @@ class Commands:
 
     def __init__(self, kind: AnyKind) -> None:
         self.kind = kind
-        self.inside = [argument("pool", "POOL", "Name or id.")] if kind is MEMBERS else []
+        self.inside = [IN_POOL] if kind is MEMBERS else []
         self.creating = options_of(kind.create, kind.identity)
         self.changing = options_of(kind.patch) if kind.patch else ()
         self.waiting = [WAIT, TIMEOUT] if kind in WAITABLE else []
-        self.which = argument("which", kind.identity.upper(), f"Its {kind.identity}, or its id.")
+        self.which = argument(
+            "which",
+            kind.identity.upper(),
+            f"Its {kind.identity}, or its id.",
+            complete=names_of(kind),
+        )
 
     def group(self) -> typer.Typer:
         """All of them."""
@@ -96,7 +103,7 @@ class Commands:
         options = [parameter_of(each) for each in self.creating]
         name = argument("identity", self.kind.identity.upper(), "Its " + self.kind.identity + ".")
         members = [MEMBER] if self.kind is VIPS else []
-        more = [*members, BODY, DRY_RUN, *self.waiting]
+        more = [*members, BODY, DRY_RUN, FIELD, *self.waiting]
         add(made, "create", self.create, "Make one.", *self.inside, name, *options, *more)
 
     def list(self, given: Given) -> None:
@@ -106,14 +113,16 @@ class Commands:
 
     def show(self, given: Given) -> None:
         with session(given) as now:
+            _require_field(self.kind.shown, given["field"])
             one = self._read(now, given)
             if given["field"]:
-                now.print(render.cell(_field(one, given["field"])))
+                now.print(_field(one, given["field"]))
                 return
             now.print(render.object_text(one, now.output))
 
     def create(self, given: Given) -> None:
         with session(given, flags_of(self.creating)) as now:
+            _require_field(self.kind.made, given["field"])
             body = body_file(given["file"]) | {self.kind.identity: given["identity"]}
             body |= body_of(self.creating, given, body)
             if given.get("member"):
@@ -166,7 +175,9 @@ class Commands:
         self._done(now, given, objects.patch(present, body))
 
     def _done(self, now: Session, given: Given, made: Resource) -> None:
-        if now.for_people and self.kind is not TOKENS:  # whose secret is in no column
+        if given.get("field"):
+            now.print(_field(made, given["field"]))
+        elif now.for_people and self.kind is not TOKENS:  # whose secret is in no column
             self._print(now, [made])
         else:
             now.print(render.object_text(made, now.output))
@@ -227,11 +238,14 @@ MEMBER = option(
 )
 
 
-def _field(one: Resource, name: str) -> Any:
-    fields = one.model_dump(mode="json")
-    if name not in fields:
-        raise BadValue(f"there is no field {name!r}; possible: {', '.join(fields)}")
-    return fields[name]
+def _field(one: Resource, name: str) -> str:
+    return render.cell(one.model_dump(mode="json")[name])
+
+
+def _require_field(model: type[Resource], name: str | None) -> None:
+    """Before anything is done. Raises BadValue."""
+    if name is not None and name not in model.model_fields:
+        raise BadValue(f"there is no field {name!r}; possible: {', '.join(model.model_fields)}")
 
 
 def with_members(body: dict[str, Any], texts: list[str]) -> dict[str, Any]:

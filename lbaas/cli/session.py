@@ -12,6 +12,7 @@ import httpx
 import typer
 
 from lbaas.cli import profiles, render
+from lbaas.cli.completing import names_of, profile_names
 from lbaas.cli.failures import FlagOf, exit_code, message
 from lbaas.cli.options import Option
 from lbaas.cli.render import Output
@@ -41,6 +42,11 @@ class Session:
     def print(self, text: str) -> None:
         """A result."""
         typer.echo(text)
+
+    def print_some(self, text: str) -> None:
+        """A result, if there is anything of it."""
+        if text:
+            self.print("\n" + text)
 
     def tell(self, text: str) -> None:
         """What a person wants to know besides, out of the way of results."""
@@ -95,11 +101,11 @@ def argument(
     help_text: str,
     kind: Any = str,
     default: object = inspect.Parameter.empty,
+    complete: Callable[..., list[str]] | None = None,
 ) -> inspect.Parameter:
     """A value that has to be said, unless it has a default."""
-    return _parameter(
-        name, Annotated[kind, typer.Argument(metavar=metavar, help=help_text)], default
-    )
+    said = typer.Argument(metavar=metavar, help=help_text, autocompletion=complete)
+    return _parameter(name, Annotated[kind, said], default)
 
 
 def option(
@@ -109,10 +115,11 @@ def option(
     *flags: str,
     default: object = None,
     metavar: str | None = None,
+    complete: Callable[..., list[str]] | None = None,
 ) -> inspect.Parameter:
     """A value that may be said."""
-    annotation = Annotated[kind, typer.Option(*flags, help=help_text, metavar=metavar)]
-    return _parameter(name, annotation, default)
+    said = typer.Option(*flags, help=help_text, metavar=metavar, autocompletion=complete)
+    return _parameter(name, Annotated[kind, said], default)
 
 
 def _parameter(
@@ -129,7 +136,13 @@ def switch(name: str, help_text: str, flag: str) -> inspect.Parameter:
 
 
 OUTPUT = option("output", Output, "How to print.", "-o", "--output", default=Output.TABLE)
-PROFILE = option("profile", str | None, "Which server and token, see lbaas profile.", "--profile")
+PROFILE = option(
+    "profile",
+    str | None,
+    "Which server and token, see lbaas profile.",
+    "--profile",
+    complete=profile_names,
+)
 COMMON = (OUTPUT, PROFILE)
 
 
@@ -143,9 +156,10 @@ def parameter_of(each: Option) -> inspect.Parameter:
         return option(each.key, bool | None, help_text, flags)
     if shape.form is Form.CHOICE:
         return option(each.key, Literal[shape.words] | None, help_text, each.flag)
-    if each.repeated:
-        return option(each.key, list[str] | None, help_text, each.flag, metavar=_metavar(each))
-    return option(each.key, str | None, help_text, each.flag, metavar=_metavar(each))
+    named = each.field.reference
+    kind = list[str] | None if each.repeated else str | None
+    complete = None if named is None else names_of(named)
+    return option(each.key, kind, help_text, each.flag, metavar=_metavar(each), complete=complete)
 
 
 def _metavar(each: Option) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 import httpx
 import typer
 
-from lbaas.cli import profiles, render, session
+from lbaas.cli import keyrings, profiles, render, session
+from lbaas.cli.completing import profile_names
 from lbaas.cli.profiles import DEFAULT, NoProfile, Profile
 from lbaas.cli.values import BadValue
 from lbaas.client.api import ApiClient
@@ -27,18 +28,23 @@ def login(
     url: Annotated[str, typer.Argument(metavar="URL", help="Like https://lb.example.")],
     token_file: TokenFile = None,
     profile: ProfileName = DEFAULT,
+    keyring: Annotated[  # noqa: FBT002 - an option of the command line, said by its name
+        bool, typer.Option("--keyring", help="Keep the token in the system's keyring.")
+    ] = False,
 ) -> None:
     """Keep a server and a token, once they were seen to work, and use them from now on."""
     try:
         said = Profile(url=_checked(url), token=_token(token_file))
         who = _who(said)
         known = profiles.load()
-        every = {**known.profiles, profile: said}
+        kept = _in_keyring(profile, said) if keyring else said
+        every = {**known.profiles, profile: kept}
         profiles.save(known.model_copy(update={"current": profile, "profiles": every}))
     except LbaasError as error:
         session.fail(error)
     else:
-        typer.echo(f"logged in to {url} as {who}; profile {profile!r} in {profiles.file()}")
+        place = "the keyring" if keyring else profiles.file()
+        typer.echo(f"logged in to {url} as {who}; profile {profile!r} in {place}")
 
 
 def logout(profile: ProfileName = DEFAULT) -> None:
@@ -48,6 +54,8 @@ def logout(profile: ProfileName = DEFAULT) -> None:
         rest = {name: kept for name, kept in known.profiles.items() if name != profile}
         if profile not in known.profiles:
             raise NoProfile(f"there is no profile {profile!r}")
+        if known.profiles[profile].in_keyring:
+            keyrings.forget(profile)
         profiles.save(known.model_copy(update={"profiles": rest}))
     except LbaasError as error:
         session.fail(error)
@@ -89,7 +97,9 @@ def _list() -> None:
         typer.echo(render.aligned([[" ", "PROFILE", "URL"], *rows]))
 
 
-def _use(name: Annotated[str, typer.Argument(metavar="PROFILE")]) -> None:
+def _use(
+    name: Annotated[str, typer.Argument(metavar="PROFILE", autocompletion=profile_names)],
+) -> None:
     try:
         known = profiles.load()
         if name not in known.profiles:
@@ -97,6 +107,12 @@ def _use(name: Annotated[str, typer.Argument(metavar="PROFILE")]) -> None:
         profiles.save(known.model_copy(update={"current": name}))
     except LbaasError as error:
         session.fail(error)
+
+
+def _in_keyring(name: str, said: Profile) -> Profile:
+    """What the file keeps of *said*, whose token the keyring has."""
+    keyrings.keep(name, said.token)
+    return said.model_copy(update={"token": "", "in_keyring": True})
 
 
 def _checked(url: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from lbaas.cli import references, render
+from lbaas.cli.completing import names_of
 from lbaas.cli.render import Output
 from lbaas.cli.session import Given, Session, add, group, option, session, switch
 from lbaas.cli.values import BadValue
@@ -27,10 +28,18 @@ BY = option(
     "by", str, "Told apart by these: tenant,vip,listener,direction,prefix; or total.", "--by"
 )
 VIP = option(
-    "vip", str | None, "Of this VIP, by name, address or id; by id if it is gone.", "--vip"
+    "vip",
+    str | None,
+    "Of this VIP, by name, address or id; by id if it is gone.",
+    "--vip",
+    complete=names_of(VIPS),
 )
-LISTENER = option("listener", str | None, "Of this listener.", "--listener")
-TENANT = option("tenant", str | None, "Of this tenant; for operators.", "--tenant")
+LISTENER = option(
+    "listener", str | None, "Of this listener.", "--listener", complete=names_of(LISTENERS)
+)
+TENANT = option(
+    "tenant", str | None, "Of this tenant; for operators.", "--tenant", complete=names_of(TENANTS)
+)
 DIRECTION = option("direction", Direction | None, "This way only.", "--direction")
 PREFIX = option("prefix", str | None, "Of clients inside, like 192.0.2.0/24.", "--prefix")
 CSV = switch("csv", "As CSV with all columns.", "--csv")

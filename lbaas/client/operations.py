@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from lbaas.client import reading
 from lbaas.client.exchange import IF_MATCH, KEY, Answer, Flow, Json, Parameter, Request
 from lbaas.client.problems import NotProgrammed
 from lbaas.client.retrying import Retries, exchange
@@ -195,7 +196,7 @@ def _condition(which: Which) -> dict[str, str]:
 
 def _parsed(model: type[T], request: Request, answer: Answer) -> T:
     try:
-        parsed = model.model_validate_json(answer.content)
+        parsed = reading.read(model, answer.content)
     except ValidationError as error:
         raise ServerUnavailable(f"{request}: not a {model.__name__}: {error}") from error
     if isinstance(parsed, Resource):

@@ -5,6 +5,7 @@ its default is left out: entries come by the ten thousand.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -14,6 +15,9 @@ from lbaas.domain.terms import Encapsulation, ProbeKind, WhenNoBackend
 Json = dict[str, Any]
 
 _BY_MARK = attrgetter("mark")
+
+# A word of a vocabulary takes longer to look up than to compare.
+_GUE, _GRE, _SEND_TO_ALL = Encapsulation.GUE, Encapsulation.GRE, WhenNoBackend.SEND_TO_ALL
 
 # Of a pool without a word on affinity.
 NO_AFFINITY = (True, None, False)
@@ -41,16 +45,16 @@ def vip_settings(row: VipRow) -> Json:
         settings["new_connections_per_source"] = row.new_connections_per_source
     if row.allowed_sources:
         settings["sources"] = sorted(row.allowed_sources)
-    if row.when_no_backend != WhenNoBackend.SEND_TO_ALL:
+    if row.when_no_backend != _SEND_TO_ALL:
         settings["when_no_backend"] = row.when_no_backend
     return settings
 
 
 def tunnel_of(encapsulation: str | None, gue_port: int | None) -> Json:
     """The shape of Tunnel; empty where it is IP in IP, or none."""
-    if encapsulation == Encapsulation.GUE:
+    if encapsulation == _GUE:
         return {"encapsulation": encapsulation, "port": gue_port}
-    return {"encapsulation": encapsulation} if encapsulation == Encapsulation.GRE else {}
+    return {"encapsulation": encapsulation} if encapsulation == _GRE else {}
 
 
 def _family(address: str) -> int:
@@ -76,7 +80,7 @@ def _listener(row: ListenerRow, family: int) -> Json:
     settings["mark"] = row.mark
     if pool.monitor is not None:
         settings["monitor"] = _monitor(pool.monitor, row.ports)
-    settings["ports"] = [{"first": first, "last": last} for first, last in sorted(row.ports)]
+    settings["ports"] = _ports(row.ports)
     settings["protocol"] = row.protocol
     if pool.quorum != 1:
         settings["quorum"] = pool.quorum
@@ -86,6 +90,12 @@ def _listener(row: ListenerRow, family: int) -> Json:
     if tunnel := tunnel_of(pool.encapsulation, pool.gue_port):
         settings["tunnel"] = tunnel
     return settings
+
+
+@lru_cache(maxsize=1024)
+def _ports(spans: tuple[tuple[int, int], ...]) -> list[Json]:
+    """For all who have the same: nobody changes it."""
+    return [{"first": first, "last": last} for first, last in sorted(spans)]
 
 
 def _members(row: ListenerRow, family: int) -> Iterable[MemberRow]:

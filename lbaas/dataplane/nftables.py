@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable
 from ctypes.util import find_library
+from functools import cache
 from typing import Any
 
 from lbaas.errors import LbaasError, ToolMissing
@@ -111,6 +112,7 @@ class Nft:
         return bytes(output).decode()
 
 
+@cache  # to find it, a program is run
 def _load() -> ctypes.CDLL:
     name = find_library("nftables") or "libnftables.so.1"
     try:

@@ -28,6 +28,8 @@ from lbaas.dataplane.steps import demand
 from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl.desired import HOST
 from lbaas.dataplane.sysctl.plan import SetSysctl
+from lbaas.dataplane.usage.desired import USUAL_BITS, HostAddresses, host_meter
+from lbaas.metering.trials import counting_trial
 from lbaas.wire.state import GUE_PORT
 
 _GUARD = Guard(
@@ -53,6 +55,7 @@ def host_trials() -> Iterator[Trial]:
         yield Trial(what, "pools that use it get no packets here", partial(_add, device))
     yield Trial("GUE", "pools with encapsulation gue get no packets here; modprobe fou", _gue)
     yield Trial("nftables: inet, sets, MSS", "the tunnel has no guard and stays shut", _guard)
+    yield counting_trial(host_meter(HostAddresses(), USUAL_BITS))
     for name, value in HOST.items():
         without = "the host answers ARP for its VIPs and draws their traffic past the nodes"
         yield Trial(name, without, partial(_set, SetSysctl(name, value)))

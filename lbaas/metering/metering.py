@@ -79,16 +79,17 @@ class Metering:
                 time.sleep(self._agent.cycle_s)
 
     def _count_forever(self, counter: Counter, wake: Callable[[], None]) -> None:
-        due_s = self._next_end_s()
+        period = self._period()
         while True:
-            news = self._news.take(max(0.0, min(self._agent.cycle_s, due_s - time.time())))
+            news = self._news.take(self._pause_s())
             try:
                 if news is not None:
                     counter.hear(news)
                     wake()
-                if time.time() >= due_s or counter.disturbed():
+                # Another, not a later: clocks are set back, too.
+                if self._period() != period or counter.disturbed():
                     counter.close()
-                    due_s = self._next_end_s()
+                    period = self._period()
                     wake()
             except (LbaasError, OSError, sqlite3.Error) as error:
                 log.warning("counting failed", error=str(error))
@@ -97,8 +98,12 @@ class Metering:
                 log.exception("counting broke off")
                 time.sleep(self._agent.cycle_s)
 
-    def _next_end_s(self) -> int:
-        return (int(time.time()) // self._meter.period_s + 1) * self._meter.period_s
+    def _period(self) -> int:
+        return int(time.time()) // self._meter.period_s
+
+    def _pause_s(self) -> float:
+        rest_s = self._meter.period_s - time.time() % self._meter.period_s
+        return min(self._agent.cycle_s, rest_s)
 
 
 def _stop_counting(table: str) -> None:

@@ -11,7 +11,14 @@ import typer
 from lbaas.agent.answering import answer_forever
 from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
-from lbaas.agent.options import Cycle, MetricsFile, ServerUrl, TokenFile, check_option
+from lbaas.agent.options import (
+    FINDINGS_VARIABLE,
+    Cycle,
+    MetricsFile,
+    ServerUrl,
+    TokenFile,
+    check_option,
+)
 from lbaas.agent.textfile import Textfile
 from lbaas.dataplane.usage.desired import USUAL_BITS
 from lbaas.domain.addresses import Address
@@ -23,10 +30,12 @@ from lbaas.metering.options import Metered, MeterPeriod, MeterPrefix4, MeterPref
 from lbaas.metering.sources import NodeSource
 from lbaas.node_agent.announce import BirdPaths
 from lbaas.node_agent.explaining import Explainer
+from lbaas.node_agent.missing import Missing
 from lbaas.node_agent.reconcile import Node, undisturbed
 from lbaas.node_agent.trials import node_trials
 from lbaas.wire.explanation import Answer, FiveTuple
 from lbaas.wire.reading import PartsReader
+from lbaas.wire.report import NodeFacts
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -48,6 +57,13 @@ def node_agent(
         ),
     ] = Path("/run/lbaas/bird.conf"),
     cycle_s: Cycle = 5.0,
+    findings: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=FINDINGS_VARIABLE,
+            help="What --check found, for an agent without the right to try: it keeps it there.",
+        ),
+    ] = None,
     metrics_file: MetricsFile = None,
     meter: Metered = True,  # noqa: FBT002  # typer makes a flag of it
     meter_prefix4: MeterPrefix4 = USUAL_BITS[4],
@@ -60,12 +76,13 @@ def node_agent(
     Stopping it leaves kernel and BIRD as they are: forwarding goes on.
     """
     undisturbed()
+    missing = Missing(tuple(node_trials()), findings)
     health = Health(in_service, Prober())
     node = Node(BirdPaths(bird_socket, bird_include), health.view, cycle_s)
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
 
     def details() -> Details:
-        return replace(health.details(), dropped=node.dropped, facts=node.facts())
+        return replace(health.details(), dropped=node.dropped, facts=_with(node.facts(), missing))
 
     counted = MeterSettings(NodeSource(bits(meter_prefix4, meter_prefix6)), meter_period_s, meter)
     metering = Metering(counted, settings)
@@ -86,3 +103,7 @@ def node_agent(
 
     health.start(changed)
     agent.run()
+
+
+def _with(facts: NodeFacts, missing: Missing) -> NodeFacts:
+    return facts.model_copy(update={"missing": missing.sentences()})

@@ -10,7 +10,7 @@ from uuid import UUID
 from lbaas.agent.rounds import Failed, Round, attempt
 from lbaas.dataplane.bird.desired import announcement
 from lbaas.dataplane.bird.observe import observe as observe_bird
-from lbaas.dataplane.bird.plan import Observed
+from lbaas.dataplane.bird.plan import Observed, sessions
 from lbaas.dataplane.ipvs.desired import ServiceKey
 from lbaas.dataplane.ipvs.plan import RemoveService
 from lbaas.domain.addresses import Address
@@ -31,7 +31,9 @@ from lbaas.wire.state import ClusterState, NodeSettings
 # After a failure an audit comes so soon: it tries again whatever is still missing.
 _RETRY_S = 1.0
 
-_SWITCH_S = 0.0005
+# Each system call of the main thread gives the interpreter to an audit that is under way, which is asked for it back
+# after so long: a change makes dozens of them.
+_SWITCH_S = 0.00005
 
 
 class Node:
@@ -206,6 +208,8 @@ class Node:
         bird = attempt(Round(), "bird", "observe", self._observe_bird)
         facts = attempt(Round(), "facts", "observe", lambda: self._beside.facts(bare, held))
         wanted = announcement(bare, settings, announced(held))
+        if facts is not None and bird is not None and bird.loaded is not None:
+            facts = facts.model_copy(update={"sessions": sessions(bird, wanted)})
         heard = bird is not None and settled(bird, wanted)
         return Findings(round_, bird, facts, announced=heard)
 

@@ -21,9 +21,11 @@ from lbaas.dataplane.steps import demand
 from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import SetSysctl
+from lbaas.dataplane.usage.desired import USUAL_BITS, node_meter
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import Encapsulation, Forwarding, Scheduler
 from lbaas.health.marks import probe_range
+from lbaas.metering.trials import counting_trial
 from lbaas.wire.state import Affinity, MarkRange, Tunnel
 
 _MARKS = MarkRange(first=1, last=0xFF)
@@ -35,6 +37,7 @@ def node_trials() -> Iterator[Trial]:
     yield Trial("nftables: inet, maps, raw payload, reject", "no packet gets its mark", _marks)
     without = "health checks through the tunnel get no answer over IPv4; modprobe nft_socket"
     yield Trial("nftables: socket mark, changing a source", without, _probes)
+    yield counting_trial(node_meter(_MARKS, USUAL_BITS))
     for family in (4, 6):
         yield Trial(
             f"IPVS by mark, tunnel destinations, IPv{family}",

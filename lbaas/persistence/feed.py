@@ -57,6 +57,14 @@ _END_OVERLONG = text(
     AND backend_xid IS NOT NULL AND xact_start < now() - CAST(:patience AS interval)
     """
 )
+_CLUSTER_REVISION = Prepared(
+    select(func.max(Change.revision)).where(
+        Change.cluster_id == bindparam("cluster"), Change.revision < HORIZON_COLUMN
+    )
+)
+_NEWEST_REVISION = Prepared(
+    select(func.max(Change.revision)).where(Change.revision < HORIZON_COLUMN)
+)
 _PRUNED = Prepared(select(Pruned.upto))
 
 
@@ -98,12 +106,10 @@ async def current_transaction(session: AsyncSession) -> int | None:
     return await session.scalar(query)
 
 
-async def cluster_revision(session: AsyncSession, cluster: UUID) -> int:
+async def cluster_revision(driver: asyncpg.Connection, cluster: UUID) -> int:
     """The cluster's newest revision below the horizon; 0 if it has none."""
-    query = select(func.max(Change.revision)).where(
-        Change.cluster_id == cluster, Change.revision < HORIZON_COLUMN
-    )
-    return await session.scalar(query) or 0
+    [(newest,)] = await _CLUSTER_REVISION.rows(driver, cluster=cluster)
+    return newest or 0
 
 
 async def newest_of_cluster(session: AsyncSession, cluster: UUID) -> int:
@@ -145,10 +151,10 @@ async def pruned_upto(driver: asyncpg.Connection) -> int:
     return max((upto for (upto,) in await _PRUNED.rows(driver)), default=0)
 
 
-async def newest_revision(session: AsyncSession) -> int:
+async def newest_revision(driver: asyncpg.Connection) -> int:
     """The newest revision of all below the horizon; 0 if there is none."""
-    query = select(func.max(Change.revision)).where(Change.revision < HORIZON_COLUMN)
-    return await session.scalar(query) or 0
+    [(newest,)] = await _NEWEST_REVISION.rows(driver)
+    return newest or 0
 
 
 async def end_overlong(session: AsyncSession, patience: timedelta) -> int:

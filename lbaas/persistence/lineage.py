@@ -29,6 +29,11 @@ class Moment:
     made_at_us: int | None
     forgotten: bool
 
+    @property
+    def known(self) -> bool:
+        """There is such a revision in the database's past, as far as the feed can tell."""
+        return self.made_at_us is not None or self.forgotten
+
 
 @dataclass(frozen=True)
 class Epoch:

@@ -1,8 +1,8 @@
 """Which VIPs are pending, as one condition of a list: the same that ``GET /v1/vips/{id}/status`` says of one.
 
 Found from what is behind, and not VIP by VIP. What nodes have yet to apply is found by the index of changes by
-cluster and revision, and costs what is pending. What hosts have yet to apply costs a look at the members of every
-host: with many thousands of hosts that is the most of it.
+cluster and revision, and costs what is pending. What hosts have yet to apply costs a look at members: at those of the
+tenant whose VIPs are listed, however many hosts there are; for an operator's list of all tenants, at every host's.
 """
 
 from uuid import UUID
@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
     union,
 )
+from sqlalchemy.dialects.postgresql import array
 
 from lbaas.domain.terms import NodeAdminState
 from lbaas.persistence.models import BackendHost, Change, Cluster, Listener, Member, Node, Vip
@@ -26,14 +27,17 @@ from lbaas.persistence.served import SERVES
 _EVERYTHING = literal_column("-1", Change.revision.type)  # below every revision
 
 
-def is_pending() -> ColumnElement[bool]:
-    """Some active node of the VIP's cluster, or some host of its members, has yet to apply its newest change."""
-    return Vip.id.in_(_pending())
+def is_pending(owner: UUID | None) -> ColumnElement[bool]:
+    """Some active node of the VIP's cluster, or some host of its members, has yet to apply its newest change.
+
+    Only VIPs of *owner* are asked about, if there is one.
+    """
+    return Vip.id.in_(_pending(owner))
 
 
-def _pending() -> CompoundSelect[UUID]:
+def _pending(owner: UUID | None) -> CompoundSelect[UUID]:
     return union(
-        *_changed_since(_confirmed_by_nodes()), _on_nodes_that_fail(), *_on_hosts_that_lag()
+        *_changed_since(_confirmed_by_nodes()), _on_nodes_that_fail(), *_on_hosts_that_lag(owner)
     )
 
 
@@ -76,14 +80,19 @@ def _on_nodes_that_fail() -> Select[UUID]:
     return query.where(floor.c.revision < 0)
 
 
-def _on_hosts_that_lag() -> tuple[Select[UUID], Select[UUID]]:
+def _on_hosts_that_lag(owner: UUID | None) -> tuple[Select[UUID], Select[UUID]]:
     """VIPs with a member on a host that has less than the VIP's newest change, or the pool's."""
+    # Both say the same. The first finds a host's members by an index, the second a member's host.
+    members_of_host = Member.address == any_(BackendHost.addresses)
+    host_of_member = BackendHost.addresses.contains(array([Member.address]))
     here = (
         select(Vip.id)
         .join(Listener, SERVES)
         .join(Member, Member.pool_id == Listener.pool_id)
-        .join(BackendHost, Member.address == any_(BackendHost.addresses))
+        .join(BackendHost, members_of_host if owner is None else host_of_member)
     )
+    if owner is not None:
+        here = here.where(Vip.tenant_id == owner, Listener.tenant_id == owner)
     applied = _behind(BackendHost)
     changed = Change.revision > applied
     of_vip = here.join(Change, Change.object_id == Vip.id).where(changed)

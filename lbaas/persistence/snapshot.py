@@ -1,5 +1,6 @@
 """Rows of one instant as the compiler's records. Call within one REPEATABLE READ transaction."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection
 from ipaddress import ip_address
@@ -8,19 +9,18 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import (
-    BindParameter,
     Select,
+    Text,
     Uuid,
     any_,
     bindparam,
+    cast,
     func,
-    literal,
     or_,
     select,
     union,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.compiler.snapshot import (
     ClusterRow,
@@ -29,51 +29,79 @@ from lbaas.compiler.snapshot import (
     Touched,
 )
 from lbaas.domain.addresses import Address
+from lbaas.domain.terms import NodeAdminState
 from lbaas.persistence import feed
-from lbaas.persistence.database import Snapshot
 from lbaas.persistence.models import Cluster, Listener, Member, Node, Peer, Vip
 from lbaas.persistence.prepared import Prepared
 from lbaas.persistence.served import SERVES, load_vips
 
+_CLUSTER = Prepared(
+    select(
+        Cluster.as_number,
+        Cluster.mark_first,
+        Cluster.mark_last,
+        cast(Cluster.timeouts, Text),
+        Cluster.removal_guard_percent,
+        Cluster.connection_sync,
+    ).where(Cluster.id == bindparam("cluster"))
+)
+_NODES = Prepared(
+    select(Node.id, Node.name, Node.admin_state, Node.removal_confirmed).where(
+        Node.cluster_id == bindparam("cluster")
+    )
+)
+_PEERS = Prepared(
+    select(
+        Peer.name,
+        Peer.address,
+        Peer.as_number,
+        Peer.password,
+        Peer.bfd,
+        Peer.multihop,
+        Peer.graceful_restart,
+    ).where(Peer.cluster_id == bindparam("cluster"))
+)
 
-async def load_cluster(session: AsyncSession, cluster: UUID) -> ClusterRow | None:
+
+async def load_cluster(driver: asyncpg.Connection, cluster: UUID) -> ClusterRow | None:
     """The cluster, its nodes and peers; None if there is no such cluster."""
-    row = await session.get(Cluster, cluster)
-    if row is None:
+    found = await _CLUSTER.rows(driver, cluster=cluster)
+    if not found:
         return None
+    [settings] = map(dict, found)
+    nodes = map(dict, await _NODES.rows(driver, cluster=cluster))
+    peers = map(dict, await _PEERS.rows(driver, cluster=cluster))
     return ClusterRow(
+        **settings | {"timeouts": json.loads(settings["timeouts"])},
         id=cluster,
-        as_number=row.as_number,
-        mark_first=row.mark_first,
-        mark_last=row.mark_last,
-        nodes=await _nodes(session, cluster),
-        peers=await _peers(session, cluster),
-        timeouts=row.timeouts,
-        removal_guard_percent=row.removal_guard_percent,
-        connection_sync=row.connection_sync,
+        nodes=tuple(_node(**node) for node in nodes),
+        peers=tuple(PeerRow(**peer) for peer in peers),
     )
 
 
-async def load_touched(at: Snapshot, cluster: UUID, changed: feed.ByKind) -> Touched | None:
+def _node(admin_state: str, **settings: Any) -> NodeRow:
+    return NodeRow(admin_state=NodeAdminState(admin_state), **settings)
+
+
+async def load_touched(
+    driver: asyncpg.Connection, cluster: UUID, changed: feed.ByKind
+) -> Touched | None:
     """What the objects *changed* touched in the cluster; None if the cluster is gone."""
-    row = await load_cluster(at.session, cluster) if "cluster" in changed else None
+    row = await load_cluster(driver, cluster) if "cluster" in changed else None
     if "cluster" in changed and row is None:
         return None
     named, pools = changed.get("vip", ()), changed.get("pool", ())
-    vips = await load_vips(at.driver, cluster, named, pools) if named or pools else ()
+    vips = await load_vips(driver, cluster, named, pools) if named or pools else ()
     return Touched(cluster=row, vip_ids=frozenset((*named, *(vip.id for vip in vips))), vips=vips)
 
 
 async def vips_of_pools(
-    session: AsyncSession, cluster: UUID, pools: Collection[UUID]
+    driver: asyncpg.Connection, cluster: UUID, pools: Collection[UUID]
 ) -> dict[UUID, set[UUID]]:
     """By pool, the VIPs of the cluster that have a listener which uses it."""
     users: dict[UUID, set[UUID]] = defaultdict(set)
-    if pools:
-        query = select(Listener.pool_id, Vip.id).join(Vip, SERVES)
-        query = query.where(Vip.cluster_id == cluster, Listener.pool_id == any_(_array(pools)))
-        for pool, vip in await session.execute(query):
-            users[pool].add(vip)
+    for pool, vip in await _USERS.rows(driver, cluster=cluster, pools=list(pools)):
+        users[pool].add(vip)
     return users
 
 
@@ -92,30 +120,12 @@ def _addresses_of_members() -> Select[Any]:
     return select(func.host(Member.address)).where(Member.pool_id.in_(pools)).distinct()
 
 
-_MEMBER_ADDRESSES = Prepared(_addresses_of_members())
-
-
-async def _nodes(session: AsyncSession, cluster: UUID) -> tuple[NodeRow, ...]:
-    columns = Node.id, Node.name, Node.admin_state, Node.removal_confirmed
-    query = select(*columns).where(Node.cluster_id == cluster)
-    return tuple(NodeRow(**row) for row in (await session.execute(query)).mappings())
-
-
-async def _peers(session: AsyncSession, cluster: UUID) -> tuple[PeerRow, ...]:
-    return tuple(
-        PeerRow(
-            name=peer.name,
-            address=peer.address,
-            as_number=peer.as_number,
-            password=peer.password,
-            bfd=peer.bfd,
-            multihop=peer.multihop,
-            graceful_restart=peer.graceful_restart,
-        )
-        for peer in await session.scalars(select(Peer).where(Peer.cluster_id == cluster))
+_USERS = Prepared(
+    select(Listener.pool_id, Vip.id)
+    .join(Vip, SERVES)
+    .where(
+        Vip.cluster_id == bindparam("cluster"),
+        Listener.pool_id == any_(bindparam("pools", type_=ARRAY(Uuid()))),
     )
-
-
-def _array(ids: Collection[UUID]) -> BindParameter[list[UUID]]:
-    """One parameter however many: a list of parameters would end at 32,767."""
-    return literal(list(ids), ARRAY(Uuid()))
+)
+_MEMBER_ADDRESSES = Prepared(_addresses_of_members())

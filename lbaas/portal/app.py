@@ -1,5 +1,6 @@
 """The portal as an ASGI application, and where it is mounted."""
 
+from collections.abc import Iterator
 from typing import cast
 
 from starlette.applications import Starlette
@@ -12,9 +13,22 @@ from starlette.types import ASGIApp
 
 from lbaas.client.api import ApiProblem
 from lbaas.errors import RateLimited
-from lbaas.portal import assets, entrance, operators, overview, pages, pools, vips, wizard
+from lbaas.portal import (
+    assets,
+    entrance,
+    operators,
+    overview,
+    pages,
+    pools,
+    records,
+    single_sign_on,
+    vips,
+    wizard,
+)
 from lbaas.portal.defences import Defences
+from lbaas.portal.fleet import SHEETS
 from lbaas.portal.gateway import in_process
+from lbaas.portal.sheets import Sheet
 from lbaas.portal.visits import Page, for_operators, see, signed_in, to_sign_in
 from lbaas.services.runtime import Runtime
 
@@ -34,9 +48,12 @@ def create(api: ASGIApp, runtime: Runtime | None) -> Starlette:
             Route("/static/{version}/{name}", assets.serve),
             Route("/sign-in", entrance.show),
             Route("/sign-in", entrance.sign_in, methods=["POST"]),
+            Route("/sign-in/provider", single_sign_on.begin),
+            Route("/sign-in/return", single_sign_on.finish),
             Route("/sign-out", entrance.sign_out, methods=["POST"]),
             *_tenants(),
             *_operators(),
+            *_records(),
         ],
         middleware=[Middleware(Defences)],
         exception_handlers={
@@ -62,6 +79,7 @@ def _tenants() -> list[Route]:
         _reads("/vips/new", wizard.show),
         _reads(vip, vips.show),
         _does(vip, vips.change),
+        _reads(f"{vip}/usage", vips.usage),
         _reads(f"{vip}/removal", vips.ask_removal),
         _does(f"{vip}/removal", vips.remove),
         _does(f"{vip}/listeners", vips.add_listener),
@@ -78,6 +96,8 @@ def _tenants() -> list[Route]:
 def _operators() -> list[Route]:
     reads = {
         "/nodes": operators.nodes,
+        "/backend-hosts": operators.backend_hosts,
+        "/tokens": operators.tokens,
         "/peers": operators.peers,
         "/address-pools": operators.address_pools,
         "/tenants": operators.tenants,
@@ -86,9 +106,28 @@ def _operators() -> list[Route]:
         *(Route(path, for_operators(page)) for path, page in reads.items()),
         Route("/nodes/{node_id}", for_operators(operators.change_node), methods=["POST"]),
         Route(
-            "/nodes/{node_id}/removal", for_operators(operators.confirm_removal), methods=["POST"]
+            "/nodes/{node_id}/confirm-removal",
+            for_operators(operators.confirm_removal),
+            methods=["POST"],
         ),
     ]
+
+
+def _records() -> list[Route]:
+    """Operators' objects, each kind by its sheet."""
+    return [route for sheet in SHEETS for route in _sheet(sheet)]
+
+
+def _sheet(sheet: Sheet) -> Iterator[Route]:
+    many = f"/{sheet.path}"
+    one = f"{many}/{{object_id}}"
+    yield Route(f"{many}/new", for_operators(records.new(sheet)))
+    yield Route(many, for_operators(records.create(sheet)), methods=["POST"])
+    yield Route(f"{one}/removal", for_operators(records.ask_removal(sheet)))
+    yield Route(f"{one}/removal", for_operators(records.remove(sheet)), methods=["POST"])
+    if sheet.changeable:
+        yield Route(f"{one}/settings", for_operators(records.edit(sheet)))
+        yield Route(f"{one}/settings", for_operators(records.change(sheet)), methods=["POST"])
 
 
 def _reads(path: str, page: Page) -> Route:

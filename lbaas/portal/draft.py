@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from lbaas.portal import checks
+from lbaas.portal import checks, tuning
 from lbaas.portal.checks import Check
+from lbaas.portal.tuning import Tuning
 from lbaas.portal.typed import Json, labels, number, ports
 from lbaas.portal.visits import Form
 
@@ -26,7 +27,7 @@ STEPS = (
     Step("name", "Name", frozenset({"name", "labels", "tenant_id"})),
     Step("address", "Address", frozenset({"family", "address", "address_pool_id"})),
     Step("ports", "Ports", frozenset({"protocol", "ports"})),
-    Step("members", "Members", frozenset({"members", "scheduler", "forwarding"})),
+    Step("members", "Members", frozenset({"members"}) | tuning.FIELDS),
     Step(
         "health",
         "Health",
@@ -37,14 +38,15 @@ STEPS = (
 KEYS = tuple(step.key for step in STEPS)
 
 # Of a draft: what is no text of its own.
-PARTS = ("check", "rows")
+PARTS = ("check", "tuning", "rows")
+BOTH = "46"  # of the families: a VIP of each, and one listener for the two
 MONITOR = "/listeners/0/pool/monitor"
 
 # JSON pointers into the body, most special first, and problems that name no field.
 PLACES = (
     (r"/listeners/0/pool/members/(?P<row>\d+)(/(?P<part>address|weight))?(/.*)?", "members"),
     (r"/listeners/0/pool/members", "members"),
-    (r"/listeners/0/pool/(?P<same>scheduler|forwarding)", "scheduler"),
+    (rf"/listeners/0/pool/(?P<same>{'|'.join(sorted(tuning.FIELDS))})", "scheduler"),
     (r"/listeners/0/ports(/.*)?", "ports"),
     (r"/listeners/0/(name|protocol)", "protocol"),
     (r"/(?P<same>name|labels|tenant_id|family|address|address_pool_id)(/.*)?", "name"),
@@ -78,8 +80,7 @@ class Draft:
     address_pool_id: str = ""
     protocol: str = "tcp"
     ports: str = ""
-    scheduler: str = "mh"
-    forwarding: str = "tunnel"
+    tuning: Tuning = field(default_factory=Tuning)
     check: Check = field(default_factory=Check)
     rows: tuple[Row, ...] = field(default=(Row(), Row()))
 
@@ -90,7 +91,7 @@ class Draft:
         addresses, weights = form.getlist("member_address"), form.getlist("member_weight")
         rows = tuple(Row(*pair) for pair in zip(addresses, weights, strict=False))
         draft = replace(cls(), **texts)
-        draft = replace(draft, check=Check.of(form))
+        draft = replace(draft, check=Check.of(form), tuning=Tuning.of(form))
         return replace(draft, rows=rows) if rows else draft
 
     @classmethod
@@ -104,26 +105,37 @@ class Draft:
                 yield name, getattr(self, name)
         for name in sorted(checks.FIELDS - without):
             yield name, getattr(self.check, name)
+        for name in sorted(tuning.FIELDS - without):
+            yield name, getattr(self.tuning, name)
         if "members" not in without:
             for row in self.rows:
                 yield "member_address", row.address
                 yield "member_weight", row.weight
 
+    @property
+    def dual(self) -> bool:
+        """True if two VIPs are ordered, one of each family."""
+        return self.family == BOTH
+
+    def second(self, address_pool_id: str | None = None) -> Json:
+        """The order of the other family's VIP, which is made without a listener of its own."""
+        family = 4 if ":" in self.address else 6
+        body = {**self._named(f"{self.name}-v{family}"), "family": family}
+        return body | ({"address_pool_id": address_pool_id} if address_pool_id else {})
+
     def body(self, upto: str = "review") -> Json:
         """The order, as far as the steps before *upto* have it."""
         done = KEYS[: KEYS.index(upto)]
-        body: Json = {"name": self.name, "labels": labels(self.labels)}
-        if self.tenant_id:
-            body["tenant_id"] = self.tenant_id
+        body = self._named(self.name)
         if "address" in done:
             body |= self._address()
         if "ports" in done:
             body["listeners"] = [self._listener(done)]
         return body
 
-    def key(self) -> str:
+    def key(self, body: Json | None = None) -> str:
         """The same for the same order out of the same draft, so that it is done once however often it is sent."""
-        order = json.dumps(self.body(), sort_keys=True)
+        order = json.dumps(self.body() if body is None else body, sort_keys=True)
         return hashlib.sha256(f"{self.id}\n{order}".encode()).hexdigest()
 
     def place(self, pointer: str) -> str | None:
@@ -140,10 +152,14 @@ class Draft:
                 return parts.get("same") or name
         return None
 
+    def _named(self, name: str) -> Json:
+        owner = {"tenant_id": self.tenant_id} if self.tenant_id else {}
+        return {"name": name, "labels": labels(self.labels), **owner}
+
     def _address(self) -> Json:
         if self.address:
             return {"address": self.address, **self._pool()}
-        return {"family": number(self.family), **self._pool()}
+        return {"family": 4 if self.dual else number(self.family), **self._pool()}
 
     def _pool(self) -> Json:
         return {"address_pool_id": self.address_pool_id} if self.address_pool_id else {}
@@ -151,7 +167,7 @@ class Draft:
     def _listener(self, done: Sequence[str]) -> Json:
         pool: Json = {}
         if "members" in done:
-            pool = {"scheduler": self.scheduler, "forwarding": self.forwarding}
+            pool = self.tuning.body()
             pool["members"] = [self._member(self.rows[index]) for index in self._filled()]
         if "health" in done and (monitor := self.check.monitor()) is not None:
             pool["monitor"] = monitor

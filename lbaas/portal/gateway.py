@@ -34,9 +34,17 @@ class Gateway:
         headers = {} if key is None else {"Idempotency-Key": key}
         return await self._send("POST", path, json=body, headers=headers)
 
-    async def patch(self, path: str, body: Mapping[str, object]) -> Json:
-        """Change the fields in *body*."""
-        return await self._send("PATCH", path, json=body)
+    async def patch(
+        self, path: str, body: Mapping[str, object], *, if_match: str | None = None
+    ) -> Json:
+        """Change the fields in *body*; with the ETag *if_match* only if nobody else has changed anything."""
+        headers = {} if if_match is None else {"If-Match": if_match}
+        return await self._send("PATCH", path, json=body, headers=headers)
+
+    async def tagged(self, path: str) -> tuple[Json, str]:
+        """One object, and its ETag."""
+        answer = await self._answer("GET", path)
+        return answer.json(), answer.headers["ETag"]
 
     async def delete(self, path: str, **params: str) -> Json:
         """Remove, or with ``dry_run`` say what would go."""
@@ -58,16 +66,19 @@ class Gateway:
                 return found
 
     async def _send(self, method: str, path: str, **options: Any) -> Json:
+        answer = await self._answer(method, path, **options)
+        return dict(answer.json()) if answer.content else {}
+
+    async def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {
             "Authorization": f"Bearer {self.token}",
             "X-Request-Id": self.request_id,
             **options.pop("headers", {}),
         }
         answer = await self.http.request(method, f"/v1/{path}", headers=headers, **options)
-        body: Json = answer.json() if answer.content else {}
         if answer.is_error:
-            raise ApiProblem(answer.status_code, body)
-        return body
+            raise ApiProblem(answer.status_code, answer.json() if answer.content else {})
+        return answer
 
 
 def in_process(api: ASGIApp) -> httpx.AsyncClient:

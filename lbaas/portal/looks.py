@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lbaas.portal import tuning
 from lbaas.services.reports import STALE_AFTER
 
 _STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -99,4 +100,9 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "lasting": lasting,
     "options": options,
 }
-GLOBALS: Mapping[str, object] = {"share": share, "silent": silent, "schedulers": SCHEDULERS}
+GLOBALS: Mapping[str, object] = {
+    "share": share,
+    "silent": silent,
+    "schedulers": SCHEDULERS,
+    "tuning_fields": tuning.FIELDS,
+}

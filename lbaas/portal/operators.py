@@ -37,6 +37,27 @@ async def confirm_removal(visit: Visit) -> Response:
     return see("/portal/nodes")
 
 
+async def backend_hosts(visit: Visit) -> Response:
+    """Where members live, and whether it is ready for them."""
+    page = await _page_of(visit, "backend-hosts")
+    return pages.show(
+        visit, "backend-hosts.html", hosts=page["items"], following=page["next_cursor"]
+    )
+
+
+async def tokens(visit: Visit) -> Response:
+    """Who may ask, by role; never what he asks with."""
+    page = await _page_of(visit, "tokens")
+    names = [await _names(visit, kind) for kind in ("tenants", "nodes", "backend-hosts")]
+    return pages.show(
+        visit,
+        "tokens.html",
+        tokens=page["items"],
+        names=names[0] | names[1] | names[2],
+        following=page["next_cursor"],
+    )
+
+
 async def peers(visit: Visit) -> Response:
     """The routers that nodes speak BGP with."""
     clusters = await _names(visit, "clusters")
@@ -75,6 +96,10 @@ async def tenants(visit: Visit) -> Response:
         following=page["next_cursor"],
         name=visit.asked("name"),
     )
+
+
+async def _page_of(visit: Visit, resource: str) -> Json:
+    return await visit.api.get(resource, limit=PER_PAGE, sort="name", cursor=visit.asked("cursor"))
 
 
 async def _names(visit: Visit, resource: str) -> dict[str, str]:

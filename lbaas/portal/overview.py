@@ -12,6 +12,16 @@ from lbaas.portal.vips import tenant_names
 from lbaas.portal.visits import Visit
 
 RECENT = 6
+# Before the first VIP: what an operator makes, in this order, and where.
+STEPS = (
+    ("clusters", "a cluster", "clusters/new"),
+    ("nodes", "a node in it, and its token", "nodes/new"),
+    ("peers", "the routers that it announces to", "peers/new"),
+    ("address-pools", "a pool of addresses", "address-pools/new"),
+    ("backend-hosts", "a backend host, and its token", "backend-hosts/new"),
+    ("tenants", "a tenant, and its token", "tenants/new"),
+    ("vips", "its first VIP", "vips/new"),
+)
 NO_FLEET: dict[str, list[Json]] = {"clusters": [], "nodes": []}
 PER_PAGE = 50
 FILTERS = ("kind", "action", "object_id")
@@ -30,6 +40,7 @@ async def show(visit: Visit) -> Response:
         "overview.html",
         vips=list(zip(vips["items"], statuses, strict=True)),
         events=events["items"],
+        steps=await _first_steps(visit) if visit.operator and not vips["items"] else [],
         tenant=None if visit.operator else await visit.api.get("tenant"),
         **fleet,
     )
@@ -55,6 +66,15 @@ async def events(visit: Visit) -> Response:
         faults=faults,
         tenants=await tenant_names(visit),
     )
+
+
+async def _first_steps(visit: Visit) -> list[Json]:
+    """What there has to be before a VIP can serve, and whether it is there."""
+    found = await together(*(visit.api.get(kind, limit=1) for kind, _, _ in STEPS))
+    return [
+        {"done": bool(page["items"]), "what": what, "path": path}
+        for page, (_, what, path) in zip(found, STEPS, strict=True)
+    ]
 
 
 async def _fleet(visit: Visit) -> dict[str, list[Json]]:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -79,6 +80,11 @@ def refused(request: Request, error: ApiProblem) -> Response:
 
 def not_found(request: Request) -> Response:
     return problem(request, 404, "There is no such page", "It may be gone, or was never yours.")
+
+
+def fresh_key() -> str:
+    """For a form that makes something: sent twice it does so once."""
+    return uuid4().hex
 
 
 def _common(visit: Visit) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from starlette.responses import Response
 
 from lbaas.client.api import ApiProblem
-from lbaas.portal import checks, pages
+from lbaas.portal import checks, pages, tuning
 from lbaas.portal.checks import Check
 from lbaas.portal.faults import Faults, sorted_out
 from lbaas.portal.gateway import Json, together
-from lbaas.portal.typed import number, number_or_none
+from lbaas.portal.tuning import Tuning
+from lbaas.portal.typed import number
 from lbaas.portal.vips import tenant_names
 from lbaas.portal.visits import Form, Visit, form, see_again
 from lbaas.portal.way import member_stop, sick_on, watching
@@ -51,8 +52,7 @@ async def change(visit: Visit) -> Response:
     before = (await visit.api.get(path))["monitor"]
     body = {
         "name": given.get("name", ""),
-        "scheduler": given.get("scheduler", ""),
-        "drain_deadline_s": number_or_none(given.get("drain_deadline_s", "")),
+        **Tuning.of(given).body(),
         "monitor": Check.of(given).monitor(before),
     }
     try:
@@ -115,6 +115,7 @@ async def _page(visit: Visit, given: Form, faults: Faults) -> Response:
         following=members["next_cursor"],
         listeners=listeners["items"],
         events=events["items"],
+        tuning=Tuning.of(given) if "check" in given else Tuning.shown(pool),
         check=Check.of(given) if "check" in given else Check.shown(pool["monitor"]),
         given=given,
         faults=faults,
@@ -146,7 +147,9 @@ def _own_field(where: str) -> str | None:
     if where.startswith("/monitor"):
         return checks.place(where.removeprefix("/monitor"))
     field = where.split("/")[1] if where.startswith("/") else ""
-    return f"pool-{field}" if field in ("name", "scheduler", "drain_deadline_s") else None
+    if field == "name":
+        return "pool-name"
+    return field if field in tuning.FIELDS else None
 
 
 def _new_field(where: str) -> str | None:

@@ -1,6 +1,9 @@
 """The pages of VIPs and their listeners."""
 
 import asyncio
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any
 
 from starlette.responses import Response
 
@@ -8,6 +11,7 @@ from lbaas.client.api import ApiProblem
 from lbaas.portal import pages
 from lbaas.portal.faults import Faults, sorted_out
 from lbaas.portal.gateway import Json, together
+from lbaas.portal.plots import PERIODS, plots
 from lbaas.portal.typed import labels, number_or_none, ports, words
 from lbaas.portal.visits import Form, Visit, form, see
 from lbaas.portal.way import lines, way
@@ -15,6 +19,7 @@ from lbaas.portal.way import lines, way
 PER_PAGE = 20
 MEMBERS_SHOWN = 200
 EVENTS_SHOWN = 8
+TWINS_SHOWN = 200
 FILTERS = ("name", "labels", "address", "status", "tenant_id")
 
 
@@ -46,6 +51,11 @@ async def show(visit: Visit) -> Response:
     return await _page(visit, Form(), Faults())
 
 
+async def usage(visit: Visit) -> Response:
+    """The plots of a VIP's traffic alone, to be put into its page again."""
+    return pages.show(visit, "usage.html", **await _usage(visit))
+
+
 async def add_listener(visit: Visit) -> Response:
     """The VIP has one listener more; or the form is shown again, with what is wrong."""
     given = await form(visit.request)
@@ -55,6 +65,7 @@ async def add_listener(visit: Visit) -> Response:
         "protocol": given.get("protocol", ""),
         **ports(given.get("ports", "")),
         "pool_id": given.get("pool_id", ""),
+        "dual_vip_id": given.get("dual_vip_id") or None,
     }
     try:
         await visit.api.post("listeners", body, key=given.get("key") or None)
@@ -132,6 +143,8 @@ async def _page(visit: Visit, given: Form, faults: Faults) -> Response:
         given=given,
         faults=faults,
         choices=await visit.api.all("pools", tenant_id=vip["tenant_id"]),
+        twins=await _twins(visit, vip),
+        **await _usage(visit),
     )
 
 
@@ -153,6 +166,39 @@ async def _pools(visit: Visit, vip: Json) -> dict[str, tuple[Json, Json]]:
     return dict(zip(ids, zip(pools, members, strict=True), strict=True))
 
 
+async def _usage(visit: Visit) -> dict[str, Any]:
+    """What was counted of the VIP, drawn."""
+    period = PERIODS.get(visit.asked("period"), PERIODS["day"])
+    now = datetime.now(UTC)
+    counted = await visit.api.all(
+        "usage",
+        **{"vip_id": visit.named("vip_id"), "from": period.begins(now).isoformat()},
+        granularity=period.granularity,
+        group_by="direction",
+    )
+    return {
+        "vip_id": visit.named("vip_id"),
+        "period": period,
+        "periods": PERIODS.values(),
+        "plots": plots(counted, period, now),
+    }
+
+
+async def _twins(visit: Visit, vip: Json) -> dict[str, Json]:
+    """By id, the tenant's VIPs of the other family in the cluster: a listener may serve one of them as well."""
+    page = await visit.api.get("vips", tenant_id=vip["tenant_id"], limit=TWINS_SHOWN, sort="name")
+    found = [
+        one
+        for one in page["items"]
+        if one["cluster_id"] == vip["cluster_id"] and _family(one) != _family(vip)
+    ]
+    return {one["id"]: one for one in found}
+
+
+def _family(vip: Json) -> int:
+    return ip_address(vip["address"]).version
+
+
 async def _peers(visit: Visit, cluster_id: str) -> list[Json] | None:
     if not visit.operator:
         return None
@@ -165,4 +211,4 @@ def _listener_field(where: str) -> str | None:
     if where == "/errors/name-taken":
         return "name"
     field = where.split("/")[1] if where.startswith("/") else ""
-    return field if field in ("name", "protocol", "ports", "pool_id") else None
+    return field if field in ("name", "protocol", "ports", "pool_id", "dual_vip_id") else None

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import wraps
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -14,8 +13,8 @@ from starlette.responses import RedirectResponse, Response
 
 from lbaas.domain.terms import Role
 from lbaas.errors import Unauthenticated
+from lbaas.portal import bearers
 from lbaas.portal.gateway import Gateway
-from lbaas.services import sessions
 from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller
 
@@ -23,8 +22,8 @@ Form = ImmutableMultiDict[str, str]
 
 SIGN_IN = "/portal/sign-in"
 COOKIE = "lbaas_session"
-# A browser takes a cookie of this name only over https, for the whole host, from the host itself.
-SECURE_COOKIE = "__Host-lbaas_session"
+# A browser takes a cookie of such a name only over https, for the whole host, from the host itself.
+SECURE = "__Host-"
 
 
 @dataclass(frozen=True)
@@ -95,12 +94,8 @@ async def _visit(request: Request) -> Visit:
     cookie = request.cookies.get(cookie_name(request))
     if cookie is None:
         raise Unauthenticated("nobody is signed in")
-    active = not is_refresh(request)
-    token = await sessions.token(runtime.database, cookie, datetime.now(UTC), active=active)
-    if token is None:
-        raise Unauthenticated("the session has ended")
-    caller = await runtime.caller(token)
-    return Visit(request, caller, Gateway(http, token, request.state.request_id))
+    caller, bearer = await bearers.of(runtime, cookie, active=not is_refresh(request))
+    return Visit(request, caller, Gateway(http, bearer, request.state.request_id))
 
 
 def to_sign_in(request: Request) -> Response:
@@ -136,8 +131,21 @@ def see(path: str) -> Response:
     return RedirectResponse(path, 303)
 
 
-def cookie_name(request: Request) -> str:
-    return SECURE_COOKIE if request.url.scheme == "https" else COOKIE
+def cookie_name(request: Request, name: str = COOKIE) -> str:
+    return SECURE + name if request.url.scheme == "https" else name
+
+
+def set_cookie(request: Request, answer: Response, name: str, value: str, lasts_s: int) -> None:
+    """Scripts can't read it, other sites' forms don't carry it, and where there is https it never leaves it."""
+    answer.set_cookie(
+        cookie_name(request, name),
+        value,
+        max_age=lasts_s,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
 
 
 async def form(request: Request) -> Form:

@@ -5,6 +5,7 @@ server keeps nothing. A step is shown when the API accepts, as a dry run, what t
 """
 
 from dataclasses import replace
+from ipaddress import ip_network
 from uuid import uuid4
 
 from starlette.responses import Response
@@ -39,11 +40,37 @@ async def order(visit: Visit) -> Response:
     given = await form(visit.request)
     draft = Draft.of(given)
     try:
-        vip = await visit.api.post("vips", draft.body(), key=draft.key())
+        vip = await _made(visit, draft)
     except ApiProblem as error:
         faults = sorted_out(error, draft.place)
         return await _page(visit, draft, _first_faulty(faults, "review"), faults, None)
     return see(f"/portal/vips/{vip['id']}")
+
+
+async def _made(visit: Visit, draft: Draft) -> Json:
+    """The VIP. Of two the one without a listener comes first: nobody hears of it before all is well."""
+    if not draft.dual:
+        return await visit.api.post("vips", draft.body(), key=draft.key())
+    body = draft.second(await _sibling(visit, draft))
+    second = await visit.api.post("vips", body, key=draft.key(body))
+    vip = await visit.api.post("vips", draft.body(), key=draft.key())
+    listener = vip["listeners"][0]["id"]
+    await visit.api.patch(f"listeners/{listener}", {"dual_vip_id": second["id"]})
+    return vip
+
+
+async def _sibling(visit: Visit, draft: Draft) -> str | None:
+    """A pool of the other family in the cluster of the pool that an operator chose: a listener's VIPs share one."""
+    if not visit.operator or not draft.address_pool_id:
+        return None
+    pools = await visit.api.all("address-pools")
+    chosen = next((pool for pool in pools if pool["id"] == draft.address_pool_id), None)
+    return next((pool["id"] for pool in pools if chosen and _are_siblings(chosen, pool)), None)
+
+
+def _are_siblings(one: Json, other: Json) -> bool:
+    families = {ip_network(pool["prefix"]).version for pool in (one, other)}
+    return one["cluster_id"] == other["cluster_id"] and len(families) > 1
 
 
 async def _plan(visit: Visit, draft: Draft, step: str) -> tuple[Json | None, Faults]:
@@ -51,7 +78,11 @@ async def _plan(visit: Visit, draft: Draft, step: str) -> tuple[Json | None, Fau
     if step == KEYS[0]:
         return None, Faults()
     try:
-        return await visit.api.plan("vips", draft.body(step)), Faults()
+        plan = await visit.api.plan("vips", draft.body(step))
+        if draft.dual:
+            body = draft.second(await _sibling(visit, draft))
+            plan["second"] = await visit.api.plan("vips", body)
+        return plan, Faults()
     except ApiProblem as error:
         faults = sorted_out(error, draft.place)
         return None, _known(faults, step)

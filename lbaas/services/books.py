@@ -10,6 +10,8 @@ from operator import attrgetter
 from typing import Self
 from uuid import UUID
 
+import asyncpg
+
 from lbaas.compiler.compile import (
     compile_cluster,
     compile_vips,
@@ -20,7 +22,6 @@ from lbaas.compiler.compile import (
 from lbaas.compiler.history import History, Step
 from lbaas.errors import NotFound
 from lbaas.persistence import feed, served, snapshot
-from lbaas.persistence.database import Snapshot
 from lbaas.wire.body import Kind, Update
 from lbaas.wire.entries import Delta, Entries
 
@@ -62,11 +63,11 @@ class Book:
         return Update(kind, since, self.revision, self.entries.at(keys))
 
 
-async def load(at: Snapshot, cluster: UUID, known: Book | None) -> Book:
+async def load(at: asyncpg.Connection, cluster: UUID, known: Book | None) -> Book:
     """The cluster's newest book; *known* itself if that is it. Raises NotFound."""
     if known is None:
         return await _first(at, cluster)
-    revision, objects = await feed.changes_since(at.driver, cluster, known.revision)
+    revision, objects = await feed.changes_since(at, cluster, known.revision)
     if revision == known.revision:
         return known
     touched = await snapshot.load_touched(at, cluster, objects)
@@ -78,30 +79,30 @@ async def load(at: Snapshot, cluster: UUID, known: Book | None) -> Book:
     return Book(revision, entries, known.history.then(revision, keys))
 
 
-async def _first(at: Snapshot, cluster: UUID) -> Book:
-    revision = await feed.cluster_revision(at.session, cluster)
-    row = await snapshot.load_cluster(at.session, cluster)
+async def _first(at: asyncpg.Connection, cluster: UUID) -> Book:
+    revision = await feed.cluster_revision(at, cluster)
+    row = await snapshot.load_cluster(at, cluster)
     if row is None:
         raise NotFound("the cluster was deleted, or the replica has not heard of it yet")
     entries = Entries.of(compile_cluster(row, ()))
-    vips = await served.vips_of_cluster(at.driver, cluster)
+    vips = await served.vips_of_cluster(at, cluster)
     for start in range(0, len(vips), BATCH):
-        rows = await served.load_vips(at.driver, cluster, vips[start : start + BATCH])
+        rows = await served.load_vips(at, cluster, vips[start : start + BATCH])
         entries = entries.after(Delta(compile_vips(rows)))
     return Book(revision, entries, await _past(at, cluster, revision))
 
 
-async def _past(at: Snapshot, cluster: UUID, revision: int) -> History:
+async def _past(at: asyncpg.Connection, cluster: UUID, revision: int) -> History:
     """What the feed's rows still tell.
 
     They name a changed pool, not the VIPs that used it then. Those that use it now will do: one that left
     it has a change of its own. But which nodes and peers a cluster once had they do not tell, so the
     history begins after the last change of the cluster itself.
     """
-    latest = await feed.latest_changes(at.driver, cluster, LATEST_CHANGES)
-    floor, rows = _known_rows(latest, await feed.pruned_upto(at.driver))
+    latest = await feed.latest_changes(at, cluster, LATEST_CHANGES)
+    floor, rows = _known_rows(latest, await feed.pruned_upto(at))
     users = await snapshot.vips_of_pools(
-        at.session, cluster, {row.object_id for row in rows if row.kind == "pool"}
+        at, cluster, {row.object_id for row in rows if row.kind == "pool"}
     )
     return History.of(
         floor,

@@ -11,13 +11,15 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from lbaas.compiler.compile import compile_host
 from lbaas.compiler.history import History
 from lbaas.compiler.snapshot import HostRow
 from lbaas.domain.addresses import Address
 from lbaas.errors import NotFound
 from lbaas.persistence import feed, snapshot
-from lbaas.persistence.database import Database, Snapshot
+from lbaas.persistence.database import Database
 from lbaas.persistence.hosts import load_hosts
 from lbaas.services.answers import Answer, Published
 from lbaas.services.bells import Bells
@@ -161,7 +163,7 @@ class HostStates:
         asked, self._asked = self._asked, set()
         async with self._database.snapshot() as at:
             revision, touched = await self._touched(at)
-            rows = await load_hosts(at.driver, asked | touched)
+            rows = await load_hosts(at, asked | touched)
         moved, self._looked = revision > self._looked, revision
         for host in asked | touched:
             self._publish(host, rows.get(host))
@@ -174,15 +176,15 @@ class HostStates:
         for host in hosts:
             self._bells.ring(Subject("host", host))
 
-    async def _touched(self, at: Snapshot) -> tuple[int, set[UUID]]:
+    async def _touched(self, at: asyncpg.Connection) -> tuple[int, set[UUID]]:
         """The newest revision, and the hosts to load. Whom nobody waits for is forgotten instead."""
-        if self._looked < await feed.pruned_upto(at.driver):
+        if self._looked < await feed.pruned_upto(at):
             self._forget_all()
-            return await feed.newest_revision(at.session), set()
-        revision, objects = await feed.objects_since(at.driver, self._looked)
+            return await feed.newest_revision(at), set()
+        revision, objects = await feed.objects_since(at, self._looked)
         if revision == self._looked:
             return revision, set()
-        addresses = await snapshot.member_addresses(at.driver, objects)
+        addresses = await snapshot.member_addresses(at, objects)
         touched = {host for host, held in self._held.items() if held.touched(objects, addresses)}
         for host in [host for host in touched if not self._awaited(host)]:
             touched.remove(host)

@@ -30,37 +30,36 @@ class Lineage:
         self._databases = (database,) if database is primary else (database, primary)
         self._primary = primary
         self._told: dict[int, asyncio.Task[Moment]] = {}
-        self._before: dict[int, Moment] = {}
+        self._before: dict[int, int] = {}
         self._epoch: asyncio.Task[Epoch] | None = None
 
     async def headers(self, revision: int, since: int | None) -> Mapping[str, str]:
         """For an answer of *revision* to somebody who holds the state of *since*."""
         moment = await self._moment(revision)
         epoch = await self.epoch()
-        if moment.made_at_us is None:
+        if not moment.known:
             return {}
-        told = {EPOCH: str(epoch.id), MADE_AT: str(moment.made_at_us)}
+        told = {EPOCH: str(epoch.id), MADE_AT: str(moment.made_at_us or 0)}
         if since is not None:
             told |= _since(await self._moment(since))
         return told
 
     async def knows(self, revision: int) -> bool:
         """False if there never was such a revision, in the past that this database has."""
-        moment = await self._moment(revision)
-        if moment.made_at_us is None and not moment.forgotten:
-            del self._told[revision]  # it may come yet
-            return False
-        return True
+        return (await self._moment(revision)).known
 
     async def still_holds(self, revision: int) -> bool:
         """True if *revision* is what it was before :meth:`doubt`, as far as anybody was told of it."""
         before = self._before.get(revision)
-        return before is not None and await self._moment(revision) == before
+        return before is not None and (await self._moment(revision)).made_at_us == before
 
     def doubt(self) -> None:
         """The database may be another than before."""
-        done = {revision: task for revision, task in self._told.items() if _came(task)}
-        self._before |= {revision: task.result() for revision, task in done.items()}
+        for revision, task in self._told.items():
+            if _came(task) and (made_at_us := task.result().made_at_us) is not None:
+                self._before[revision] = made_at_us
+        # The newest last: older ones nobody's state is at any more.
+        self._before = dict([*self._before.items()][-REMEMBERED:])
         self._told, self._epoch = {}, None
 
     async def epoch(self) -> Epoch:
@@ -90,7 +89,10 @@ class Lineage:
             if len(self._told) >= REMEMBERED:
                 del self._told[next(iter(self._told))]
             self._told[revision] = task = asyncio.create_task(self._ask(revision))
-        return task.result() if task.done() else await asyncio.shield(task)
+        moment = task.result() if task.done() else await asyncio.shield(task)
+        if not moment.known:
+            self._told.pop(revision, None)  # it may come yet
+        return moment
 
     async def _ask(self, revision: int) -> Moment:
         """A replica may not have heard of what the primary knows."""

@@ -56,23 +56,20 @@ class Provider:
         self._database = database
         self._keys = _Keys(trust)
         self._tenants: dict[str, UUID] = {}
-        self._claims = jwt.JWTClaimsRegistry(
-            leeway=LEEWAY_S,
-            iss={"essential": True, "value": trust.issuer},
-            aud={"essential": True, "value": trust.audience},
-            exp={"essential": True},
-            sub={"essential": True},
-        )
 
     async def caller(self, token: str) -> Caller:
         """The bearer of the JWT. Raises Unauthenticated; ServerUnavailable if no keys can be had."""
+        return await self._caller(await self.claims(token, self._trust.audience))
+
+    async def claims(self, token: str, audience: str) -> Mapping[str, Any]:
+        """What the provider tells *audience* in the JWT. Raises as :meth:`caller`."""
         try:
             keys = await self._keys.fit_for(_key_id(token))
             claims = jwt.decode(token, keys, algorithms=ALGORITHMS).claims
-            self._claims.validate(claims)
+            _wanted(self._trust.issuer, audience).validate(claims)
         except (JoseError, ValueError) as error:
             raise Unauthenticated(f"the JWT does not hold: {error}") from error
-        return await self._caller(claims)
+        return claims
 
     def forget_tenants(self) -> None:
         """Tenants are looked up again: one may be gone."""
@@ -147,17 +144,33 @@ class _Keys:
         self._known = frozenset(key.get("kid") for key in usable)
 
     async def _announced(self, http: httpx.AsyncClient) -> str:
-        """OpenID Connect Discovery 1.0, section 4."""
-        issuer = self._trust.issuer
-        document = await _get(http, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-        if document["issuer"] != issuer:
-            raise ValueError(f"the document is {document['issuer']}'s, not {issuer}'s")
-        return str(document["jwks_uri"])
+        return str((await announcement(http, self._trust.issuer))["jwks_uri"])
+
+
+async def announcement(http: httpx.AsyncClient, issuer: str) -> Mapping[str, Any]:
+    """What the issuer says of itself. Raises ValueError if another says it.
+
+    Source: OpenID Connect Discovery 1.0, section 4.
+    """
+    document = await _get(http, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    if document["issuer"] != issuer:
+        raise ValueError(f"the document is {document['issuer']}'s, not {issuer}'s")
+    return dict(document)
 
 
 async def _get(http: httpx.AsyncClient, url: str) -> Any:
     answer = await http.get(url)
     return answer.raise_for_status().json()
+
+
+def _wanted(issuer: str, audience: str) -> jwt.JWTClaimsRegistry:
+    return jwt.JWTClaimsRegistry(
+        leeway=LEEWAY_S,
+        iss={"essential": True, "value": issuer},
+        aud={"essential": True, "value": audience},
+        exp={"essential": True},
+        sub={"essential": True},
+    )
 
 
 def _signs(key: Mapping[str, Any]) -> bool:

@@ -57,7 +57,8 @@ async def one(work: Work, kind: type[R], object_id: UUID, *where: ColumnElement[
 async def some(work: Work, kind: type[R], window: Window, **where: Any) -> bytes:
     """The JSON of a page of those objects that *where* asks for: see :func:`listing.conditions`."""
     model = ROWS[kind]
-    wanted = listing.conditions(model, **where)
+    owner = work.caller.tenant_id or where.get("tenant_id")
+    wanted = listing.conditions(model, owner=owner, **where)
     expression = documents.expression(kind, model)
     if expression is None:
         options = LOADED_TOO.get(kind, ())

@@ -55,7 +55,7 @@ def _vip(
     row: Row[Any], names: Mapping[UUID, Name], findings: Mapping[UUID, list[Finding]]
 ) -> ReconciledVip:
     name = names.get(row.vip_id)
-    lost = None if row.direct else row.ingress_packets - row.received_packets
+    lost = None if row.mixed else row.ingress_packets - row.received_packets
     found = findings.get(row.vip_id, [])
     return ReconciledVip(
         vip_id=row.vip_id,
@@ -69,8 +69,8 @@ def _vip(
         lost_packets=lost,
         lost_percent=None if lost is None else _ratio(100 * lost, row.ingress_packets),
         egress_per_ingress=_ratio(row.egress_bytes, row.ingress_bytes),
-        # Hosts that are reached without a tunnel count no packet that came out of one.
-        findings=[] if row.direct else found,
+        # A host that is reached in both ways counts what came out of a tunnel, and that alone.
+        findings=[] if row.mixed else found,
     )
 
 

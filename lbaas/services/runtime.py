@@ -17,6 +17,7 @@ from lbaas.persistence.pruning import prune
 from lbaas.services import questions, upkeep
 from lbaas.services.bells import Bells
 from lbaas.services.books import Subject
+from lbaas.services.code_flow import CodeFlow, Registration
 from lbaas.services.explanation import Explainer
 from lbaas.services.ledger import Ledger
 from lbaas.services.lineage import Lineage
@@ -51,6 +52,7 @@ class Runtime:
     replica: Database | None = None
     rate_limit: str | None = None
     trust: Trust | None = None
+    registration: Registration | None = None
     retention: Retention = field(default_factory=Retention)
 
     def __post_init__(self) -> None:
@@ -66,6 +68,7 @@ class Runtime:
         self.metrics = Metrics(self.database)
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
         self.provider = None if self.trust is None else Provider(self.trust, self.database)
+        self.code_flow = self._code_flow()
         self.rates = Rates(self.rate_limit)
         self.whole_vips = WholeVips(self.database, self.sender)
         self.explainer = Explainer(self.database, self.sender, self.bells)
@@ -78,6 +81,11 @@ class Runtime:
             caller = await self.tokens.caller(credential)
         self.rates.count(caller.bearer)
         return caller
+
+    def _code_flow(self) -> CodeFlow | None:
+        if self.registration is None or self.trust is None or self.provider is None:
+            return None
+        return CodeFlow(self.registration, self.trust, self.provider)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

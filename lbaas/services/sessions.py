@@ -85,6 +85,18 @@ async def token(database: Database, cookie: str, now: datetime, *, active: bool)
         return unseal(cookie, Sealed(row.cookie_sha256, row.sealed_token))
 
 
+async def replace(database: Database, cookie: str, token: str) -> None:
+    """The session's token is *token* from now on; a session that has ended stays so."""
+    sealed = seal(cookie, token)
+    async with database.session() as session:
+        await session.execute(
+            update(PortalSession)
+            .where(PortalSession.cookie_sha256 == sealed.cookie_sha256)
+            .values(sealed_token=sealed.token)
+        )
+        await session.commit()
+
+
 async def end(database: Database, cookie: str) -> None:
     """*cookie* opens nothing any more, on no replica."""
     async with database.session() as session:

@@ -19,13 +19,14 @@ from tf.utils import Diagnostics
 
 from lbaas.cli.references import collection
 from lbaas.cli.shapes import fields_of
+from lbaas.cli.values import BadValue
 from lbaas.cli.waiting import WAITABLE, concerned
 from lbaas.client.api import ApiClient, Collection
 from lbaas.client.kinds import MEMBERS, AnyKind
 from lbaas.client.problems import ApiProblem, NotFound, NotProgrammed
 from lbaas.errors import LbaasError
-from lbaas.terraform.schemas import chosen_by_server, found_schema, schema_of
-from lbaas.terraform.states import body_of, changes_of, imported, is_block, state_of
+from lbaas.terraform.schemas import TIMEOUTS, chosen_by_server, found_schema, schema_of
+from lbaas.terraform.states import body_of, changes_of, imported, is_block, seconds, state_of
 
 State = dict[str, Any]
 Objects = Collection[Any, Any, Any, Any]
@@ -61,11 +62,12 @@ class KindResource(Resource):  # type: ignore[misc]  # the framework has no type
     def create(self, ctx: CreateContext, planned: State) -> State | None:
         said = {name: None if value is Unknown else value for name, value in planned.items()}
         try:
+            patience_s = self._patience_s(said, "create")
             made = self._objects(said).create(body_of(self.fields, said))
         except LbaasError as error:
             tell(ctx.diagnostics, error, planned)
             return None
-        self._wait(ctx.diagnostics, made)
+        self._wait(ctx.diagnostics, made, patience_s)
         return self._state(said, made)
 
     def read(self, ctx: ReadContext, current: State) -> State | None:
@@ -79,11 +81,12 @@ class KindResource(Resource):  # type: ignore[misc]  # the framework has no type
 
     def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
         try:
+            patience_s = self._patience_s(planned, "update")
             one = self._changed(current, planned)
         except LbaasError as error:
             tell(ctx.diagnostics, error, planned)
             return current
-        self._wait(ctx.diagnostics, one)
+        self._wait(ctx.diagnostics, one, patience_s)
         return self._state(planned, one)
 
     def delete(self, ctx: DeleteContext, current: State) -> None:
@@ -137,15 +140,22 @@ class KindResource(Resource):  # type: ignore[misc]  # the framework has no type
             state["token"] = shown.get("token") or (said or {}).get("token")
         if self.kind is MEMBERS:
             state["pool_id"] = shown["pool_id"]
+        if self.kind in WAITABLE:
+            state[TIMEOUTS] = (said or {}).get(TIMEOUTS) or []
         return {**state, "id": shown["id"]}
 
-    def _wait(self, diagnostics: Diagnostics, one: Any) -> None:
+    def _patience_s(self, said: Mapping[str, Any], what: str) -> float:
+        """How long to wait after a create or an update: as the resource says, else as the provider does."""
+        own = next((block.get(what) for block in said.get(TIMEOUTS) or ()), None)
+        return float(self._provider.wait_s) if own is None else seconds(own)
+
+    def _wait(self, diagnostics: Diagnostics, one: Any, patience_s: float) -> None:
         """It is programmed, or there is a warning: the object is there in any case."""
-        if self.kind not in WAITABLE or not self._provider.wait_s:
+        if self.kind not in WAITABLE or not patience_s:
             return
         try:
             for vip in concerned(self.api, self.kind, one):
-                self.api.wait_until_programmed(vip, self._provider.wait_s)
+                self.api.wait_until_programmed(vip, patience_s)
         except NotProgrammed as late:
             diagnostics.add_warning("Not programmed yet", str(late))
 
@@ -196,13 +206,16 @@ class KindData(DataSource):  # type: ignore[misc]  # the framework has no types
 
 def tell(diagnostics: Diagnostics, error: LbaasError, state: Mapping[str, Any]) -> None:
     """*error* at the attributes that it concerns, or at the whole resource."""
+    if isinstance(error, BadValue):
+        diagnostics.add_error("No such value", str(error), path=[TIMEOUTS])
+        return
     if not isinstance(error, ApiProblem):
         diagnostics.add_error("The API gave no usable answer", str(error))
         return
     title = str(error.problem.get("title", "Refused"))
     for bad in error.problems:
         first = (bad.pointer or "").strip("/").partition("/")[0]
-        path = [first] if first in state and not isinstance(state[first], list) else None
+        path = [first] if first in state else None
         diagnostics.add_error(title, f"{bad.pointer or bad.parameter}: {bad.detail}", path=path)
     if not error.problems:
         diagnostics.add_error(title, error.detail)

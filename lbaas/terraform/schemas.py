@@ -1,17 +1,29 @@
 """The kinds' fields as Terraform's schemas."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from tf.blocks import SetNestedBlock
 from tf.schema import Attribute, Block, NestedBlock, Schema
 from tf.types import Bool, Map, Number, Set, String, TfType
 
+from lbaas.cli.reconcile import same
 from lbaas.cli.shapes import Field, Form, Shape, fields_of
+from lbaas.cli.waiting import WAITABLE
 from lbaas.client.kinds import AnyKind
 from lbaas.terraform.states import inner_fields, is_block
 
 ID = Attribute("id", String(), computed=True, description="The API's id.")
 SECRET = ("password", "token")
+TIMEOUTS = "timeouts"
+WAITS = (("create", "Until a new object is programmed."), ("update", "Until a change is."))
+
+
+class Blocks(SetNestedBlock):  # type: ignore[misc]  # the framework has no types
+    """A set of blocks. Two are equal if all of them is, blocks inside too, which the framework's own forgets."""
+
+    def semantically_equal(self, a_decoded: Any, b_decoded: Any) -> bool:
+        return bool(same(a_decoded, b_decoded))
 
 
 def schema_of(kind: AnyKind, inside: Sequence[Attribute] = ()) -> Schema:
@@ -23,8 +35,8 @@ def schema_of(kind: AnyKind, inside: Sequence[Attribute] = ()) -> Schema:
         if "token" in kind.made.model_fields
         else []
     )
-    blocks = _blocks(fields)
-    return Schema([ID, *inside, *attributes, *made], version=1, block_types=list(blocks))
+    blocks = [*_blocks(fields), *([_timeouts()] if kind in WAITABLE else [])]
+    return Schema([ID, *inside, *attributes, *made], version=1, block_types=blocks)
 
 
 def found_schema(kind: AnyKind) -> Schema:
@@ -81,7 +93,16 @@ def _attribute(kind: AnyKind, field: Field) -> Attribute:
 def _blocks(fields: Iterable[Field]) -> Iterator[NestedBlock]:
     for field in fields:
         if is_block(field):
-            yield SetNestedBlock(field.name, _block(inner_fields(field)))
+            yield Blocks(field.name, _block(inner_fields(field)))
+
+
+def _timeouts() -> Blocks:
+    described = (f"{text} Like 90s, 5m, 1h; 0s for not waiting." for _, text in WAITS)
+    waits = [
+        Attribute(name, String(), optional=True, description=text)
+        for (name, _), text in zip(WAITS, described, strict=True)
+    ]
+    return Blocks(TIMEOUTS, Block(attributes=waits))
 
 
 def _block(fields: Sequence[Field]) -> Block:

@@ -4,15 +4,19 @@ A field that a configuration leaves out is null in the state and is not managed:
 somebody else says, stands. Ports are text like ``8000-8099``; an object inside is a block, of which there is one.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lbaas.cli.shapes import Field, Form
-from lbaas.cli.values import value_of
+from lbaas.cli.values import BadValue, value_of
 
 Json = dict[str, Any]
 
 PORTS = "PortsInput"
+_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)([hms])")
+_DURATION = re.compile(rf"(?:{_PART.pattern})+")
 
 
 def is_block(field: Field) -> bool:
@@ -55,6 +59,13 @@ def state_of(fields: Sequence[Field], said: Mapping[str, Any], shown: Mapping[st
 def imported(fields: Sequence[Field], shown: Mapping[str, Any]) -> Json:
     """The state of an object that no configuration has described yet: what is not the default."""
     return {field.name: _unlike_default(field, shown.get(field.name)) for field in fields}
+
+
+def seconds(text: str) -> float:
+    """A duration as Terraform's configurations have it: ``90s``, ``1h30m``. Raises BadValue."""
+    if not _DURATION.fullmatch(text):
+        raise BadValue(f"{text!r} is no duration: write it like 90s, 5m or 1h30m")
+    return sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(text))
 
 
 def _value(field: Field, value: Any) -> Any:

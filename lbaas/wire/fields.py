@@ -79,9 +79,6 @@ def _instant(value: Any) -> Any:
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
 
-# As far as a schema can say it: two spellings of one thing are one thing, too.
-NO_TWO: dict[str, Any] = {"uniqueItems": True}
-
 IP_TEXT = {"anyOf": [{"type": "string", "format": name} for name in ("ipv4", "ipv6")]}
 PREFIX_TEXT = {
     "type": "string",
@@ -95,13 +92,9 @@ Name = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$", examples=["web-1"])
 ]
 Addresses = Annotated[
-    tuple[Address, ...],
-    Field(min_length=1, max_length=64, json_schema_extra=NO_TWO),
-    AfterValidator(distinct),
+    tuple[Address, ...], Field(min_length=1, max_length=64), AfterValidator(distinct)
 ]
-Prefixes = Annotated[
-    tuple[Prefix, ...], Field(max_length=1000, json_schema_extra=NO_TWO), AfterValidator(distinct)
-]
+Prefixes = Annotated[tuple[Prefix, ...], Field(max_length=1000), AfterValidator(distinct)]
 
 
 def _community(value: str) -> str:
@@ -124,9 +117,7 @@ Community = Annotated[
     ),
     AfterValidator(_community),
 ]
-Communities = Annotated[
-    tuple[Community, ...], Field(max_length=64, json_schema_extra=NO_TWO), AfterValidator(distinct)
-]
+Communities = Annotated[tuple[Community, ...], Field(max_length=64), AfterValidator(distinct)]
 
 
 class Input(BaseModel):

@@ -66,10 +66,11 @@ class Finding(BaseModel):
 
 
 class ReconciledVip(BaseModel):
-    """A VIP's packets at three places: in at the nodes, received by hosts out of the tunnel, answered by them.
+    """A VIP's packets at three places: in at the nodes, received by hosts, answered by them.
 
     *lost_packets* were counted at nodes and at no host, *lost_percent* is their share of the ingress; negative if
-    hosts counted more. Null where members are reached without a tunnel, which hosts do not count.
+    hosts counted more. Null where some members are reached through a tunnel and others directly: then hosts count
+    the first alone.
     *egress_per_ingress* compares bytes.
     """
 

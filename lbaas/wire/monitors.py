@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, mode
 from pydantic_core import PydanticCustomError
 
 from lbaas.domain.terms import ProbeKind, ProbeTarget
-from lbaas.wire.fields import NO_TWO, Input, distinct
+from lbaas.wire.fields import Input, distinct
 
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Interval = Annotated[float, Field(ge=0.1, le=3600)]
@@ -47,9 +47,7 @@ class HttpCheck(Input):
     path: Annotated[str, Field(pattern=r"^/[!-~]{0,1023}$")] = "/"
     host: Visible | None = Field(default=None, description="The VIP's address if left out.")
     statuses: Annotated[
-        tuple[Statuses, ...],
-        Field(min_length=1, max_length=16, json_schema_extra=NO_TWO),
-        AfterValidator(distinct),
+        tuple[Statuses, ...], Field(min_length=1, max_length=16), AfterValidator(distinct)
     ] = ("200-399",)
     body_contains: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
         default=None, description="Looked for in the first 64 KiB of the body."

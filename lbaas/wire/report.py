@@ -50,6 +50,7 @@ class HeldRemoval(Document):
 class NodeFacts(Document):
     """What a node says of itself. *foreign* describes what others have in the kernel that could disturb us.
 
+    *sessions* are the addresses of the peers with whom a BGP session stands; null if that is not known.
     Nodes that were looked at with the same *revision* applied have the same *order_digest*.
     """
 
@@ -61,6 +62,7 @@ class NodeFacts(Document):
     missing: tuple[str, ...] = ()
     ingress_packets: Annotated[int, Field(ge=0)] = 0
     held_removal: HeldRemoval | None = None
+    sessions: tuple[Address, ...] | None = None
 
 
 class Report(Document):

@@ -19,7 +19,6 @@ from lbaas.domain.terms import (
     WhenNoBackend,
 )
 from lbaas.wire.fields import (
-    NO_TWO,
     Address,
     Communities,
     Input,
@@ -71,11 +70,7 @@ def _disjoint(ports: tuple[PortsInput, ...]) -> tuple[PortsInput, ...]:
     return ports
 
 
-PortSet = Annotated[
-    tuple[PortsInput, ...],
-    Field(max_length=64, json_schema_extra=NO_TWO),
-    AfterValidator(_disjoint),
-]
+PortSet = Annotated[tuple[PortsInput, ...], Field(max_length=64), AfterValidator(_disjoint)]
 
 
 class Ports(BaseModel):
@@ -122,11 +117,7 @@ def _one_each(members: tuple[MemberCreate, ...]) -> tuple[MemberCreate, ...]:
     return members
 
 
-Members = Annotated[
-    tuple[MemberCreate, ...],
-    Field(max_length=1000, json_schema_extra=NO_TWO),
-    AfterValidator(_one_each),
-]
+Members = Annotated[tuple[MemberCreate, ...], Field(max_length=1000), AfterValidator(_one_each)]
 
 
 class MemberSet(Input):
@@ -355,9 +346,7 @@ class VipCreate(Input):
     communities: Communities = Field(default=(), description=COMMUNITIES)
     labels: Labels = Field(default_factory=dict)
     listeners: Annotated[
-        tuple[InlineListener, ...],
-        Field(max_length=64, json_schema_extra=NO_TWO),
-        AfterValidator(_names_differ),
+        tuple[InlineListener, ...], Field(max_length=64), AfterValidator(_names_differ)
     ] = ()
 
 

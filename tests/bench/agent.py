@@ -35,20 +35,28 @@ def run(lab: Lab, machine: str, script: Path, *arguments: str, stdin: str = "") 
 def services_alone(figures: Figures, services: int) -> None:
     """The IPVS subsystem beside its limit and its peers."""
     with Lab.start(memory_mb=MEMORY_MB) as lab:
-        # The guest's memory is touched first: what the host takes to hand it out is in nobody's figure.
-        run(lab, "lb2", INSIDE, "raw", str(services))
-        raw = run(lab, "backend1", INSIDE, "raw", str(services))["raw"]
-        ours = run(lab, "backend2", INSIDE, "converge", str(services))
-        peer = run(lab, "backend3", INSIDE, "restore", str(services), stdin=ours.pop("saved"))
-        kept = run(lab, "client1", INSIDE, "keepalived", str(services)).get("keepalived")
-    full = ours["full"]
+        # By turns, and the quicker of two: others run on this machine, too, and what the host takes to hand out the
+        # guest's memory for the first time shall be in nobody's figure.
+        tried = [
+            (
+                run(lab, one, INSIDE, "raw", str(services))["raw"],
+                run(lab, other, INSIDE, "converge", str(services)),
+            )
+            for one, other in (("lb1", "lb2"), ("backend1", "backend2"))
+        ]
+        raw, ours = min(each for each, _ in tried), tried[1][1]
+        full = min(each["full"] for _, each in tried)
+        peer = run(lab, "backend3", INSIDE, "restore", str(services), stdin=ours["saved"])
+        kept = run(lab, "client1", INSIDE, "keepalived", str(services))
     figures.shown("agent.raw_batch", raw, "s")
     figures.shown("agent.ipvsadm_restore", peer["restore"], "s")
     figures.at_most("agent.empty_to_full_per_raw_batch", full / raw, "ratio", 2)
-    if kept is not None:
-        figures.shown("agent.keepalived_start", kept, "s")
-        figures.shown("agent.keepalived_start_per_raw_batch", kept / raw, "ratio")
-        figures.at_least("agent.keepalived_start_per_empty_to_full", kept / full, "ratio", 30)
+    if kept:
+        start = kept["keepalived"]
+        figures.shown("agent.keepalived_start", start, "s")
+        figures.shown("agent.keepalived_reload_with_one_change", kept["reload"], "s")
+        figures.shown("agent.keepalived_start_per_raw_batch", start / raw, "ratio")
+        figures.at_least("agent.keepalived_start_per_empty_to_full", start / full, "ratio", 30)
     figures.at_most("agent.nothing_to_do_per_empty_to_full", ours["nothing"] / full, "ratio", 0.5)
     figures.at_most("agent.writes_when_nothing_to_do", ours["writes"], "steps", 0)
     figures.at_most("agent.one_step_applied", ours["one"] * 1000, "ms", 5)
@@ -58,18 +66,18 @@ def whole_agent(figures: Figures, services: int) -> None:
     """From the body of an answer to the kernel, and what keeps the next body waiting."""
     with Lab.start(memory_mb=MEMORY_MB) as lab:
         bird = (str(lab.bird_socket("lb1")), str(lab.bird_include("lb1")))
-        ours = run(lab, "lb1", WHOLE, str(services), *bird)
+        first = run(lab, "lb1", WHOLE, "empty", str(services), *bird)
+        ours = first | run(lab, "lb1", WHOLE, "restart", str(services), *bird)
     figures.shown("agent.body_to_full_node", ours["full"], "s")
     figures.at_most("agent.one_change", ours["one"] * 1000, "ms", 5)
     figures.shown("agent.one_change_longest", ours["one_longest"] * 1000, "ms")
-    figures.shown("agent.guests_shortest_wait", ours["wait"] * 1000, "ms")
     figures.shown("agent.one_change_beside_audits", ours["beside"] * 1000, "ms")
     figures.at_most("agent.longest_wait_beside_audits", ours["beside_longest"] * 1000, "ms", 20)
     figures.shown("agent.audits", ours["audits"], "rounds")
     figures.at_most("agent.longest_wait_for_an_audits_end", ours["audit_longest"] * 1000, "ms", 20)
     figures.shown("agent.restart", ours["restart"], "s")
     figures.at_most("agent.restart_writes", ours["restart_writes"], "steps", 0)
-    figures.at_most("agent.resident", ours["resident"], "MB", 120)
+    figures.at_most("agent.resident", max(first["resident"], ours["resident"]), "MB", 120)
 
 
 def many_marks(figures: Figures) -> None:

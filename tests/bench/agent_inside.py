@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -101,13 +102,17 @@ def restore(_: int) -> dict[str, float | str]:
 
 
 def keepalived(services: int) -> dict[str, float | str]:
-    """From its start until the kernel has all; nothing where it is not installed."""
+    """From its start until the kernel has all, and from a reload until it has a changed weight.
+
+    Nothing where it is not installed.
+    """
     program = shutil.which("keepalived", path="/usr/sbin:/sbin:/usr/bin")
     if program is None:
         return {}
     directory = Path(tempfile.mkdtemp())
-    (directory / "keepalived.conf").write_text(_keepalived_conf(services))
-    argv = [program, "-n", "-C", "-D", "-l", "-f", str(directory / "keepalived.conf")]
+    configuration = directory / "keepalived.conf"
+    configuration.write_text(_keepalived_conf(services))
+    argv = [program, "-n", "-C", "-D", "-l", "-f", str(configuration)]
     argv += ["-p", str(directory / "pid"), "-c", str(directory / "checkers.pid")]
     begun = time.monotonic()
     with (directory / "log").open("wb") as log:
@@ -115,14 +120,22 @@ def keepalived(services: int) -> dict[str, float | str]:
     with closing(IpvsSocket()) as ipvs:
         # It sets the services in order, so the last one's last backend is the end.
         last = MARKS.first + services - 1
-        while len(_backends(ipvs, last)) < len(BACKENDS):
-            if running.poll() is not None:
-                sys.exit((directory / "log").read_text()[-2000:])
-            time.sleep(0.05)
-        seconds = time.monotonic() - begun
+
+        def until(holds: Callable[[], bool]) -> float:
+            while not holds():
+                if running.poll() is not None:
+                    sys.exit((directory / "log").read_text()[-2000:])
+                time.sleep(0.05)
+            return time.monotonic()
+
+        started = until(lambda: len(_backends(ipvs, last)) == len(BACKENDS)) - begun
+        configuration.write_text(_keepalived_conf(services, last_weight=7))
+        asked = time.monotonic()
+        running.send_signal(signal.SIGHUP)
+        changed = until(lambda: any(each.weight == 7 for each in _backends(ipvs, last))) - asked
         running.kill()
         running.wait()
-    return {"keepalived": seconds}
+    return {"keepalived": started, "reload": changed}
 
 
 def _backends(ipvs: IpvsSocket, mark: int) -> list[DestinationEntry]:
@@ -132,12 +145,17 @@ def _backends(ipvs: IpvsSocket, mark: int) -> list[DestinationEntry]:
         return []
 
 
-def _keepalived_conf(services: int) -> str:
-    backends = "".join(f"  real_server {address} 0 {{ weight 1 }}\n" for address in BACKENDS)
+def _keepalived_conf(services: int, last_weight: int = 1) -> str:
+    last = MARKS.first + services - 1
     return "".join(
-        f"virtual_server fwmark {mark} {{\n  lvs_sched mh\n  lvs_method TUN\n{backends}}}\n"
+        f"virtual_server fwmark {mark} {{\n  lvs_sched mh\n  lvs_method TUN\n"
+        f"{_real_servers(last_weight if mark == last else 1)}}}\n"
         for mark in range(MARKS.first, MARKS.first + services)
     )
+
+
+def _real_servers(weight: int) -> str:
+    return "".join(f"  real_server {address} 0 {{ weight {weight} }}\n" for address in BACKENDS)
 
 
 if __name__ == "__main__":

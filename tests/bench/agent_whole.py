@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Address
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -133,20 +133,28 @@ def megabytes() -> float:
     return pages * resource.getpagesize() / (1 << 20)
 
 
-def from_empty(bird: BirdPaths, services: int) -> tuple[dict[str, float], bytes]:
-    """An agent's first state and changes one by one; and the state that it then held, as a body."""
+def from_empty(bird: BirdPaths, services: int) -> dict[str, float]:
+    """An agent's first state, and changes one by one."""
     agent = Agent(bird, cycle_s=3600)
     full, _ = timed(lambda: agent.receive(whole(entries(services))))
     time.sleep(SETTLING_S)
     bodies = changes(2)
     alone = [timed(lambda: agent.receive(next(bodies)))[0] for _ in range(CHANGES)]
-    found = {"full": full, "one": sorted(alone)[CHANGES // 2], "one_longest": max(alone)}
-    return found, whole(agent.entries.values)
+    return {"full": full, "one": sorted(alone)[CHANGES // 2], "one_longest": max(alone)}
 
 
-def restarted(bird: BirdPaths, held: bytes) -> dict[str, float]:
+def left_behind(services: int) -> bytes:
+    """The state that the agent of ``from_empty`` ended with."""
+    values = entries(services)
+    for body in islice(changes(2), CHANGES):
+        values |= decode(body).delta.changed
+    return whole(values)
+
+
+def restarted(bird: BirdPaths, services: int) -> dict[str, float]:
     """An agent that finds all in place; then changes beside audits, of which one follows the other."""
     agent = Agent(bird, cycle_s=0)
+    held = left_behind(services)
     restart, round_ = timed(lambda: agent.receive(held))
     beside, audited = change_every(agent, changes(2), pause_s=0.02, seconds=AUDITING_S)
     return {
@@ -159,25 +167,13 @@ def restarted(bird: BirdPaths, held: bytes) -> dict[str, float]:
     }
 
 
-def shortest_wait() -> float:
-    """How long the kernel takes over half a millisecond: what a thread waits for the interpreter at most."""
-    waits = sorted(timed_wait(0.0005) for _ in range(21))
-    return waits[10]
-
-
-def timed_wait(seconds: float) -> float:
-    begun = time.monotonic()
-    time.sleep(seconds)
-    return time.monotonic() - begun
-
-
 def main() -> None:
-    services, bird = int(sys.argv[1]), BirdPaths(Path(sys.argv[2]), Path(sys.argv[3]))
+    what, services = sys.argv[1], int(sys.argv[2])
+    bird = BirdPaths(Path(sys.argv[3]), Path(sys.argv[4]))
     undisturbed()
-    wait = shortest_wait()
-    first, held = from_empty(bird, services)
-    second = restarted(bird, held)
-    print(json.dumps({"wait": wait, "resident": megabytes(), **first, **second}))
+    measure = {"empty": from_empty, "restart": restarted}[what]
+    found = measure(bird, services)
+    print(json.dumps({"resident": megabytes(), **found}))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -20,13 +21,21 @@ from lbaas.health.verdicts import presumed_fit
 from lbaas.health.watch import Watch
 from lbaas.wire.state import Monitor
 
-TARGETS, PORT, INTERVAL_S = 1000, 8000, 2
+PORT = 8000
 WARM_UP_S, MEASURED_S = 6.0, 16.0
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
-def addresses() -> Iterator[IPv4Address]:
-    return (IPv4Address("127.1.0.1") + number for number in range(TARGETS))
+@dataclass(frozen=True)
+class Pace:
+    """So many *targets*, each asked every *interval_s*."""
+
+    targets: int
+    interval_s: int
+
+    @property
+    def addresses(self) -> Iterator[IPv4Address]:
+        return (IPv4Address("127.1.0.1") + number for number in range(self.targets))
 
 
 def accept_and_count(counter: mmap.mmap) -> None:
@@ -40,31 +49,31 @@ def accept_and_count(counter: mmap.mmap) -> None:
         counter[:8] = accepted.to_bytes(8, "little")
 
 
-def configuration() -> str:
+def configuration(pace: Pace) -> str:
     """One virtual server with all targets as real servers."""
     servers = "".join(
         f"  real_server {address} {PORT} {{ TCP_CHECK {{ connect_timeout 2 }} }}\n"
-        for address in addresses()
+        for address in pace.addresses
     )
     return (
         "virtual_server 198.51.100.1 80 {\n"
-        f"  delay_loop {INTERVAL_S}\n  lb_algo rr\n  lb_kind TUN\n  protocol TCP\n{servers}}}\n"
+        f"  delay_loop {pace.interval_s}\n  lb_algo rr\n  lb_kind TUN\n  protocol TCP\n{servers}}}\n"
     )
 
 
-def probe_forever() -> None:
+def probe_forever(pace: Pace) -> None:
     monitor = Monitor(
         kind=ProbeKind.TCP,
         target=ProbeTarget.MEMBER,
         port=PORT,
-        interval_ms=INTERVAL_S * 1000,
+        interval_ms=pace.interval_s * 1000,
         timeout_ms=2000,
         rise=1,
         fall=3,
     )
     prober = Prober()
     now_s = time.monotonic()
-    prober.begin(Watch(Check(monitor, address), presumed_fit(now_s)) for address in addresses())
+    prober.begin(Watch(Check(monitor, address), presumed_fit(now_s)) for address in pace.addresses)
     prober.run(lambda _: None)
 
 
@@ -95,24 +104,26 @@ def measure(argv: list[str], counter: mmap.mmap) -> dict[str, float]:
     return {"per_second": checks / took_s, "cpu_ms": cpu / checks * 1000}
 
 
-def subject(what: str, program: str) -> list[str]:
+def subject(what: str, program: str, pace: Pace) -> list[str]:
     if what == "prober":
-        return [program, __file__, "forever"]
+        return [program, __file__, "forever", program, str(pace.targets), str(pace.interval_s)]
     file = Path(tempfile.mkdtemp()) / "keepalived.conf"
-    file.write_text(configuration())
+    file.write_text(configuration(pace))
     return [program, "--dont-fork", "--check", "--use-file", str(file)]
 
 
 def main() -> None:
-    if sys.argv[1] == "forever":
-        probe_forever()
+    what, program, targets, interval_s = sys.argv[1:]
+    pace = Pace(int(targets), int(interval_s))
+    if what == "forever":
+        probe_forever(pace)
         return
     counter = mmap.mmap(-1, 8)
     child = os.fork()
     if not child:
         accept_and_count(counter)
     try:
-        print(json.dumps(measure(subject(*sys.argv[1:3]), counter)))
+        print(json.dumps(measure(subject(what, program, pace), counter)))
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

@@ -1,8 +1,8 @@
 """What the ledger costs: a minute of 10,000 listeners and 1,000 clients' prefixes, from body to commit.
 
 One server process over a Postgres of its own; four nodes of one cluster report over HTTP, as agents do. CPU is the
-server's and Postgres's together. The goal is of one node's report a minute, with its share of a core; that four at
-once add up the same rows is in the figure.
+server's and Postgres's together, as a share of a core that one node's report a minute takes: of the first node, whose
+report makes the minute's rows, and of four, of which the others add to them, three at once.
 """
 
 import asyncio

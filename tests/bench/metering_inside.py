@@ -25,7 +25,6 @@ from lbaas.dataplane.ipvs.netlink import (
     encode_destination,
     encode_service,
 )
-from lbaas.dataplane.link.netlink import Held, LinkSocket
 from lbaas.dataplane.marks.apply import apply as apply_marks
 from lbaas.dataplane.marks.desired import FlowKey, FlowMark, MarkTable
 from lbaas.dataplane.marks.observe import expected_structure
@@ -53,6 +52,7 @@ AT_ONCE, PAYLOAD = 48, 64
 BACKEND = IPv4Address("10.99.0.2")
 SINK = "02:00:00:00:00:01"
 PERMANENT = 0x80  # NUD_PERMANENT
+LINK, HOST = 253, 254  # RT_SCOPE_*
 
 
 def vip(number: int) -> IPv4Address:
@@ -63,7 +63,7 @@ def client(number: int) -> str:
     return str(IPv4Address("10.64.0.1") + 256 * number)
 
 
-def furnish(link: LinkSocket, devices: IPRoute, clients: Namespace) -> None:
+def furnish(devices: IPRoute, clients: Namespace) -> None:
     """A cable from the clients, one to where backends would be, and every VIP on the loopback."""
     devices.link("add", ifname="bench0", kind="veth", peer={"ifname": "bench1"})
     devices.link("add", ifname="sink0", kind="veth", peer={"ifname": "sink1", "address": SINK})
@@ -72,21 +72,23 @@ def furnish(link: LinkSocket, devices: IPRoute, clients: Namespace) -> None:
     )
     for index in (far, drain):
         devices.link("set", index=index, net_ns_fd=clients.fd)
-    link.add([Held(1, vip(number)) for number in range(FLOWS)])
-    link.add([Held(sink, IPv4Address("10.99.0.1")), Held(near, IPv4Address("10.98.0.1"))])
+    for number in range(FLOWS):
+        devices.addr("add", index=1, address=str(vip(number)), prefixlen=32)
+    devices.addr("add", index=sink, address="10.99.0.1", prefixlen=32)
+    devices.addr("add", index=near, address="10.98.0.1", prefixlen=32)
     for index in (1, near, sink):
         devices.link("set", index=index, state="up")
-    devices.route("add", dst=f"{BACKEND}/32", oif=sink, scope=253)
+    devices.route("add", dst=f"{BACKEND}/32", oif=sink, scope=LINK)
     devices.neigh("add", dst=str(BACKEND), lladdr=SINK, ifindex=sink, state=PERMANENT)
-    devices.route("add", dst="10.98.0.2/32", oif=near, scope=253)
+    devices.route("add", dst="10.98.0.2/32", oif=near, scope=LINK)
     devices.route("add", dst="10.64.0.0/10", gateway="10.98.0.2")
-    with clients.inside(), closing(LinkSocket()) as held, IPRoute() as there:
-        held.add([Held(far, IPv4Address("10.98.0.2"))])
+    with clients.inside(), closing(IPRoute()) as there:
+        there.addr("add", index=far, address="10.98.0.2", prefixlen=32)
         for index in (1, far, drain):
             there.link("set", index=index, state="up")
-        there.route("add", dst="10.98.0.1/32", oif=far, scope=253)
+        there.route("add", dst="10.98.0.1/32", oif=far, scope=LINK)
         there.route("add", dst="198.18.0.0/15", gateway="10.98.0.1")
-        there.route("add", dst="10.64.0.0/10", oif=1, type="local", table=255, scope=254)
+        there.route("add", dst="10.64.0.0/10", oif=1, type="local", table=255, scope=HOST)
 
 
 def mark(netfilter: NfSocket, nft: Nft) -> None:
@@ -249,14 +251,13 @@ def main() -> None:
     listeners = int(sys.argv[1])
     clients = Namespace.new()
     with (
-        closing(LinkSocket()) as link,
-        IPRoute() as devices,
+        closing(IPRoute()) as devices,
         closing(Nft()) as nft,
         closing(NfSocket()) as netfilter,
         closing(IpvsSocket()) as ipvs,
         ExitStack() as opened,
     ):
-        furnish(link, devices, clients)
+        furnish(devices, clients)
         mark(netfilter, nft)
         balance(ipvs, range(FLOWS))
         figures = packet_costs(nft, Clients.open(opened, clients))

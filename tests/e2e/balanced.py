@@ -11,6 +11,9 @@ from lbaas.lab.site import Site
 from lbaas.lab.topology import Role
 
 PORT = 80
+
+# How long a connection may take where none may fail: on a busy machine the guest stands still for seconds.
+PATIENT_S = 20
 CLIENT = "client1"
 
 _numbers = count(1)
@@ -66,6 +69,7 @@ class Balanced:
         pool: Json | None = None,
         vip: Json | None = None,
         listener: Json | None = None,
+        protocols: tuple[str, ...] = ("tcp", "udp"),
     ) -> "Balanced":
         """The API has it; nodes and hosts will.
 
@@ -90,7 +94,7 @@ class Balanced:
                     "pool_id": made["id"],
                     **(listener or {"ports": [{"first": PORT}]}),
                 }
-                for protocol in ("tcp", "udp")
+                for protocol in protocols
             ],
         }
         return cls(site, family, site.tenant.post("/v1/vips", body), made["id"])

@@ -10,7 +10,7 @@ import pytest
 
 from lbaas.lab.site import Site
 from lbaas.node_agent.retiring import RETIRE_S
-from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually, guard_removals
+from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, Balanced, eventually, guard_removals
 from tests.e2e.test_promises import failures
 
 NODE = "lb1"
@@ -90,7 +90,7 @@ def test_what_cannot_be_written_for_bird_is_told_and_what_is_announced_stays(
     balanced4: Balanced,
 ) -> None:
     site = balanced4.site
-    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50)
+    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50, timeout_s=PATIENT_S)
     late = Balanced.order(site, 4)
     eventually(lambda: "Read-only" in said(site), timeout_s=60)
     assert len(balanced4.next_hops()) == 2
@@ -120,7 +120,7 @@ def test_flows_live_through_a_link_that_flaps(balanced: Balanced) -> None:
 def test_a_clock_that_jumps_changes_nothing(balanced4: Balanced) -> None:
     """The guest has one clock for all: nodes and hosts jump together."""
     site = balanced4.site
-    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50)
+    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50, timeout_s=PATIENT_S)
     for jump in ("+1 day", "-2 days", "+1 day"):
         assert site.lab.run(NODE, ["sh", "-c", f"date -s \"$(date -d '{jump}')\""]).status == 0
         late = Balanced.create(site, 4)
@@ -134,7 +134,7 @@ def test_most_services_of_a_node_go_only_when_an_operator_confirms(balanced4: Ba
     """lb1 sleeps while they are deleted, so that for it they go at once, but for the first: that had come."""
     site = balanced4.site
     before = marks_at_rest(site)
-    doomed = [Balanced.create(site, 4) for _ in range(before + 4)]
+    doomed = [Balanced.create(site, 4) for _ in range(max(before + 4, 12))]
     full = marks(site)
     site.agents[NODE].kill(signal.SIGSTOP)
     try:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 
 from lbaas.lab.messages import Packet
+from lbaas.lab.site import Site
 from lbaas.lab.topology import Role
 from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
 
@@ -179,3 +180,57 @@ tunnel = socket.socket(socket.AF_INET, socket.SOCK_RAW, 4)
 for _ in range(3):
     tunnel.sendto(inner + syn, (host, 0))
 """
+
+
+# What conntrack makes of packets to a VIP as they come, and of the wrapped ones as they go. It sees packets of a
+# namespace as soon as one rule there asks for a state.
+WITNESS = """
+table inet witness {{
+    counter untracked {{}}
+    counter tracked {{}}
+    chain coming {{
+        type filter hook prerouting priority 0;
+        ip daddr {vip} ct state untracked counter name untracked
+        ip daddr {vip} ct state != untracked counter name tracked
+    }}
+    chain going {{
+        type filter hook postrouting priority 0;
+        ip protocol 4 ct state untracked counter name untracked
+        ip protocol 4 ct state != untracked counter name tracked
+    }}
+}}
+"""
+
+
+def test_conntrack_sees_neither_clients_packets_nor_the_wrapped_ones(balanced4: Balanced) -> None:
+    lab = balanced4.site.lab
+    witness = WITNESS.format(vip=balanced4.address)
+    for node in NODES:
+        made = lab.run(node, ["nft", "-f", "/dev/stdin"], stdin=witness)
+        assert made.status == 0, made.stderr
+    assert all(balanced4.fetch().ok for _ in range(10))
+    listed = "".join(
+        lab.run(node, ["nft", "list", "counters", "table", "inet", "witness"]).stdout
+        for node in NODES
+    )
+    for node in NODES:
+        assert lab.run(node, ["nft", "delete", "table", "inet", "witness"]).status == 0
+    counts: dict[str, int] = {"untracked": 0, "tracked": 0}
+    for name, packets in re.findall(r"counter (\w+) \{\s+packets (\d+)", listed):
+        counts[name] += int(packets)
+    # Of each request at least a SYN, an ACK and the request itself, coming and going.
+    assert counts["untracked"] >= 60
+    assert counts["tracked"] == 0
+
+
+def test_datagrams_that_are_scheduled_one_by_one_leave_no_flow_behind(site: Site) -> None:
+    pool = {"one_packet": True}
+    vip = Balanced.order(site, 4, pool=pool, protocols=("udp",))
+    vip.wait_programmed()
+    eventually(lambda: site.lab.udp(CLIENT, vip.address, PORT).ok)
+    answers = [site.lab.udp(CLIENT, vip.address, PORT) for _ in range(20)]
+    assert all(answer.ok for answer in answers)
+    assert len({answer.backend for answer in answers}) > 1
+    flows = [site.lab.run(node, ["ipvsadm", "-Lnc"]).stdout for node in NODES]
+    assert all(vip.address not in each for each in flows)
+    vip.delete()

@@ -1,5 +1,6 @@
 """What must hold when things break: docs/promises.md names each of these tests."""
 
+import os
 import random
 import signal
 import time
@@ -11,15 +12,18 @@ import pytest
 
 from lbaas.client.api import Json
 from lbaas.dataplane.link.netlink import ROUTE_PROTOCOL
+from lbaas.dataplane.usage.desired import NODE_TABLE
 from lbaas.host_agent.lingering import LINGER_S
 from lbaas.lab.handles import Process
 from lbaas.lab.messages import Fetched
 from lbaas.lab.site import Site
-from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
+from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, Balanced, eventually
 
 NODES = ("lb1", "lb2")
 FLOWS = 20
-KILLS = 6
+# The issue's 200 take ten minutes: LBAAS_KILLS=200.
+KILLS = int(os.environ.get("LBAAS_KILLS", "6"))
+BATCH, MOST = 6, 24
 
 # BFD at 3 x 300 ms sees a silent death within 0.9 s. Without it BGP's hold time would have to pass: minutes.
 # What is measured is printed; what is asserted bears a machine that stands still for some seconds.
@@ -57,15 +61,21 @@ def node(site: Site, name: str) -> Json:
 
 
 def failures(attempts: tuple[Fetched, ...]) -> list[Fetched]:
+    slowest = max((attempt.elapsed_s for attempt in attempts), default=0.0)
+    print(f"{len(attempts)} connections, the slowest took {slowest:.2f} s")
     return [attempt for attempt in attempts if not attempt.ok]
 
 
 def test_cycles_without_news_write_nothing(site: Site, vips: dict[int, Balanced]) -> None:
-    """More than two cycles later, node agents and host agents have counted no further write."""
+    """More than two cycles later, node agents and host agents have counted no further write.
+
+    The meter's own table turns to a new generation at the end of each period.
+    """
     assert set(vips) == {4, 6}
     before = _changes_at_rest(site)
     monitor = ["sh", "-c", f"timeout {2.2 * CYCLE_S} nft monitor; true"]
-    assert site.lab.run("lb1", monitor, timeout_s=30).stdout == ""
+    written = site.lab.run("lb1", monitor, timeout_s=30).stdout.splitlines()
+    assert [line for line in written if not line.startswith("#") and NODE_TABLE not in line] == []
     assert _changes(site) == before
 
 
@@ -101,7 +111,7 @@ def test_a_killed_and_restarted_agent_loses_no_packet_and_writes_nothing(
 ) -> None:
     site, lab = balanced.site, balanced.site.lab
     flows = lab.flows(CLIENT, balanced.address, PORT, FLOWS)
-    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50)
+    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50, timeout_s=PATIENT_S)
     killed: list[Process] = [site.agents["lb1"], site.agents["lb2"]]
     for agent in killed:
         agent.kill(signal.SIGKILL)
@@ -118,6 +128,7 @@ def test_a_killed_and_restarted_agent_loses_no_packet_and_writes_nothing(
     assert max(flow.longest_stall_s for flow in held) < TAKE_OVER_S
 
 
+@pytest.mark.timeout(300 + 10 * KILLS)
 @pytest.mark.usefixtures("running_agents")
 def test_agents_killed_at_random_moments_of_large_changes_lose_nothing(
     balanced4: Balanced,
@@ -128,20 +139,21 @@ def test_agents_killed_at_random_moments_of_large_changes_lose_nothing(
     print(f"seed {seed}")
     chance = random.Random(seed)
     flows = lab.flows(CLIENT, balanced4.address, PORT, FLOWS)
-    load = lab.load(CLIENT, balanced4.address, PORT, every_ms=50)
+    load = lab.load(CLIENT, balanced4.address, PORT, every_ms=50, timeout_s=PATIENT_S)
     made: list[Balanced] = []
     for _ in range(KILLS):
-        made += [Balanced.order(site, 4) for _ in range(6)]
-        if len(made) > 12:
+        made += [Balanced.order(site, 4) for _ in range(BATCH)]
+        while len(made) > MOST:
             made.pop(0).delete()
         lab.run("lb1", ["sleep", f"{chance.random() * 0.2:.3f}"])
         name = chance.choice(NODES)
         site.agents[name].kill(signal.SIGKILL)
         site.agents[name].wait()
         site.start_agent(name)
-        lab.run("lb1", ["sleep", f"{chance.uniform(0.5, 3):.3f}"])
+        lab.run("lb1", ["sleep", f"{chance.uniform(0.2, 2):.3f}"])
     for vip in made:
         vip.wait_programmed()
+    print(f"{KILLS} kills, {BATCH * KILLS} VIPs made")
     assert failures(load.stop()) == []
     assert all(flow.alive for flow in flows.stop())
     for vip in made:
@@ -187,7 +199,7 @@ def test_without_a_server_forwarding_goes_on_and_an_agent_restarts_from_disk(
     """The restarted agent finds an emptied kernel, as after a reboot, and no server to ask."""
     site, lab = balanced.site, balanced.site.lab
     wanted = _services(site, "lb1")
-    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50)
+    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50, timeout_s=PATIENT_S)
     site.server.stop()
     try:
         with pytest.raises(httpx.TransportError):
@@ -215,11 +227,12 @@ def test_without_a_server_forwarding_goes_on_and_an_agent_restarts_from_disk(
     [
         ["nft", "flush", "table", "inet", "lbaas"],
         ["nft", "delete", "table", "inet", "lbaas"],
+        ["nft", "insert", "rule", "inet", "lbaas", "prerouting", "counter"],
         ["ipvsadm", "-C"],
         ["sh", "-c", FORGET_ADDRESSES],
         ["sh", "-c", f"echo 0 >{SLOPPY_TCP}"],
     ],
-    ids=["flushed", "table", "services", "addresses", "setting"],
+    ids=["flushed", "table", "rule", "services", "addresses", "setting"],
 )
 def test_drift_is_repaired_within_a_cycle_and_what_is_not_ours_is_left(
     balanced4: Balanced, drift: list[str]

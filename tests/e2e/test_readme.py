@@ -80,7 +80,7 @@ def test_the_operators_page_can_be_followed(environment: dict[str, str], tmp_pat
     examples = EXAMPLE.findall(OPERATORS.read_text())
     assert len(examples) == 2
     *_, last = _run([commands for commands, _ in examples], environment, tmp_path)
-    assert '"name":"lb-1"' in last
+    assert re.search(r"^lb-1 +192\.0\.2\.11,2001:db8::11 +active", last, re.MULTILINE)
     for token in ("lb-1.token", "rack-7.token", "shop.token"):
         assert (tmp_path / token).read_text().startswith("lbaas_")
 

@@ -1,28 +1,14 @@
 """The epoch: an operator's word that this database is the truth, though agents hold what it does not know."""
 
-from datetime import datetime
-from uuid import UUID
-
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
 
 from lbaas.api.dependencies import OperatorCaller, Shared
 from lbaas.api.problems import responses
 from lbaas.api.route import Route
 from lbaas.api.routers import READS
+from lbaas.wire.epoch import Epoch, EpochRenewal
 
 router = APIRouter(prefix="/epoch", tags=["operator"], route_class=Route)
-
-
-class Epoch(BaseModel):
-    id: UUID
-    begun_at: datetime
-
-
-class EpochRenewal(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    present: UUID = Field(description="The epoch that ends: the one that you have seen.")
 
 
 @router.get("", summary="Show the epoch", responses=READS)

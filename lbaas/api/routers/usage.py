@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from lbaas.api.dependencies import Cursor, Limit, Shared, TenantReads
 from lbaas.api.route import Route
@@ -14,7 +13,7 @@ from lbaas.api.routers import READS
 from lbaas.domain.usage import HOUR, Dimension, Direction, Granularity, Question
 from lbaas.services import reconciliation, usage, usage_export
 from lbaas.services.usage import bad
-from lbaas.wire.fields import Page, Prefix
+from lbaas.wire.fields import Instant, Page, Prefix
 from lbaas.wire.ledger import Reconciliation, Usage
 
 FORMS = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
@@ -23,7 +22,7 @@ TOTAL = "total"
 router = APIRouter(tags=["tenant"], route_class=Route)
 
 Begin = Annotated[
-    AwareDatetime | None,
+    Instant | None,
     Query(
         alias="from",
         description="From then on, rounded down to a whole hour (minute, where minutes are asked for). "
@@ -32,7 +31,7 @@ Begin = Annotated[
     ),
 ]
 End = Annotated[
-    AwareDatetime | None,
+    Instant | None,
     Query(alias="to", description="Before then, rounded up. Now if left out."),
 ]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lbaas.dataplane.bird.desired import Announcement, peer_protocol, render
 from lbaas.dataplane.steps import Plan
-from lbaas.domain.addresses import Prefix
+from lbaas.domain.addresses import Address, Prefix
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,11 @@ def lingering(observed: Observed, desired: Announcement) -> bool:
 
 def unheard(observed: Observed, desired: Announcement) -> frozenset[int]:
     """The address families in which something is announced and no router hears it."""
-    heard = {
-        peer.address.version
-        for peer in desired.peers
-        if peer_protocol(peer.address) in observed.established
-    }
+    heard = {address.version for address in sessions(observed, desired)}
     return frozenset({prefix.version for prefix in desired.prefixes} - heard)
+
+
+def sessions(observed: Observed, desired: Announcement) -> tuple[Address, ...]:
+    """The peers with whom a BGP session stands."""
+    peers = (peer.address for peer in desired.peers)
+    return tuple(each for each in peers if peer_protocol(each) in observed.established)

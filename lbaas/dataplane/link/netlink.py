@@ -1,4 +1,4 @@
-"""The kernel's links, addresses and routes. Thousands of addresses or routes go in batches.
+"""The kernel's links, addresses, rules and the routes that are ours. Thousands of addresses or routes go in batches.
 
 Source: rtnetlink(7), include/uapi/linux/{if_link,if_addr,rtnetlink,fib_rules}.h.
 """
@@ -36,7 +36,7 @@ _NODAD = (
 
 # family, prefix lengths of destination and source, tos, table, protocol, scope, type, flags
 _RTMSG = struct.Struct("=BBBBBBBBI")
-_RTA_DST, _RTA_OIF = 1, 4
+_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_METRICS, _RTAX_MTU = 1, 2, 4, 5, 8, 2
 _LOCAL_TABLE, _HOST_SCOPE, _LOCAL = 255, 254, 2  # RT_TABLE_LOCAL, RT_SCOPE_HOST, RTN_LOCAL
 _LOOPBACK = 1  # its index in every namespace (include/net/net_namespace.h, LOOPBACK_IFINDEX)
 # Routes with this protocol number are ours, and no others; nobody else is known to use it.
@@ -65,6 +65,15 @@ class Held:
 
     index: int
     address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How packets leave: by *device*, whole up to *mtu*, by *router* unless the address is a neighbour's."""
+
+    device: Device
+    mtu: int
+    router: Address | None
 
 
 class LinkSocket:
@@ -123,14 +132,25 @@ class LinkSocket:
 
     def device_towards(self, address: Address) -> str | None:
         """The device by which packets to *address* leave, None if there is no way."""
-        family, bits = _FAMILIES[address.version], address.max_prefixlen
-        head = _RTMSG.pack(family, bits, 0, 0, 0, 0, 0, 0, 0)
+        way = self.way_towards(address)
+        return way.device.name if way else None
+
+    def way_towards(self, address: Address, source: Address | None = None) -> Way | None:
+        """How packets to *address* leave, as *source* if given; None if there is no way."""
+        bits = address.max_prefixlen
+        from_bits = bits if source else 0
+        body = _RTMSG.pack(_FAMILIES[address.version], bits, from_bits, 0, 0, 0, 0, 0, 0)
+        body += _destination(address) + (attribute(_RTA_SRC, source.packed) if source else b"")
         try:
-            route = self._netlink.ask(Message(_GET_ROUTE, head + _destination(address)))
+            route = parse(self._netlink.ask(Message(_GET_ROUTE, body))[_RTMSG.size :])
         except OSError:
             return None
-        device = self.device_at(_number(parse(route[_RTMSG.size :])[_RTA_OIF]))
-        return device.name if device else None
+        device = self.device_at(_number(route[_RTA_OIF]))
+        if device is None:
+            return None
+        learned = _number(parse(route.get(_RTA_METRICS, b"")).get(_RTAX_MTU, b"")) or device.mtu
+        router = ip_address(route[_RTA_GATEWAY]) if _RTA_GATEWAY in route else None
+        return Way(device, min(device.mtu, learned), router)
 
     def fwmark_rules(self) -> Iterator[tuple[int, int, int]]:
         """Routing rules that look at a packet's mark: priority, mark, mask."""

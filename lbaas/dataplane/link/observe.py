@@ -1,10 +1,8 @@
 """Our devices and their addresses, as the kernel has them."""
 
 import socket
-from ipaddress import IPv6Address, ip_address
-
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
+from contextlib import closing
+from ipaddress import IPv6Address
 
 from lbaas.dataplane.link.desired import (
     Alias,
@@ -65,19 +63,6 @@ def way_towards(
     address: Address, source: Address | None = None
 ) -> tuple[str, int, Address | None] | None:
     """Device, MTU and next router of packets to *address*, as *source* if given; None if there is no way."""
-    given = {"dst": str(address)} | ({} if source is None else {"src": str(source)})
-    with IPRoute() as kernel:
-        try:
-            (route,) = kernel.route("get", **given)
-        except NetlinkError:
-            return None
-        (device,) = kernel.get_links(route.get_attr("RTA_OIF"))
-    metrics = route.get_attr("RTA_METRICS")
-    learned = metrics.get_attr("RTAX_MTU") if metrics else None
-    mtu = int(device.get_attr("IFLA_MTU"))
-    gateway = route.get_attr("RTA_GATEWAY")
-    return (
-        str(device.get_attr("IFLA_IFNAME")),
-        min(mtu, learned or mtu),
-        ip_address(gateway) if gateway else None,
-    )
+    with closing(LinkSocket()) as link:
+        way = link.way_towards(address, source)
+    return (way.device.name, way.mtu, way.router) if way else None

@@ -106,6 +106,10 @@ USUAL_BITS: Bits = {4: 24, 6: 48}
 
 _IP = {4: "ip", 6: "ip6"}
 
+# The addresses by their place in the header: by name, each rule would ask for the family again.
+_SOURCE = {4: "@nh,96,32", 6: "@nh,64,128"}
+_DESTINATION = {4: "@nh,128,32", 6: "@nh,192,128"}
+
 
 def node_meter(marks: MarkRange, bits: Bits) -> Meter:
     """At a node: what IPVS is about to take, by mark."""
@@ -117,11 +121,11 @@ def node_meter(marks: MarkRange, bits: Bits) -> Meter:
                 family,
                 ("meta mark != 0",),
                 "meta mark",
-                f"{ip} saddr",
+                _SOURCE[family],
                 bits[family],
                 foreign=f"meta mark != {marks.first:#x}-{marks.last:#x}",
             )
-            for family, ip in _IP.items()
+            for family in _IP
         ),
     )
 
@@ -150,13 +154,13 @@ def host_meter(known: HostAddresses, bits: Bits) -> Meter:
             tally
             for family, ip in _IP.items()
             for tally in (
-                Tally(Point.TUNNEL, family, _received(family), f"{ip} daddr"),
+                Tally(Point.TUNNEL, family, _received(family), _DESTINATION[family]),
                 Tally(
                     Point.REPLY,
                     family,
                     (f'oifname != "lo" {ip} saddr @vips{family} {ip} daddr != @nodes{family}',),
-                    f"{ip} saddr",
-                    f"{ip} daddr",
+                    _SOURCE[family],
+                    _DESTINATION[family],
                     bits[family],
                 ),
             )

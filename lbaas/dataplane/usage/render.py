@@ -172,7 +172,7 @@ def _key(tally: Tally, name: Series) -> str:
 
 def _mask(family: int, bits: int) -> str:
     network = IPv4Network if family == 4 else IPv6Network
-    return str(network((0, bits)).netmask)
+    return f"{int(network((0, bits)).netmask):#x}"
 
 
 def _fresh(tally: Tally) -> str:

@@ -20,10 +20,10 @@ _VIPS = text(
         coalesce(sum(packets) FILTER (WHERE point = 'reply'), 0)::bigint AS egress_packets,
         coalesce(sum(bytes) FILTER (WHERE point = 'reply'), 0)::bigint AS egress_bytes,
         coalesce(sum(connections) FILTER (WHERE point = 'node'), 0)::bigint AS connections,
-        EXISTS (
-            SELECT FROM listener JOIN pool ON pool.id = listener.pool_id
-            WHERE usage_hour.vip_id IN (listener.vip_id, listener.dual_vip_id) AND pool.forwarding = 'direct'
-        ) AS direct
+        (
+            SELECT count(DISTINCT pool.forwarding) > 1 FROM listener JOIN pool ON pool.id = listener.pool_id
+            WHERE usage_hour.vip_id IN (listener.vip_id, listener.dual_vip_id)
+        ) AS mixed
     FROM usage_hour
     WHERE hour >= :begin AND hour < :end
         AND (CAST(:tenant AS uuid) IS NULL OR tenant_id = :tenant)

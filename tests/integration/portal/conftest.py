@@ -7,7 +7,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from lbaas.client.api import ApiClient, Json
 from tests.integration.server.conftest import (
@@ -21,6 +28,9 @@ from tests.integration.server.conftest import (
 )
 
 __all__ = ["short_dir"]  # a fixture of the server's own tests
+
+PATIENCE_MS = 60_000  # of a slow, busy machine
+expect.set_options(timeout=PATIENCE_MS)
 
 # A page that was refused is shown with what is wrong; the browser notes its status.
 EXPECTED = "the server responded with a status of 4"
@@ -88,7 +98,7 @@ class Visitor:
 def visitor(browser: Browser, server: LiveServer) -> Iterator[Visitor]:
     """Nobody yet. A page that breaks its own policy, or a script of ours that fails, fails the test."""
     made = Visitor(browser.new_context(), server.url)
-    made.context.set_default_timeout(30_000)
+    made.context.set_default_timeout(PATIENCE_MS)
     yield made
     made.context.close()
     assert made.complaints == []

@@ -7,6 +7,7 @@ import asyncpg
 import httpx
 import pytest
 
+from lbaas.portal.fleet import SHEETS
 from tests.integration.portal.conftest import make_vip, token_of
 from tests.integration.server.conftest import LiveServer, Site
 
@@ -193,8 +194,15 @@ def test_another_tenants_objects_are_pages_that_are_not_there(tenant: Web, site:
 
 
 def test_operators_pages_are_not_there_for_tenants(tenant: Web, site: Site) -> None:
-    for page in ("nodes", "peers", "address-pools", "tenants"):
+    for page in ("nodes", "peers", "address-pools", "tenants", "tokens", "backend-hosts"):
         assert tenant.get(f"/portal/{page}").status_code == 404
+    for sheet in SHEETS:
+        assert tenant.get(f"/portal/{sheet.path}/new").status_code == 404
+        assert send(tenant, f"/portal/{sheet.path}", name="x").status_code == 404
+    mine = f"/portal/tenants/{site.tenant['id']}"
+    assert tenant.get(f"{mine}/settings").status_code == 404
+    assert send(tenant, f"{mine}/settings", **{"quotas.vips": ""}).status_code == 404
+    assert send(tenant, f"{mine}/removal").status_code == 404
     node = f"/portal/nodes/{site.nodes[0]['id']}"
     assert send(tenant, node, admin_state="drained").status_code == 404
 

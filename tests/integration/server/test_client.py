@@ -14,6 +14,6 @@ def test_the_pages_examples_run(site: Site) -> None:
         "/v1/tokens", {"name": "doc", "role": "member", "tenant_id": site.tenant["id"]}
     )["token"]
     examples = EXAMPLE.findall(PAGE.read_text())
-    assert len(examples) == 7
+    assert len(examples) == 8
     reader = {"URL": site.server.url, "TOKEN": token, "ADDRESS_POOL": site.v4["id"]}
     exec("".join(examples), reader)  # noqa: S102 - the page's own text is what is tested

@@ -14,7 +14,15 @@ from uuid import uuid4
 import pytest
 
 from lbaas import main
-from tests.integration.server.conftest import Json, LiveServer, Site, unique
+from lbaas.cli import completing
+from tests.integration.server.conftest import (
+    Json,
+    LiveServer,
+    Site,
+    cluster_state,
+    fetch,
+    unique,
+)
 
 SECTION = """
 pools:
@@ -336,10 +344,59 @@ def test_a_status_says_who_is_behind_and_ends_so(tenant: Run, site: Site) -> Non
     assert "never reported" in tenant("watch", "web", "--times", "1").out
 
 
+def test_a_shell_completes_the_names_of_objects_and_without_a_server_none(
+    tenant: Run, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_vip(tenant, site)
+    tenant("pool", "create", "worker")
+    monkeypatch.setenv("_LBAAS_COMPLETE", "complete_bash")
+    monkeypatch.setattr(completing, "PATIENCE_S", 60)
+
+    def complete(line: str) -> list[str]:
+        monkeypatch.setenv("COMP_WORDS", line)
+        monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
+        return tenant().out.split()
+
+    assert complete("lbaas vip show w") == ["web"]
+    assert complete("lbaas status ") == ["web"]
+    assert complete("lbaas pool set ") == ["web-http", "worker"]
+    assert complete("lbaas member drain web-http ") == ["10.0.20.11", "10.0.20.12"]
+    assert complete("lbaas listener create x --pool wo") == ["worker"]
+    assert complete("lbaas vip show --profile d") == ["default"]
+    assert complete("lbaas member list nix ") == []
+    monkeypatch.setenv("LBAAS_SERVER_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("LBAAS_TOKEN", "lbaas_x")
+    assert complete("lbaas vip show w") == []
+
+
+def test_a_status_shows_members_that_fail_and_packets_that_were_refused(
+    tenant: Run, site: Site
+) -> None:
+    vip = make_vip(tenant, site)
+    state = fetch(site.node())
+    (mark,) = {one.mark for one in cluster_state(state).services if str(one.vip) == vip["address"]}
+    sick = {"mark": mark, "address": "10.0.20.12", "since": 1_700_000_000, "cause": "no answer"}
+    refused = {"mark": mark, "source": 3, "rate": 9}
+    for index, bad in enumerate(({"unhealthy": [sick], "dropped": [refused]}, {})):
+        said = {"boot": str(uuid4()), "sequence": 1, "revision": state.revision, "digest": ""}
+        site.node(index).post("/v1/agent/report", {**said, "changes": 0, "repaired": 0, **bad})
+    rows = [line.split() for line in tenant("status", "web").out.splitlines()]
+    assert ["10.0.20.12", "http", "2023-11-14T22:13:20Z", "lb0", "no", "answer"] in rows
+    assert ["http", "3", "9", "0"] in rows
+    assert "10.0.20.12 unhealthy on lb0" in tenant("watch", "web", "--times", "1").out
+
+
 def test_events_say_who_did_what(tenant: Run, site: Site) -> None:
     vip = make_vip(tenant, site)
     (event,) = tenant("events", "--object", vip["id"], "-o", "json").json
     assert (event["action"], event["kind"], event["actor_name"]) == ("create", "vip", "cli")
+
+
+def test_an_epoch_is_ended_by_whoever_has_seen_it(operator: Run) -> None:
+    present = operator("epoch", "show", "-o", "json").json["id"]
+    renewed = operator("epoch", "renew", present, "-o", "json").json["id"]
+    assert renewed != present
+    assert "not the present epoch" in operator("epoch", "renew", present, code=5).err
 
 
 def test_usage_is_shown_to_people_spreadsheets_and_programs(tenant: Run, site: Site) -> None:

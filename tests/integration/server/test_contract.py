@@ -49,7 +49,7 @@ CHECKS = [
 
 @schema.parametrize()
 @settings(
-    max_examples=4,  # beside the examples and the edges of each parameter, which are some thirty
+    max_examples=2,  # beside the examples and the edges of each parameter, which are some thirty
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -50,6 +50,7 @@ def objects(site: Site) -> dict[str, str]:
         "address_pool_id": spare["id"],
         "question_id": str(uuid4()),  # nobody asked it: the answer is dropped
         "backend_host_id": admin.post("/v1/backend-hosts", {**named, **addresses})["id"],
+        "epoch_id": admin.get("/v1/epoch")["id"],
     }
 
 

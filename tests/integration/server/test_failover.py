@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from lbaas.persistence import migrate
 from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
 
-from .conftest import Json, Site, dsn, listener, make_site, start_server
+from .conftest import Json, LiveServer, Site, dsn, listener, make_site, start_server
 from .test_replica import copy
 from .test_soak import Tail, caught_up, newest_book, out_of_order, stop
 
@@ -202,3 +203,18 @@ async def test_nothing_that_was_answered_is_lost_or_done_twice_when_the_primary_
     assert twice == 0
     assert sum(out_of_order(tail) for tail in tails) == 0
     assert {tail.held.digest for tail in tails} == {book.entries.digest}
+
+
+async def test_a_server_that_is_silent_is_passed_over(
+    server: LiveServer, short_dir: Callable[[], Path]
+) -> None:
+    silent = short_dir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(silent / ".s.PGSQL.5432"))
+        listening.listen()
+        database = Database(f"postgresql://lbaas@/postgres?host={silent},{server.data_dir / 'run'}")
+        connections = [await database.connect() for _ in range(2)]
+        assert [await each.fetchval("SELECT 1") for each in connections] == [1, 1]
+        for each in connections:
+            await each.close()
+        await database.close()

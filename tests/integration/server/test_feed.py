@@ -83,11 +83,10 @@ async def test_a_revision_never_grows_a_change_after_it_was_seen(database: Datab
     seen: dict[int, set[UUID]] = {}
 
     async def look() -> None:
-        async with database.session() as session:
-            await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            revision = await feed.cluster_revision(session, CLUSTER)
-            upto = select(Change.object_id).where(Change.revision <= revision)
-            seen.setdefault(revision, set(await session.scalars(upto)))
+        async with database.snapshot() as at:
+            revision = await feed.cluster_revision(at, CLUSTER)
+            rows = await at.fetch("SELECT object_id FROM change WHERE revision <= $1", revision)
+            seen.setdefault(revision, {of for (of,) in rows})
 
     async def writer(number: int) -> None:
         for step in range(COMMITS):
@@ -106,13 +105,18 @@ async def test_a_revision_never_grows_a_change_after_it_was_seen(database: Datab
 
 
 async def test_an_open_writer_holds_the_horizon_back_and_no_longer(database: Database) -> None:
-    async with database.session() as slow, database.session() as reader:
+    async with database.session() as slow:
         await feed.note_change(slow, "vip", uuid4(), [CLUSTER])
         await write(database)
-        assert await feed.cluster_revision(reader, CLUSTER) == 0
+        assert await newest(database) == 0
         await slow.commit()
         own = (await slow.scalars(select(Change.revision))).all()
-        assert await feed.cluster_revision(reader, CLUSTER) == max(own)
+        assert await newest(database) == max(own)
+
+
+async def newest(database: Database) -> int:
+    async with database.snapshot() as at:
+        return await feed.cluster_revision(at, CLUSTER)
 
 
 async def test_a_write_that_goes_on_for_too_long_is_ended_and_holds_nothing_back(
@@ -126,7 +130,7 @@ async def test_a_write_that_goes_on_for_too_long_is_ended_and_holds_nothing_back
         with pytest.raises(DBAPIError):
             await endless.commit()
         await write(database)
-        assert await feed.cluster_revision(other, CLUSTER) > 0
+        assert await newest(database) > 0
 
 
 async def make_cluster(database: Database) -> UUID:

@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from lbaas.domain.usage import DAY, HOUR, Retention
 from lbaas.errors import Gone, Invalid
 from lbaas.persistence.database import Database
-from lbaas.persistence.ledger.tables import usage_meter
+from lbaas.persistence.ledger.tables import usage_meter, usage_minute
 from lbaas.services.ledger import Ledger
 from lbaas.services.work import Caller
 from lbaas.wire.usage import Counted, CountedPrefix, Point
@@ -214,10 +215,11 @@ async def test_clients_are_counted_by_prefix_and_the_others_together(
     assert found == "192.0.2.0/24 2,2001:db8::/48 20,- 200"
 
 
-async def test_late_reports_are_booked_when_they_were_counted(shop: Billed) -> None:
+async def test_late_reports_are_booked_when_they_were_counted(shop: Billed, meter: Meter) -> None:
+    now_s = meter.begun_s
     for ago in (timedelta(), HOUR, 25 * HOUR, 60 * DAY, 399 * DAY):
-        async with billed.meter(shop, ago_s=int(ago.total_seconds())) as meter:
-            await meter.count(shop.ingress(1))
+        meter.begun_s = now_s - int(ago.total_seconds())
+        await meter.count(shop.ingress(1))
 
     assert await kept(shop) == 5
     assert await shop.run("SELECT count(DISTINCT hour) FROM usage_hour") == 5
@@ -291,6 +293,20 @@ async def test_two_replicas_may_make_and_drop_partitions_at_once(shop: Billed) -
         await meter.count(shop.ingress(1))
 
     assert await kept(shop) == 1
+
+
+async def test_a_long_query_keeps_an_old_partition_and_nobody_waits_for_it(shop: Billed) -> None:
+    short = Ledger(shop.database, Retention(2 * HOUR))
+    async with billed.meter(shop, ago_s=6 * 3600) as meter:
+        await meter.count(shop.ingress(1))
+
+    async with shop.database.session() as reader, shop.database.session() as session:
+        await reader.execute(select(usage_minute).limit(1))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await short.tend(session)
+
+    async with shop.database.session() as session:
+        assert await short.tend(session) == 1
 
 
 async def test_counts_that_can_not_be_added_up_are_no_counts() -> None:

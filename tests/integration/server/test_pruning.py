@@ -62,8 +62,8 @@ async def test_a_clusters_revision_never_falls(database: Database) -> None:
 
     await prune(database, timedelta())
 
-    async with database.session() as session:
-        assert await feed.cluster_revision(session, cluster) == newest
+    async with database.snapshot() as at:
+        assert await feed.cluster_revision(at, cluster) == newest
 
 
 async def test_an_agent_from_before_the_pruning_gets_the_whole(database: Database) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Site
+from .conftest import Site, unique
 
 LAUNCHER = "#!/bin/sh\nexec {python} -m lbaas.terraform\n"
 PLUGIN = (
@@ -138,6 +138,7 @@ def test_a_vip_is_made_changed_drifts_and_goes(workspace: Workspace, site: Site)
     assert (pool["monitor"]["http"]["path"], pool["monitor"]["interval_s"]) == ("/health", 2)
 
     # Updated in place: the same objects.
+    shop = shop.replace("/health", "/up")
     workspace.write(shop.replace("weight  = 2", "weight  = 5").replace('"prod"', '"test"'))
     assert "0 to add, 1 to change, 0 to destroy" in workspace.apply()
     workspace.settled()
@@ -145,7 +146,8 @@ def test_a_vip_is_made_changed_drifts_and_goes(workspace: Workspace, site: Site)
         m["address"]: m["weight"] for m in member.get(f"/v1/pools/{pool['id']}/members")["items"]
     }
     assert weights == {"10.0.20.11": 1, "10.0.20.12": 5}
-    assert member.get(f"/v1/pools/{pool['id']}")["labels"] == {"env": "test"}
+    changed = member.get(f"/v1/pools/{pool['id']}")
+    assert (changed["labels"], changed["monitor"]["http"]["path"]) == ({"env": "test"}, "/up")
 
     # Drift is seen and repaired.
     member.patch(f"/v1/pools/{pool['id']}", {"scheduler": "sh"})
@@ -173,8 +175,128 @@ def test_an_object_that_is_there_is_imported(workspace: Workspace, site: Site) -
     workspace.settled()
 
 
-def test_a_refusal_stands_at_the_line_that_it_concerns(workspace: Workspace) -> None:
-    workspace.write('resource "lbaas_pool" "bad" {\n  name      = "bad"\n  scheduler = "nix"\n}\n')
+FLEET = """
+resource "lbaas_cluster" "edge" {
+  name      = "NAME"
+  as_number = 65010
+  timeouts { udp_s = 60 }
+}
+resource "lbaas_node" "lb1" {
+  cluster_id = lbaas_cluster.edge.id
+  name       = "lb1"
+  addresses  = ["10.0.10.1", "fd00:10::1"]
+}
+resource "lbaas_peer" "tor1" {
+  cluster_id = lbaas_cluster.edge.id
+  name       = "tor1"
+  address    = "192.0.2.1"
+  as_number  = 65000
+  password   = "between-us"
+}
+resource "lbaas_address_pool" "public" {
+  cluster_id = lbaas_cluster.edge.id
+  name       = "NAME"
+  prefix     = "203.0.113.0/24"
+  reserved   = ["203.0.113.0/28"]
+}
+resource "lbaas_token" "lb1" {
+  name    = "NAME"
+  role    = "node"
+  node_id = lbaas_node.lb1.id
+}
+resource "lbaas_tenant" "shop" {
+  name             = "NAME"
+  backend_prefixes = ["10.0.20.0/24"]
+  quotas { vips = 5 }
+}
+resource "lbaas_pool" "web" {
+  name      = "web"
+  tenant_id = lbaas_tenant.shop.id
+}
+resource "lbaas_member" "first" {
+  pool_id = lbaas_pool.web.id
+  address = "10.0.20.11"
+  weight  = 3
+}
+data "lbaas_cluster" "found" {
+  name       = "NAME"
+  depends_on = [lbaas_cluster.edge]
+}
+output "as_number" { value = data.lbaas_cluster.found.as_number }
+output "member" { value = "${lbaas_pool.web.id}/${lbaas_member.first.id}" }
+output "token" {
+  value     = lbaas_token.lb1.token
+  sensitive = true
+}
+"""
+
+
+def test_operators_resources_are_made_settled_changed_imported_and_gone(
+    workspace: Workspace, site: Site
+) -> None:
+    workspace.environment["LBAAS_TOKEN"] = site.server.admin_token
+    name = unique("tf")
+    fleet = FLEET.replace("NAME", name)
+    workspace.write(fleet)
+    workspace.apply()
+    outputs = json.loads(workspace.run("output", "-json"))
+    (cluster,) = site.admin.get("/v1/clusters", name=name)["items"]
+    assert (outputs["as_number"]["value"], cluster["timeouts"]["udp_s"]) == (65010, 60)
+    assert outputs["token"]["value"].startswith("lbaas_")
+    (peer,) = site.admin.get("/v1/peers", cluster_id=cluster["id"])["items"]
+    assert (peer["has_password"], peer["bfd"]) == (True, True)
+
+    # Forgotten and imported: the same object, and the plan says that nothing is left to do.
+    workspace.run("state", "rm", "lbaas_member.first")
+    workspace.run("import", "lbaas_member.first", outputs["member"]["value"])
+    workspace.settled()
+
+    workspace.write(fleet.replace("udp_s = 60", "udp_s = 90").replace("weight  = 3", "weight  = 4"))
+    assert "0 to add, 2 to change, 0 to destroy" in workspace.apply()
+    assert site.admin.get(f"/v1/clusters/{cluster['id']}")["timeouts"]["udp_s"] == 90
+    workspace.run("destroy", "-auto-approve")
+    assert site.admin.get("/v1/clusters", name=name)["items"] == []
+
+
+BAD = """
+resource "lbaas_pool" "word" {
+  name      = "word"
+  scheduler = "nix"
+}
+resource "lbaas_pool" "inside" {
+  name = "inside"
+  members { address = "192.0.2.7" }
+}
+resource "lbaas_vip" "sources" {
+  name            = "sources"
+  address_pool_id = "POOL"
+  allowed_sources = ["everywhere"]
+}
+resource "lbaas_pool" "patience" {
+  name = "patience"
+  timeouts { create = "soon" }
+}
+"""
+
+
+def test_a_refusal_stands_at_the_line_that_it_concerns(workspace: Workspace, site: Site) -> None:
+    workspace.write(BAD.replace("POOL", site.v4["id"]))
     said = workspace.run("apply", "-auto-approve", "-no-color", code=1)
     assert "/scheduler: Input should be 'mh'" in said
     assert 'scheduler = "nix"' in said
+    assert "/members/0/address: 192.0.2.7 is not in the tenant's backend prefixes" in said
+    assert 'allowed_sources = ["everywhere"]' in said
+    assert "'soon' is no duration" in said
+
+
+def test_a_resource_may_have_more_patience_than_the_provider(
+    workspace: Workspace, site: Site
+) -> None:
+    patient = SHOP.replace("POOL", site.v4["id"]).replace(
+        'protocol = "tcp"', 'protocol = "tcp"\n  timeouts { create = "1s" }'
+    )
+    workspace.write(patient)  # the provider itself does not wait here, and no node has an agent
+    said = workspace.apply()
+    assert "Not programmed yet" in said
+    assert "never reported" in said
+    workspace.settled()

@@ -27,9 +27,9 @@ class Reporter:
     """An agent's meter, over HTTP. *begun_s* is ten minutes before an hour that is over."""
 
     api: ApiClient
+    begun_s: int
     meter: str = field(default_factory=lambda: str(uuid4()))
     sequence: int = 0
-    begun_s: int = field(default_factory=lambda: (int(time.time()) // HOUR_S - 1) * HOUR_S - 600)
 
     def report(self, *totals: Json, prefixes: tuple[Json, ...] = (), later_s: int = 0) -> Json:
         """What it counted in one minute is delivered."""
@@ -91,6 +91,7 @@ def _iso(at_s: int) -> str:
 @pytest.fixture
 def shop(site: Site) -> Iterator[Shop]:
     host = site.admin.post("/v1/backend-hosts", {"name": unique("h"), "addresses": [HOST]})
+    begun_s = (int(time.time()) // HOUR_S - 1) * HOUR_S - 600
     try:
         vip = site.admin.post(
             "/v1/vips",
@@ -106,9 +107,9 @@ def shop(site: Site) -> Iterator[Shop]:
             vip,
             host,
             site.member(),
-            Reporter(site.node(0)),
-            Reporter(site.node(1)),
-            Reporter(site.client("host", host_id=host["id"])),
+            Reporter(site.node(0), begun_s),
+            Reporter(site.node(1), begun_s),
+            Reporter(site.client("host", host_id=host["id"]), begun_s),
         )
     finally:
         site.admin.delete(f"/v1/backend-hosts/{host['id']}")
@@ -294,6 +295,21 @@ def test_a_host_with_one_side_only_is_named(shop: Shop, point: str, kind: str) -
         [vip] = api.get("/v1/usage/reconciliation", **asked)["items"]
         volume = {"packets": 5, "bytes": 500}
         assert vip["findings"] == [{"kind": kind, "addresses": [HOST], "volume": volume, **host}]
+
+
+def test_where_hosts_are_reached_in_two_ways_nothing_is_compared(shop: Shop) -> None:
+    body = {"name": unique("p"), "forwarding": "direct", "members": [{"address": HOST}]}
+    pool = shop.member.post("/v1/pools", body)
+    ports = {"protocol": "tcp", "ports": [{"first": 81}]}
+    of_vip = {"vip_id": shop.vip["id"], "name": "direct", "pool_id": pool["id"]}
+    shop.member.post("/v1/listeners", {**of_vip, **ports})
+    shop.node.report(shop.ingress(5))
+    shop.at_host.report(shop.at("reply", 5))
+
+    [vip] = shop.member.get("/v1/usage/reconciliation", vip_id=shop.vip["id"])["items"]
+
+    assert (vip["ingress"]["packets"], vip["egress"]["packets"]) == (5, 5)
+    assert (vip["lost_packets"], vip["lost_percent"], vip["findings"]) == (None, None, [])
 
 
 def test_an_operator_sees_which_agents_reports_are_missing_or_wrong(shop: Shop) -> None:

@@ -236,3 +236,18 @@ def test_answers_that_are_no_state_change_nothing_and_the_next_good_one_counts(
     with pytest.raises(_NoMore):
         agent._fetch_forever(answers(*bad[:3], good, *bad, better))
     assert read == [7, 9]
+
+
+def test_each_report_is_told_of_with_the_time_that_its_round_took(tmp_path: Path) -> None:
+    settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=60)
+    told: list[tuple[int, float]] = []
+    agent = Agent(
+        settings,
+        lambda *_: STATE,
+        lambda *_: Round(changes=1),
+        told=lambda report, round_s: told.append((report.changes, round_s)),
+    )
+    for fetched in (FIRST, SECOND):
+        agent._round(_Desired(fetched, STATE))
+    assert [changes for changes, _ in told] == [1, 2]
+    assert all(round_s >= 0 for _, round_s in told)

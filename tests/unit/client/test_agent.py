@@ -15,6 +15,7 @@ from lbaas.wire.body import Update, encode
 from lbaas.wire.entries import Delta, Entries
 from lbaas.wire.lineage import Origin
 from lbaas.wire.report import Report
+from lbaas.wire.usage import UsageAcknowledged, UsageReport, UsageReports
 
 AGENT = UUID(int=7)
 OLD, NEW = Entries.of({"host": b"1", "vip/1": b"1"}), Entries.of({"host": b"2"})
@@ -193,3 +194,31 @@ def test_a_report_is_sent_as_it_is() -> None:
 
     client(answer).report(REPORT)
     assert [Report.model_validate_json(body) for body in sent] == [REPORT]
+
+
+USAGE = UsageReports(reports=(UsageReport(meter=AGENT, sequence=3, begun_s=60, ended_s=120),))
+
+
+def test_usage_is_sent_whole_and_what_is_acknowledged_comes_back() -> None:
+    acknowledged = UsageAcknowledged(meter=AGENT, sequence=3)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/v1/agent/usage"
+        assert UsageReports.model_validate_json(request.content) == USAGE
+        return httpx.Response(200, content=acknowledged.model_dump_json())
+
+    assert client(answer).usage(USAGE) == acknowledged
+
+
+@pytest.mark.parametrize(("headers", "asked_s"), [({"Retry-After": "30"}, 30.0), ({}, 0.0)])
+def test_a_server_that_asks_for_patience_says_how_much(
+    headers: dict[str, str], asked_s: float
+) -> None:
+    with pytest.raises(ServerUnavailable) as refused:
+        client(lambda _: httpx.Response(503, headers=headers)).usage(USAGE)
+    assert refused.value.retry_after_s == asked_s
+
+
+def test_an_answer_that_acknowledges_nothing_is_none() -> None:
+    with pytest.raises(ServerUnavailable):
+        client(lambda _: httpx.Response(200, content=b"<html>")).usage(USAGE)

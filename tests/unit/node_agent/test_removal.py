@@ -14,14 +14,14 @@ def services(count: int) -> frozenset[ServiceKey]:
     return frozenset(ServiceKey(4, mark) for mark in range(count))
 
 
-@pytest.mark.parametrize(("removed", "of"), [(0, 0), (9, 9), (10, 20), (500, 1000)])
+@pytest.mark.parametrize(("removed", "of"), [(0, 0), (19, 19), (20, 40), (500, 1000)])
 def test_few_or_a_small_share_may_go(removed: int, of: int) -> None:
     guard = RemovalGuard()
     assert not guard.holds(services(removed), of, 7, HALF)
     assert guard.failure() is None
 
 
-@pytest.mark.parametrize(("removed", "of"), [(10, 10), (10, 19), (501, 1000)])
+@pytest.mark.parametrize(("removed", "of"), [(20, 20), (20, 39), (501, 1000)])
 def test_more_than_the_share_stays(removed: int, of: int) -> None:
     guard = RemovalGuard()
     assert guard.holds(services(removed), of, 7, HALF)
@@ -34,25 +34,25 @@ def test_more_than_the_share_stays(removed: int, of: int) -> None:
 
 def test_the_revision_to_confirm_is_the_first_that_asked_for_as_much() -> None:
     guard = RemovalGuard()
-    guard.holds(services(20), 30, 7, HALF)
-    assert guard.holds(services(18), 30, 8, HALF)
+    guard.holds(services(40), 60, 7, HALF)
+    assert guard.holds(services(36), 60, 8, HALF)
     assert guard.held is not None
     assert guard.held.revision == 7
-    assert not guard.holds(services(18), 30, 9, Leave(50, 7, MARKS))
+    assert not guard.holds(services(36), 60, 9, Leave(50, 7, MARKS))
     assert guard.held is None
 
 
 def test_more_than_what_was_confirmed_stays() -> None:
     guard = RemovalGuard()
-    guard.holds(services(20), 30, 7, HALF)
-    assert guard.holds(services(25), 30, 8, Leave(50, 7, MARKS))
+    guard.holds(services(40), 60, 7, HALF)
+    assert guard.holds(services(50), 60, 8, Leave(50, 7, MARKS))
     assert guard.held is not None
     assert guard.held.revision == 8
 
 
 def test_a_state_that_takes_it_back_ends_the_matter() -> None:
     guard = RemovalGuard()
-    guard.holds(services(20), 30, 7, HALF)
+    guard.holds(services(40), 60, 7, HALF)
     assert not guard.holds(services(0), 30, 8, HALF)
     assert guard.held is None
 

@@ -188,18 +188,18 @@ def many(numbers: range) -> dict[str, Any]:
 def test_a_state_that_takes_most_away_takes_nothing_until_it_is_confirmed() -> None:
     clock = Clock()
     wanted = Wanted(as_it_is, clock)
-    wanted.turn_to(parts(many(range(20))), ())
+    wanted.turn_to(parts(many(range(40))), ())
     full = dict(wanted.picture)
     leave = Leave(50, None, MARKS)
 
-    assert not wanted.turn_to(parts(many(range(8)), 7), (), leave)
+    assert not wanted.turn_to(parts(many(range(16)), 7), (), leave)
     assert wanted.picture == full
-    assert wanted.guard.held == HeldRemoval(revision=7, services=12, of=20)
-    change = wanted.turn_to(parts(many(range(8)) | many(range(30, 31)), 8), (), leave)
-    assert change.vips == {IPv4Address("198.51.100.30")}  # what is new comes all the same
-    assert wanted.guard.held == HeldRemoval(revision=7, services=12, of=20)
+    assert wanted.guard.held == HeldRemoval(revision=7, services=24, of=40)
+    change = wanted.turn_to(parts(many(range(16)) | many(range(50, 51)), 8), (), leave)
+    assert change.vips == {IPv4Address("198.51.100.50")}  # what is new comes all the same
+    assert wanted.guard.held == HeldRemoval(revision=7, services=24, of=40)
 
-    fewer = parts(many(range(8)) | many(range(30, 31)), 9)
+    fewer = parts(many(range(16)) | many(range(50, 51)), 9)
     change = wanted.turn_to(fewer, (), Leave(50, 7, MARKS))
     assert not change.after.keys() & announced(change.after).keys()
     clock.now_s += RETIRE_S

@@ -2,7 +2,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from lbaas.portal.defences import own_request
-from lbaas.portal.entrance import HOME, _own_page
+from lbaas.portal.entrance import HOME, own_page
 
 HERE = "portal.example"
 
@@ -52,4 +52,4 @@ def test_every_other_method_is_one_that_could_change_something(method: str) -> N
     ],
 )
 def test_the_sign_in_leads_to_a_page_of_the_portal(path: str, onward: str) -> None:
-    assert _own_page(path) == onward
+    assert own_page(path) == onward

@@ -2,8 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lbaas.portal import tuning
 from lbaas.portal.checks import FIELDS, Check
 from lbaas.portal.draft import KEYS, PARTS, STEPS, Draft, Row, step_of
+from lbaas.portal.tuning import Tuning
 from lbaas.portal.visits import Form
 from lbaas.wire.tenants import VipCreate
 
@@ -11,7 +13,8 @@ TYPED = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"
 TEXTS = [name for name in Draft.__dataclass_fields__ if name not in PARTS]
 CHECKS = st.builds(Check, **dict.fromkeys(FIELDS, TYPED))
 ROWS = st.lists(st.builds(Row, TYPED, TYPED), min_size=1, max_size=5).map(tuple)
-DRAFTS = st.builds(Draft, **dict.fromkeys(TEXTS, TYPED), check=CHECKS, rows=ROWS)
+TUNINGS = st.builds(Tuning, **dict.fromkeys(tuning.FIELDS, TYPED))
+DRAFTS = st.builds(Draft, **dict.fromkeys(TEXTS, TYPED), check=CHECKS, tuning=TUNINGS, rows=ROWS)
 
 SHOP = Draft(
     name="shop",
@@ -51,6 +54,15 @@ def test_each_step_before_the_last_is_a_whole_order_already(upto: str) -> None:
     assert VipCreate.model_validate(SHOP.body(upto)).name == "shop"
 
 
+def test_of_both_families_the_second_vip_has_the_family_that_the_first_has_not() -> None:
+    both = Draft(name="shop", family="46", labels="env=prod", tenant_id="t")
+    assert (both.dual, both.body("ports")["family"]) == (True, 4)
+    named = {"name": "shop-v6", "labels": {"env": "prod"}, "tenant_id": "t", "family": 6}
+    assert both.second() == named
+    assert Draft(name="shop", family="46", address="2001:db8::7").second()["family"] == 4
+    assert both.key() != both.key(both.second())
+
+
 def test_no_address_is_asked_for_before_its_step() -> None:
     wanted = Draft(name="shop", address="192.0.2.1")
     assert "address" not in wanted.body("address")
@@ -72,6 +84,7 @@ def test_no_address_is_asked_for_before_its_step() -> None:
         ("/listeners/0/pool/members/1/address", "member.2.address"),  # the second row is empty
         ("/listeners/0/pool/members/1", "member.2.address"),
         ("/listeners/0/pool/scheduler", "scheduler"),
+        ("/listeners/0/pool/persistence_s", "persistence_s"),
         ("/listeners/0/pool/monitor/interval_s", "interval_s"),
         ("/listeners/0/pool/monitor/http/path", "path"),
         ("/listeners/0/pool/monitor", "check"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lbaas.dataplane.bird.desired import Announcement, peer_protocol, render
-from lbaas.dataplane.bird.plan import Configure, Observed, lingering, plan, unheard
+from lbaas.dataplane.bird.plan import Configure, Observed, lingering, plan, sessions, unheard
 from lbaas.wire.state import Peer
 
 prefixes = st.frozensets(
@@ -67,4 +67,6 @@ def test_what_is_announced_in_a_family_without_a_session_is_unheard() -> None:
     assert unheard(silent, wanted) == {4}
     assert unheard(only6, wanted) == {4}
     assert unheard(both, wanted) == frozenset()
+    assert sessions(both, wanted) == (router4.address, router6.address)
+    assert sessions(only6, wanted) == (router6.address,)
     assert unheard(silent, replace(wanted, prefixes=frozenset())) == frozenset()

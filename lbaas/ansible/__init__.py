@@ -1,0 +1,1 @@
+"""What the modules of the Ansible collection do, by the plan of ``lbaas apply``; the collection is in ``ansible/``."""

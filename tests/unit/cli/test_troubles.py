@@ -1,0 +1,45 @@
+"""A programmed VIP's troubles, as rows."""
+
+from uuid import UUID
+
+from lbaas.cli.troubles import refused, sick, unhealthy
+from lbaas.wire.status import DroppedPackets, NodeStatus, UnhealthyMember, VipStatus
+from lbaas.wire.tenants import Listener
+from tests.unit.client.samples import sample
+
+HTTP = UUID(int=1)
+LISTENERS = [Listener.model_validate(sample(Listener, id=HTTP, name="http"))]
+
+
+def bad(address: str, since_s: int) -> UnhealthyMember:
+    since = f"2026-11-23T00:00:{since_s:02}Z"
+    body = sample(UnhealthyMember, listener_id=HTTP, address=address, since=since, cause="refused")
+    return UnhealthyMember.model_validate(body)
+
+
+def status(*unhealthy_by_node: list[UnhealthyMember], dropped: int = 0) -> VipStatus:
+    nodes = [
+        sample(NodeStatus, name=f"lb{n}", unhealthy=found)
+        for n, found in enumerate(unhealthy_by_node)
+    ]
+    packets = DroppedPackets(listener_id=HTTP, source=0, rate=dropped, malformed=0)
+    return VipStatus.model_validate(sample(VipStatus, nodes=nodes, dropped=[packets]))
+
+
+def test_a_member_that_two_nodes_find_sick_is_one_row_since_the_first_saw_it() -> None:
+    seen = status([bad("10.0.20.12", 9), bad("10.0.20.11", 5)], [bad("10.0.20.12", 4)])
+    assert unhealthy(seen, LISTENERS)[1:] == [
+        ["10.0.20.11", "http", "2026-11-23T00:00:05Z", "lb0", "refused"],
+        ["10.0.20.12", "http", "2026-11-23T00:00:04Z", "lb0,lb1", "refused"],
+    ]
+    assert sick(seen) == ["10.0.20.11 unhealthy on lb0", "10.0.20.12 unhealthy on lb0,lb1"]
+
+
+def test_refused_packets_are_told_by_listener_and_reason() -> None:
+    assert refused(status(dropped=7), LISTENERS)[1:] == [["http", "0", "7", "0"]]
+    assert refused(status(dropped=7), [])[1][0] == str(HTTP)
+
+
+def test_without_troubles_there_is_not_even_a_title() -> None:
+    well = status([], [])
+    assert (unhealthy(well, LISTENERS), refused(well, LISTENERS), sick(well)) == ([], [], [])

@@ -1,0 +1,102 @@
+"""The meter beside an agent: it hears of states, and whatever fails it goes on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from lbaas.agent.loop import AgentSettings
+from lbaas.errors import StepFailed
+from lbaas.metering.counter import Counter
+from lbaas.metering.metering import Metering, MeterSettings
+from lbaas.wire.entries import Entries
+from tests.unit.metering.kernel import ENTRIES, FakeSource
+
+
+class Ended(BaseException):
+    """The script is at its end."""
+
+
+class FakeCounter:
+    """Notes what it is asked, fails as written, and ends when *rounds* of looking for disturbance are over."""
+
+    def __init__(self, rounds: int, *, disturbed: bool = False, failures: int = 0) -> None:
+        self.heard: list[Entries] = []
+        self.closed = 0
+        self._rounds = rounds
+        self._disturbed = disturbed
+        self._failures = failures
+
+    def hear(self, entries: Entries) -> None:
+        self.heard.append(entries)
+
+    def disturbed(self) -> bool:
+        self._rounds -= 1
+        if self._rounds < 0:
+            raise Ended
+        return self._disturbed
+
+    def close(self) -> None:
+        self.closed += 1
+        if self.closed <= self._failures:
+            raise StepFailed("usage", "turn", "*", "no memory")
+
+
+@pytest.fixture
+def metering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Metering:
+    """Its clock stands still, its pauses are short."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr("time.time", lambda: 1_000_000.0)
+    agent = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=0.001)
+    return Metering(MeterSettings(FakeSource()), agent)
+
+
+def count(metering: Metering, counter: FakeCounter, wake: Callable[[], object] = int) -> None:
+    with pytest.raises(Ended):
+        metering._count_forever(cast("Counter", counter), cast("Callable[[], None]", wake))
+
+
+def test_the_meter_hears_of_every_state_that_the_agent_reads(metering: Metering) -> None:
+    read = metering.hearing(lambda entries, revision: (len(entries.values), revision))
+    assert read(ENTRIES, 7) == (1, 7)
+    counter = FakeCounter(rounds=3)
+    count(metering, counter)
+    assert counter.heard == [ENTRIES]
+
+
+def test_a_state_that_the_agent_cant_read_is_not_heard_of(metering: Metering) -> None:
+    def unreadable(entries: Entries, revision: int) -> None:
+        raise ValueError(entries, revision)
+
+    with pytest.raises(ValueError, match="7"):
+        metering.hearing(unreadable)(ENTRIES, 7)
+    counter = FakeCounter(rounds=1)
+    count(metering, counter)
+    assert counter.heard == []
+
+
+def test_within_a_period_nothing_is_closed_unless_somebody_disturbed_the_table(
+    metering: Metering,
+) -> None:
+    quiet, disturbed = FakeCounter(rounds=3), FakeCounter(rounds=3, disturbed=True)
+    count(metering, quiet)
+    count(metering, disturbed)
+    assert (quiet.closed, disturbed.closed) == (0, 3)
+
+
+def test_a_period_ends_when_the_clock_is_in_another_also_when_it_was_set_back(
+    metering: Metering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter([1000.0, 1000.0, 2000.0, 2000.0, 2000.0, 500.0, 500.0])
+    monkeypatch.setattr("time.time", lambda: next(seconds, 500.0))
+    counter = FakeCounter(rounds=9)
+    count(metering, counter)
+    assert counter.closed == 2
+
+
+def test_what_the_kernel_refuses_is_tried_again(metering: Metering) -> None:
+    woken: list[int] = []
+    counter = FakeCounter(rounds=3, disturbed=True, failures=2)
+    count(metering, counter, lambda: woken.append(1))
+    assert (counter.closed, woken) == (3, [1])
