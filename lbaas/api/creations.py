@@ -84,7 +84,7 @@ async def _caller(scope: Scope, post: Post) -> Caller | None:
         return None
     try:
         caller = await runtime.caller(post.credential)
-    except Refused:
+    except (Refused, *DATABASE_ERRORS):  # which the route will meet, too, and answers
         return None
     scope["state"][KNOWN_CALLER] = caller
     return caller if caller.role is Role.MEMBER else None

@@ -8,7 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
-from lbaas.api.problems import internal
+from lbaas.api.problems import internal, unreachable
+from lbaas.persistence.outages import is_outage
 
 MAX_BODY_BYTES = 1 << 20  # a VIP with thousands of members fits
 # A minute of a hundred thousand listeners; only an agent's are read at all, see lbaas.api.bodies.
@@ -19,7 +20,7 @@ log = structlog.get_logger()
 
 
 class Edge:
-    """Around the whole application.
+    """Around the whole application, and what stands before its routes.
 
     Each answer has ``X-Request-Id``, the client's own or a new one. A body above the limit is not read. An
     unexpected error is logged once and answered as a problem.
@@ -38,10 +39,13 @@ class Edge:
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
             try:
                 await self.app(scope, exchange.receive, exchange.send)
-            except Exception:
-                log.exception("unexpected error", path=scope["path"])
+            except Exception as error:
+                away = is_outage(error)
+                if not away:
+                    log.exception("unexpected error", path=scope["path"])
                 if not exchange.started:
-                    await internal()(scope, receive, exchange.send)
+                    answer = unreachable(error) if away else internal()
+                    await answer(scope, receive, exchange.send)
 
 
 class _Exchange:

@@ -19,6 +19,7 @@ _CLASSES = frozenset(
 )
 _STATES = frozenset(
     {
+        "25P03",  # idle for too long in a transaction: we or the machine were too busy
         "25006",  # a standby: it was the primary a moment ago, or will be in a moment
         "40001",  # serialisation
         "40P01",  # deadlock
@@ -27,7 +28,7 @@ _STATES = frozenset(
         "57P01",  # shutting down
         "57P02",  # crashed
         "57P03",  # starting up
-        "57P05",  # idle for too long in a transaction
+        "57P05",  # idle for too long
     }
 )
 _AWAY = (

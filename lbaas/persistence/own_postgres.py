@@ -194,7 +194,7 @@ def _start(
         "listen_addresses": "",
         "unix_socket_directories": str(sockets),
         "unix_socket_permissions": "0700",
-        "max_connections": "64",
+        "max_connections": "100",
         "shared_buffers": "64MB",
         "idle_in_transaction_session_timeout": "30s",
     }

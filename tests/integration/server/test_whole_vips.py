@@ -316,3 +316,16 @@ async def test_a_postgres_that_goes_away_meanwhile_is_told_and_nothing_is_tried_
 
     assert (answer.status_code, answer.json()["type"]) == (503, "/errors/database-busy")
     assert await house.scalar("SELECT count(*) FROM vip") == 0
+
+
+async def test_a_bearer_that_nobody_can_look_up_is_told_that_postgres_is_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(house.runtime.tokens, "caller", away)
+
+    answer = await house.http.post("/v1/vips", json={"name": "v"})
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "/errors/database-busy")
