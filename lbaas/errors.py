@@ -29,6 +29,8 @@
     │   └── OtherPast         … because it does not follow what the agent holds: was the database restored?
     ├── ServerUnavailable     an agent or client got no usable answer from the API
     │   └── Decommissioned    … because this agent's node or host is no longer the server's
+    ├── ClusterUnavailable    the Kubernetes API gave no usable answer
+    │   └── ClusterConflict   … because the object is not as it was when it was read
     ├── DatabaseUnusable      Postgres can't be reached, started, or is too old: says what to do
     ├── NoFlow                what a person wrote is no client, VIP, port and protocol
     ├── ToolMissing           a program or kernel feature is missing: says how to get it
@@ -176,6 +178,14 @@ class ServerUnavailable(LbaasError):
 
 class Decommissioned(ServerUnavailable):
     """The server has no such node or host any more, and says so."""
+
+
+class ClusterUnavailable(LbaasError):
+    """The Kubernetes API gave no usable answer, or refused."""
+
+
+class ClusterConflict(ClusterUnavailable):
+    """The object of the Kubernetes API has changed since it was read, or exists already."""
 
 
 class DatabaseUnusable(LbaasError):

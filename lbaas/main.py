@@ -17,6 +17,7 @@ ROLES = {
     "db": "its schema: upgrade, check",
     "node-agent": "programs a load-balancer node",
     "host-agent": "prepares a backend host",
+    "kube-controller": "VIPs for the Services of a Kubernetes cluster",
     "lab": "a datacentre on this machine, to try things on",
     "demo": "the main job from end to end, on this machine",
 }
@@ -101,6 +102,8 @@ def _app(role: str, first: str) -> Any:
             from lbaas.node_agent.cli import app
         case "host-agent":
             from lbaas.host_agent.cli import app
+        case "kube-controller":
+            from lbaas.kube.cli import app
         case "lab":
             from lbaas.lab.cli import app
         case _:

@@ -234,6 +234,7 @@ TenantCreates = Annotated[Work, _creates(*TENANTS)]
 TenantChanges = Annotated[Work, _changes(*TENANTS)]
 OperatorCaller = Annotated[Caller, Depends(role(*OPERATORS))]
 TenantCaller = Annotated[Caller, Depends(role(*READERS))]
+HostChanges = Annotated[Work, _changes(Role.HOST)]
 AgentCaller = Annotated[Caller, Depends(role(*AGENTS))]
 
 

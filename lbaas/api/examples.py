@@ -78,6 +78,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
     },
     "AddressPoolPatch": {"quarantine_s": 300},
     "BackendHostCreate": {"name": "host1", "addresses": ["192.0.2.11"]},
+    "PodAddresses": {"addresses": ["10.244.1.7", "10.244.1.8"]},
     "BackendHostPatch": {"addresses": ["192.0.2.12", "2001:db8::12"]},
     "Answer": {
         "hops": [

@@ -1,6 +1,8 @@
 """The agents' client: the long poll for the desired state, and reports."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from uuid import UUID
 
 import httpx
@@ -8,6 +10,7 @@ from pydantic import ValidationError
 
 from lbaas.client import exchange
 from lbaas.client.retrying import retry_after_s
+from lbaas.domain.addresses import Address
 from lbaas.errors import BadState, Decommissioned, OtherPast, ServerUnavailable
 from lbaas.wire.body import Kind, Update, decode, encode
 from lbaas.wire.entries import Entries
@@ -94,6 +97,19 @@ class AgentClient:
             content=report.model_dump_json(),
             headers={"Content-Type": "application/json"},
         )
+
+    def claim(self, addresses: Iterable[Address]) -> frozenset[Address]:
+        """The server knows that the host's pods have *addresses*; those that are the host's now.
+
+        Raises ServerUnavailable.
+        """
+        answer = self._send(
+            "PUT", "/v1/agent/addresses", json={"addresses": sorted(map(str, addresses))}
+        )
+        try:
+            return frozenset(map(ip_address, answer.json()["addresses"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ServerUnavailable(f"no addresses in the answer: {error!r}") from error
 
     def questions(self) -> Questions:
         """What the server asks, as soon as it does; nothing if it did not. Raises ServerUnavailable."""

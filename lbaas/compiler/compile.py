@@ -66,17 +66,26 @@ def compile_host(host: HostRow) -> dict[str, bytes]:
     ways: dict[Address, list[WayRow]] = defaultdict(list)
     for way in host.ways:
         ways[way.address].append(way)
-    entries |= {f"vip/{address}": _located(address, to) for address, to in ways.items()}
+    entries |= {
+        f"vip/{address}": _located(address, to, _arrivals(host, to)) for address, to in ways.items()
+    }
     entries |= {f"node/{address}": Located(address=address) for address in host.nodes}
     return _encoded(entries)
 
 
-def _located(address: Address, ways: Collection[WayRow]) -> Located:
+def _arrivals(host: HostRow, ways: Iterable[WayRow]) -> tuple[Address, ...]:
+    """Where the VIP of *ways* arrives, if that makes a difference."""
+    found = {way.endpoint for way in ways if host.of_pods and way.endpoint is not None}
+    return tuple(sorted(found, key=address_key))
+
+
+def _located(address: Address, ways: Collection[WayRow], endpoints: tuple[Address, ...]) -> Located:
     tunnels = set().union(*map(_tunnels, ways))
     return Located(
         address=address,
         vip=min((way.vip for way in ways if way.vip is not None), default=None),
         tunnels=tuple(sorted(tunnels, key=lambda way: (way.encapsulation, way.port or 0))),
+        endpoints=endpoints,
     )
 
 

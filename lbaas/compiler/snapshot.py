@@ -121,13 +121,14 @@ class Touched:
 
 
 class WayRow(NamedTuple):
-    """Packets for the VIP *address* come to the host in this way."""
+    """Packets for the VIP *address* come to the host, at *endpoint*, in this way."""
 
     address: Address
     forwarding: Forwarding = Forwarding.TUNNEL
     encapsulation: Encapsulation | None = Encapsulation.IPIP
     gue_port: int | None = None
     vip: UUID | None = None
+    endpoint: Address | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +137,8 @@ class HostRow:
 
     *ways* are to the VIPs that some listener sends to a member at one of *addresses*; *nodes* the addresses
     of all nodes of these VIPs' clusters. *depends_on* names the host, these VIPs, their clusters and the pools:
-    a change of none of them changes these rows, unless it makes a member of the host reachable.
+    a change of none of them changes these rows, unless it makes a member of the host reachable. *of_pods*: its
+    addresses are several network namespaces', each with VIPs of its own.
     """
 
     id: UUID
@@ -144,3 +146,4 @@ class HostRow:
     ways: tuple[WayRow, ...]
     nodes: tuple[Address, ...]
     depends_on: frozenset[UUID] = frozenset()
+    of_pods: bool = False

@@ -1,51 +1,195 @@
-"""``lbaas host-agent``."""
+"""``lbaas host-agent``, ``lbaas host-agent check``, ``lbaas host-agent print``."""
 
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from typer.core import TyperGroup
 
 from lbaas.agent.answering import answer_forever
 from lbaas.agent.loop import Agent, AgentSettings
+from lbaas.agent.once import apply_once, newest
 from lbaas.agent.options import Cycle, MetricsFile, ServerUrl, TokenFile, check_option
 from lbaas.agent.textfile import Textfile
+from lbaas.client.agent import AgentClient, Fetched
+from lbaas.dataplane.namespaces import Namespace
 from lbaas.dataplane.usage.desired import USUAL_BITS
+from lbaas.errors import ToolMissing
+from lbaas.host_agent import files
+from lbaas.host_agent.claims import Claims
+from lbaas.host_agent.commands import command, whole
 from lbaas.host_agent.explaining import Explainer
+from lbaas.host_agent.inspection import inspect, render
+from lbaas.host_agent.pods import Pods
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
 from lbaas.metering.metering import PERIOD_S, Metering, MeterSettings
 from lbaas.metering.options import Metered, MeterPeriod, MeterPrefix4, MeterPrefix6, bits
 from lbaas.metering.sources import HostSource
 from lbaas.wire.reading import Reader
+from lbaas.wire.report import Report
 from lbaas.wire.state import HostState
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+_RUN = "run"
+_READ = Reader(HostState).read
 
 
-@app.command()
-def host_agent(
+class _RunByDefault(TyperGroup):
+    """Without a word it runs: ``lbaas host-agent --once`` is ``lbaas host-agent run --once``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = [_RUN, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_RunByDefault,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Prepares this backend host, or a pod, to answer as its VIPs. Without a command: run.",
+)
+
+StateDir = Annotated[
+    Path, typer.Option(envvar="LBAAS_STATE_DIR", help="Where the last good state is kept.")
+]
+_STATE_DIR = Path("/var/lib/lbaas/host-agent")
+Netns = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="LBAAS_NETNS",
+        help="Work in this network namespace, as /run/netns/NAME or /proc/PID/ns/net. "
+        "The server is asked from where the agent runs.",
+    ),
+]
+
+
+class Form(StrEnum):
+    """What ``print`` writes."""
+
+    COMMANDS = "commands"
+    NETWORKD = "networkd"
+    IFUPDOWN = "ifupdown"
+
+
+@app.command(_RUN)
+def run(
     server_url: ServerUrl,
     token_file: TokenFile,
-    state_dir: Annotated[
-        Path, typer.Option(envvar="LBAAS_STATE_DIR", help="Where the last good state is kept.")
-    ] = Path("/var/lib/lbaas/host-agent"),
+    state_dir: StateDir = _STATE_DIR,
     cycle_s: Cycle = 5.0,
     metrics_file: MetricsFile = None,
-    meter: Metered = True,  # noqa: FBT002  # typer makes a flag of it
+    netns: Netns = None,
+    *,
+    meter: Metered = True,
     meter_prefix4: MeterPrefix4 = USUAL_BITS[4],
     meter_prefix6: MeterPrefix6 = USUAL_BITS[6],
     meter_period_s: MeterPeriod = PERIOD_S,
-    check: Annotated[bool, check_option(host_trials)] = False,  # noqa: ARG001, FBT002  # ends the command by itself
+    pods: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="LBAAS_PODS",
+            help="The members are pods on this machine: work in each of their network namespaces, which have "
+            "files in this directory, as in /run/netns; or /proc, to find those of all processes.",
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Apply the present state, report it, and end.")
+    ] = False,
+    wait_s: Annotated[
+        float, typer.Option(min=0, help="With --once: wait so long for a first VIP.")
+    ] = 0.0,
+    check: Annotated[bool, check_option(host_trials)] = False,  # noqa: ARG001  # ends the command by itself
 ) -> None:
     """Prepare this backend host to answer as its VIPs, until stopped.
 
     Stopping it leaves the kernel as it is: the host goes on answering.
     """
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
-    counted = MeterSettings(HostSource(bits(meter_prefix4, meter_prefix6)), meter_period_s, meter)
-    metering = Metering(counted, settings)
-    read = metering.hearing(Reader(HostState).read)
-    answer = partial(answer_forever, settings, Explainer(state_dir).explain)
     told = Textfile(metrics_file).write
-    Agent(settings, read, Host().reconcile, told=told, beside=(metering.run, answer)).run()
+    if pods is not None:
+        _run_for_pods(settings, pods, told)
+    elif once:
+        _once(settings, Host(_namespace(netns)), wait_s)
+    elif netns is not None:
+        # What counts and what explains look at the namespace that we run in.
+        Agent(settings, _READ, Host(_namespace(netns)).reconcile, told=told).run()
+    else:
+        source = HostSource(bits(meter_prefix4, meter_prefix6))
+        metering = Metering(MeterSettings(source, meter_period_s, meter), settings)
+        answer = partial(answer_forever, settings, Explainer(state_dir).explain)
+        read = metering.hearing(Reader(HostState).read)
+        Agent(settings, read, Host().reconcile, told=told, beside=(metering.run, answer)).run()
+
+
+@app.command("check")
+def check_host(
+    server_url: ServerUrl,
+    token_file: TokenFile,
+    state_dir: StateDir = _STATE_DIR,
+    netns: Netns = None,
+) -> None:
+    """Say what is wrong on this host, line by line, and how to mend it. Exits 1 if anything is."""
+    settings = AgentSettings(server_url, token_file, state_dir, 0)
+    with closing(Host(_namespace(netns))) as host:
+        lines = list(inspect(settings, host))
+    Console(soft_wrap=not sys.stdout.isatty()).print(render(lines))
+    raise typer.Exit(1 if any(line.wrong for line in lines) else 0)
+
+
+@app.command("print")
+def print_host(
+    server_url: ServerUrl,
+    token_file: TokenFile,
+    form: Annotated[Form, typer.Option("--as", help="Commands, or files that last.")] = (
+        Form.COMMANDS
+    ),
+    netns: Netns = None,
+) -> None:
+    """Print the commands or files that do by hand, at this moment's state, what the agent does."""
+    settings = AgentSettings(server_url, token_file, _STATE_DIR, 0)
+    fetched = newest(settings, time.monotonic(), lambda _: True)
+    state = _READ(fetched.entries, fetched.revision)
+    with closing(Host(_namespace(netns))) as host:
+        steps = list(whole(state, host.mtus(state)))
+    match form:
+        case Form.COMMANDS:
+            print("\n".join(map(command, steps)))
+        case Form.NETWORKD:
+            print(files.shown(files.networkd(steps)), end="")
+        case Form.IFUPDOWN:
+            print(files.shown(files.ifupdown(steps)), end="")
+
+
+def _run_for_pods(
+    settings: AgentSettings, directory: Path, told: Callable[[Report, float], None]
+) -> None:
+    claims = Claims(AgentClient(settings.server_url, settings.token_file.read_text().strip()))
+    claims.start()
+    Agent(settings, _READ, Pods(directory, claims.put).reconcile, told=told).run()
+
+
+def _once(settings: AgentSettings, host: Host, wait_s: float) -> None:
+    fetched = newest(settings, time.monotonic() + wait_s, _has_vips if wait_s else lambda _: True)
+    failures = apply_once(settings, _READ, host.reconcile, fetched)
+    for failed in failures:
+        print(f"lbaas host-agent: {failed.error}", file=sys.stderr)
+    raise typer.Exit(1 if failures else 0)
+
+
+def _has_vips(fetched: Fetched) -> bool:
+    return bool(_READ(fetched.entries, fetched.revision).vips)
+
+
+def _namespace(path: Path | None) -> Namespace | None:
+    try:
+        return None if path is None else Namespace.at(path)
+    except OSError as error:
+        raise ToolMissing(f"--netns {path}: {error.strerror}") from error

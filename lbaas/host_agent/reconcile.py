@@ -1,7 +1,9 @@
 """One round on a backend host."""
 
+import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from uuid import UUID
 
@@ -18,15 +20,17 @@ from lbaas.dataplane.gue.plan import GueStep
 from lbaas.dataplane.gue.plan import plan as plan_gue
 from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link import observe as link_observe
-from lbaas.dataplane.link.desired import host_links, receiving_v4, tunnel_devices
+from lbaas.dataplane.link.desired import host_links, is_ours, receiving_v4, tunnel_devices
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import plan as plan_link
+from lbaas.dataplane.namespaces import Namespace
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.steps import Plan
 from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import HOST, tunnel_sysctls
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.domain.addresses import Address
 from lbaas.errors import ToolMissing
 from lbaas.host_agent.lingering import Lingering
 from lbaas.wire.state import HostState
@@ -36,9 +40,17 @@ _USUAL_MTU = 1500
 
 
 class Host:
-    """This host's side of the data path, with sockets opened when first needed and then kept."""
+    """A host's side of the data path, with sockets opened when first needed and then kept.
 
-    def __init__(self) -> None:
+    Of *namespace*, a pod's; without one, of that in which we run. Open sockets keep a namespace alive.
+    *shut_without_vips*: no tunnel is open where no VIP arrives, as where others may have tunnels of their own.
+    """
+
+    def __init__(
+        self, namespace: Namespace | None = None, *, shut_without_vips: bool = False
+    ) -> None:
+        self._namespace = namespace
+        self._shut_without_vips = shut_without_vips
         self._expected: dict[str, str] = {}
         self._lingering = Lingering()
 
@@ -62,11 +74,57 @@ class Host:
         wanted lingers.
         """
         held = self._lingering.held(state.vips, time.monotonic())
-        round_ = begin(self._subsystems(state.model_copy(update={"vips": held})))
-        round_.pending = self._lingering.pending
-        round_.establish()
-        round_.withdraw()
+        with self._inside():
+            endpoints = () if self._shut_without_vips and not held else state.endpoints
+            wanted = state.model_copy(update={"vips": held, "endpoints": endpoints})
+            round_ = begin(self._subsystems(wanted))
+            round_.pending = self._lingering.pending
+            round_.establish()
+            round_.withdraw()
         return round_
+
+    def planned(self, state: HostState) -> Round:
+        """What a round would do; nothing has changed."""
+        with self._inside():
+            return begin(self._subsystems(state))
+
+    def addresses(self) -> frozenset[Address]:
+        """What is reached here: every address but loopback, link-local, and the VIPs that we put here."""
+        with self._inside():
+            ours = {index for index, name in socket.if_nameindex() if is_ours(name)}
+            return frozenset(
+                each.address
+                for each in self._link.held()
+                if each.index not in ours and not each.address.is_loopback
+            )
+
+    def prepared(self) -> bool:
+        """True if any device of ours is here."""
+        with self._inside():
+            return any(is_ours(name) for _, name in socket.if_nameindex())
+
+    def missing_endpoints(self, state: HostState) -> tuple[Address, ...]:
+        """Those of the host's addresses that no device here has: packets to them arrive elsewhere."""
+        with self._inside():
+            held = {each.address for each in self._link.held()}
+        return tuple(each for each in state.endpoints if each not in held)
+
+    def mtus(self, state: HostState) -> dict[int, int]:
+        """The smallest MTU of each family's endpoints."""
+        with self._inside():
+            return smallest_mtus(self._link, state)
+
+    def close(self) -> None:
+        """The kernel keeps what it has; our sockets are given back, and with them our hold of the namespace."""
+        for name in ("_link", "_nft", "_fou"):
+            opened = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.close()
+        if self._namespace is not None:
+            self._namespace.close()
+
+    def _inside(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._namespace is None else self._namespace.inside()
 
     def _subsystems(self, state: HostState) -> Sequence[Subsystem]:
         tunnels = tunnel_sysctls(sorted(receiving_v4(tunnel_devices(state))))

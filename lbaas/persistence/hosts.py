@@ -31,8 +31,8 @@ async def load_hosts(driver: asyncpg.Connection, hosts: Collection[UUID]) -> dic
     for cluster, address in await _NODES.rows(driver, clusters=list(clusters)):
         nodes[cluster].append(address)
     return {
-        host: _host(host, addresses, ways[host], nodes)
-        for host, addresses in await _HOSTS.rows(driver, hosts=given)
+        host: _host(host, addresses, ways[host], nodes, of_pods=of_pods)
+        for host, addresses, of_pods in await _HOSTS.rows(driver, hosts=given)
     }
 
 
@@ -41,6 +41,8 @@ def _host(
     addresses: Iterable[Address],
     ways: Sequence[Sequence[Any]],
     nodes: dict[UUID, list[Address]],
+    *,
+    of_pods: bool,
 ) -> HostRow:
     clusters = {cluster for cluster, *_ in ways}
     return HostRow(
@@ -49,14 +51,20 @@ def _host(
         ways=tuple(_way(vip, *way) for _, vip, _, *way in ways),
         nodes=tuple(address for cluster in clusters for address in nodes[cluster]),
         depends_on=frozenset((host, *(of for way in ways for of in way[:3]))),
+        of_pods=of_pods,
     )
 
 
 def _way(
-    vip: UUID, address: Address, forwarding: str, encapsulation: str | None, port: int | None
+    vip: UUID,
+    address: Address,
+    forwarding: str,
+    encapsulation: str | None,
+    port: int | None,
+    endpoint: Address,
 ) -> WayRow:
     wrapping = None if encapsulation is None else Encapsulation(encapsulation)
-    return WayRow(address, Forwarding(forwarding), wrapping, port, vip)
+    return WayRow(address, Forwarding(forwarding), wrapping, port, vip, endpoint)
 
 
 def _ways() -> Select[Any]:
@@ -69,7 +77,7 @@ def _ways() -> Select[Any]:
     )
     return (
         select(at.c.id, Vip.cluster_id, Vip.id, Pool.id, Vip.address)
-        .add_columns(Pool.forwarding, Pool.encapsulation, Pool.gue_port)
+        .add_columns(Pool.forwarding, Pool.encapsulation, Pool.gue_port, Member.address)
         .select_from(at)
         .join(Member, Member.address == at.c.address)
         .join(Pool, Pool.id == Member.pool_id)
@@ -91,5 +99,7 @@ _NODES = Prepared(
     )
 )
 _HOSTS = Prepared(
-    select(BackendHost.id, BackendHost.addresses).where(BackendHost.id == any_(_ids("hosts")))
+    select(BackendHost.id, BackendHost.addresses, func.cardinality(BackendHost.prefixes) > 0).where(
+        BackendHost.id == any_(_ids("hosts"))
+    )
 )

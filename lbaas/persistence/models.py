@@ -270,6 +270,7 @@ class BackendHost(Reporting, Resource):
 
     name: Mapped[str] = mapped_column(unique=True)
     addresses: Mapped[list[Address]]
+    prefixes: Mapped[list[Prefix]] = mapped_column(server_default=_EMPTY)
 
 
 class Token(Resource):

@@ -144,6 +144,13 @@ HOSTS = Sheet(
         Entry(
             "addresses", "Addresses", Kind.WORDS, f"Where tunnelled packets reach it. {ADDRESSES}"
         ),
+        Entry(
+            "prefixes",
+            "Pods live in",
+            Kind.WORDS,
+            "For a machine of Kubernetes: prefixes, with commas, in which its agent says which pods there are.",
+            "10.244.7.0/24",
+        ),
     ),
 )
 TOKENS = Sheet(

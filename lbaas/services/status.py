@@ -1,13 +1,14 @@
 """How far a VIP's newest change has come: on each node of its cluster, on each host of its members."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from lbaas.domain.addresses import Address, address_key
 from lbaas.domain.terms import NodeAdminState
 from lbaas.persistence import feed
 from lbaas.persistence.database import Database
@@ -61,7 +62,8 @@ async def read(work: Work, vip_id: UUID) -> wire.VipStatus:
         )
         for node in rows
     ]
-    hosts = [_host(host, revision) for host in await _hosts(work.session, vip_id)]
+    members = await _members(work.session, vip_id)
+    hosts = [_host(host, revision, members) for host in await _hosts(work.session, members)]
     active = [node for node in nodes if node.admin_state is NodeAdminState.ACTIVE]
     return wire.VipStatus(
         vip_id=vip_id,
@@ -136,14 +138,17 @@ async def _nodes(session: AsyncSession, cluster_id: UUID) -> list[Node]:
     return list(await session.scalars(query))
 
 
-async def _hosts(session: AsyncSession, vip_id: UUID) -> list[BackendHost]:
-    addresses = (
-        select(func.array_agg(Member.address))
+async def _members(session: AsyncSession, vip_id: UUID) -> frozenset[Address]:
+    query = (
+        select(Member.address)
         .join(Listener, Listener.pool_id == Member.pool_id)
         .where(or_(Listener.vip_id == vip_id, Listener.dual_vip_id == vip_id))
-        .scalar_subquery()
     )
-    query = select(BackendHost).where(BackendHost.addresses.overlap(addresses))
+    return frozenset(await session.scalars(query))
+
+
+async def _hosts(session: AsyncSession, members: Collection[Address]) -> list[BackendHost]:
+    query = select(BackendHost).where(BackendHost.addresses.overlap(list(members)))
     return list(await session.scalars(query.order_by(BackendHost.name)))
 
 
@@ -164,10 +169,11 @@ def _node(
     )
 
 
-def _host(host: BackendHost, revision: int) -> wire.HostStatus:
+def _host(host: BackendHost, revision: int, members: Collection[Address]) -> wire.HostStatus:
     return wire.HostStatus(
         host_id=host.id,
         name=host.name,
+        addresses=sorted(set(host.addresses).intersection(members), key=address_key),
         applied_revision=host.applied_revision,
         programmed=programmed(host, revision),
         stale=stale(host, datetime.now(UTC)),

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StrictBool, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -20,6 +20,7 @@ from lbaas.wire.fields import (
     Prefix,
     Prefixes,
     Resource,
+    distinct,
 )
 from lbaas.wire.report import NodeFacts
 
@@ -310,19 +311,34 @@ class AddressPool(Resource):
     communities: list[str]
 
 
+POD_PREFIXES = (
+    "Where its pods have their addresses: the host's agent says which of these there are, and they are the "
+    "host's as well."
+)
+
+
 class BackendHostCreate(Input):
     name: Name
     addresses: Addresses = Field(description="Where tunnelled packets reach it.")
+    prefixes: Prefixes = Field(default=(), description=POD_PREFIXES)
 
 
 class BackendHostPatch(Patch):
     name: Name | SkipJsonSchema[None] = None
     addresses: Addresses | SkipJsonSchema[None] = None
+    prefixes: Prefixes | SkipJsonSchema[None] = Field(default=None, description=POD_PREFIXES)
+
+
+class PodAddresses(Input):
+    """The addresses of all pods on a backend host."""
+
+    addresses: Annotated[tuple[Address, ...], Field(max_length=4096), AfterValidator(distinct)]
 
 
 class BackendHost(Resource):
     name: str
     addresses: list[Address]
+    prefixes: list[Prefix]
     applied_revision: int | None
     changes: int | None = Field(description="Writes to the kernel since the agent started.")
     repaired: int | None = Field(description="Those of them that undid what others had changed.")

@@ -179,6 +179,7 @@ def _host(found: _Sorted, revision: int) -> HostState:
         vips=_addresses(found["vip"]),
         nodes=_addresses(found["node"]),
         tunnels=_tunnels(found["vip"].values()),
+        arrivals={each.address: each.endpoints for each in found["vip"].values() if each.endpoints},
     )
 
 

@@ -264,11 +264,14 @@ class Located(Document):
 
     *tunnels* are the ways in which packets for a VIP arrive; a node has none. Where VIPs of several clusters
     have one address, which their packets do not tell apart, *vip* is the oldest.
+    *endpoints* are those of the host's addresses at which they arrive, where these belong to pods; none are said where
+    they all are one machine's.
     """
 
     address: Address
     vip: UUID | None = None
     tunnels: tuple[Tunnel, ...] = ()
+    endpoints: tuple[Address, ...] = ()
 
 
 class StateBody(Document):
@@ -310,7 +313,7 @@ class HostState(Document):
 
     *endpoints* are the host's own addresses at which tunnelled packets arrive, *vips* the inner
     addresses it accepts and answers as, *nodes* the only senders it accepts them from, *tunnels* the
-    wrappings in which they come.
+    wrappings in which they come. *arrivals* are, by VIP, the endpoints that it comes to, where that is not all of them.
     """
 
     host: UUID
@@ -319,3 +322,4 @@ class HostState(Document):
     vips: tuple[Address, ...]
     nodes: tuple[Address, ...]
     tunnels: tuple[Tunnel, ...] = (Tunnel(),)
+    arrivals: dict[Address, tuple[Address, ...]] = {}

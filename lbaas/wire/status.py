@@ -52,6 +52,7 @@ class HostStatus(BaseModel):
 
     host_id: UUID
     name: str
+    addresses: list[Address] = Field(description="Those of the VIP's members that are on it.")
     applied_revision: int | None
     programmed: bool
     stale: bool = Field(description="No report for 90 seconds, or never.")

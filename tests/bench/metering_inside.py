@@ -30,11 +30,11 @@ from lbaas.dataplane.marks.desired import FlowKey, FlowMark, MarkTable
 from lbaas.dataplane.marks.observe import expected_structure
 from lbaas.dataplane.marks.plan import plan as plan_marks
 from lbaas.dataplane.marks.rules import declaration
+from lbaas.dataplane.namespaces import Namespace
 from lbaas.dataplane.nfnetlink import NfSocket
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.usage.apply import remove, turn
 from lbaas.dataplane.usage.desired import NODE_TABLE, USUAL_BITS, node_meter
-from lbaas.lab.fabric.namespaces import Namespace
 from lbaas.metering.buffer import Buffer
 from lbaas.metering.counter import Counter
 from lbaas.metering.sources import NodeSource

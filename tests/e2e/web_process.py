@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from lbaas.lab.fabric.namespaces import Namespace
+from lbaas.dataplane.namespaces import Namespace
 from lbaas.lab.fabric.web import WebServer
 
 

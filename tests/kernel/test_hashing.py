@@ -22,12 +22,12 @@ from lbaas.dataplane.ipvs.desired import (
 )
 from lbaas.dataplane.ipvs.netlink import IpvsSocket
 from lbaas.dataplane.ipvs.plan import EditDestination, plan
+from lbaas.dataplane.namespaces import Namespace
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import Forwarding, Scheduler
 from lbaas.explain.candidates import Candidate
 from lbaas.explain.maglev import MaglevTable
 from lbaas.explain.source_hash import SourceHashTable
-from lbaas.lab.fabric.namespaces import Namespace
 
 TABLES: dict[Scheduler, type[MaglevTable] | type[SourceHashTable]] = {
     Scheduler.MH: MaglevTable,

@@ -6,15 +6,15 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Response
 
 from lbaas.api.bodies import UsageBody, described
-from lbaas.api.dependencies import AgentCaller, Shared, Timeout, deadline
+from lbaas.api.dependencies import AgentCaller, HostChanges, Shared, Timeout, deadline
 from lbaas.api.problems import responses
 from lbaas.api.route import Route
-from lbaas.api.routers import CREATES, READS
-from lbaas.services import questions, states
+from lbaas.api.routers import CHANGES, CREATES, READS
+from lbaas.services import hosts, questions, reading, states
 from lbaas.services.answers import IDENTITY, Answer, choose_coding
 from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller
-from lbaas.wire import explanation
+from lbaas.wire import explanation, operators
 from lbaas.wire.report import Report
 from lbaas.wire.state import StateBody
 from lbaas.wire.usage import UsageAcknowledged, UsageReports
@@ -125,3 +125,15 @@ async def create_answer(
 )
 async def create_usage(shared: Shared, caller: AgentCaller, body: UsageBody) -> UsageAcknowledged:
     return await shared.ledger.enter(caller, body.reports)
+
+
+@router.put(
+    "/addresses",
+    summary="Say which addresses the host's pods have",
+    responses={**CHANGES, **responses(410)},
+)
+async def replace_addresses(
+    work: HostChanges, body: operators.PodAddresses
+) -> operators.BackendHost:
+    """Those within the host's prefixes that no other host has are the host's from now on, and no others."""
+    return reading.shown(work, operators.BackendHost, await hosts.claim(work, body))

@@ -5,8 +5,8 @@ import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+from lbaas.dataplane.namespaces import Namespace
 from lbaas.lab.fabric.executor import Executor, serve
-from lbaas.lab.fabric.namespaces import Namespace
 from lbaas.lab.fabric.network import Network
 
 WAITING_COMMANDS = 64  # each Run waits in a thread; the default of five on one CPU would queue them

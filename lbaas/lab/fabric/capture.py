@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lbaas.lab.fabric.namespaces import Namespace
+from lbaas.dataplane.namespaces import Namespace
 from lbaas.lab.fabric.packets import decode
 from lbaas.lab.messages import Captured, Packet
 

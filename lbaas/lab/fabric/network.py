@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pyroute2 import IPRoute, NetlinkError
 
+from lbaas.dataplane.namespaces import Namespace
 from lbaas.errors import LabError
-from lbaas.lab.fabric.namespaces import Namespace
 from lbaas.lab.topology import FABRIC, MANAGEMENT, ROUTER, SEGMENTS, Cable, Topology
 
 # Addresses work the moment they are set: duplicate address detection would hold IPv6 back for a

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from lbaas.dataplane.namespaces import Namespace
 from lbaas.errors import LabError
-from lbaas.lab.fabric.namespaces import Namespace
 from lbaas.lab.messages import Completed, ProcessRow
 from lbaas.lab.requests import Spawn
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from lbaas.lab.fabric.namespaces import Namespace
+from lbaas.dataplane.namespaces import Namespace
 from lbaas.lab.fabric.web import HELLO
 from lbaas.lab.messages import Fetched, Flow
 from lbaas.lab.requests import AskUdp, Fetch, StartFlows, StartLoad

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from lbaas.lab.fabric.namespaces import Namespace
+from lbaas.dataplane.namespaces import Namespace
 
 HELLO = b"LINES\n"
 BACKLOG = 512

@@ -8,6 +8,7 @@ import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 CLONE_NEWNET = 0x40000000  # linux/sched.h; the os module has these calls from Python 3.12 on
 
@@ -19,6 +20,11 @@ class Namespace:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+
+    @classmethod
+    def at(cls, path: Path) -> "Namespace":
+        """The one that *path* names: ``/proc/PID/ns/net``, or a file under ``/run/netns``. Raises OSError."""
+        return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 
     @classmethod
     def current(cls) -> "Namespace":
@@ -35,6 +41,10 @@ class Namespace:
         finally:
             home.enter()
             os.close(home.fd)
+
+    def close(self) -> None:
+        """We no longer keep it alive."""
+        os.close(self.fd)
 
     def enter(self) -> None:
         """The calling thread, and what it opens or starts from now on, is in this namespace."""

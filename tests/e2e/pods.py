@@ -1,0 +1,161 @@
+"""A machine of a Kubernetes cluster in the lab: on the backends' segment, with pods in namespaces of their own.
+
+As with most container networks: each pod has a cable to its machine and nothing else, and the machine forwards.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lbaas.lab.handles import Process
+from lbaas.lab.site import Site
+from lbaas.lab.topology import API_ADDRESS, API_PORT, FABRIC, MANAGEMENT, ROUTER, SEGMENTS, Role
+from tests.e2e.balanced import PORT
+
+MACHINE = "kube1"
+RUN_NETNS = Path("/run/netns")
+
+_WEB = Path(__file__).with_name("pod_web.py")
+_BACKENDS = SEGMENTS[Role.BACKEND]
+
+# Of kube-proxy's rules the one that bites.
+_KUBE_PROXY = """\
+table inet kube {
+    chain forward {
+        type filter hook forward priority 0; policy accept;
+        ct state invalid drop
+    }
+}
+"""
+
+# One command for the router's namespace, one for the one that holds the management bridge: each lays a cable.
+_CABLES = {
+    ROUTER: (_BACKENDS.name, "eth0"),
+    FABRIC: (MANAGEMENT, "mgmt"),
+}
+
+
+@dataclass(frozen=True)
+class PodAddress:
+    """The addresses of pod *number*."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"pod{self.number}"
+
+    @property
+    def v4(self) -> str:
+        return str(_BACKENDS.prefix4[200 + self.number])
+
+    @property
+    def v6(self) -> str:
+        return str(_BACKENDS.prefix6[0x200 + self.number])
+
+
+@contextmanager
+def machine_with_pods(site: Site, count: int) -> Iterator[list[PodAddress]]:
+    """The machine stands, its pods serve on PORT, and a host agent looks after them."""
+    pods = [PodAddress(number) for number in range(1, count + 1)]
+    processes: list[Process] = []
+    host = site.admin.post(
+        "/v1/backend-hosts",
+        {
+            "name": MACHINE,
+            "addresses": [str(_BACKENDS.prefix4[200])],
+            "prefixes": [str(_BACKENDS.prefix4), str(_BACKENDS.prefix6)],
+        },
+    )
+    try:
+        _build(site, pods)
+        processes += [_serve(site, pods), _start_agent(site, str(host["id"]))]
+        yield pods
+    finally:
+        for process in processes:
+            process.kill()
+        names = " ".join([*(pod.name for pod in pods), MACHINE])
+        site.lab.run(ROUTER, ["sh", "-c", f"for each in {names}; do ip netns delete $each; done"])
+        site.admin.delete(f"/v1/backend-hosts/{host['id']}")
+
+
+def _build(site: Site, pods: list[PodAddress]) -> None:
+    names = " ".join([MACHINE, *(pod.name for pod in pods)])
+    _sh(site, ROUTER, f"for each in {names}; do ip netns add $each; done")
+    for namespace, (bridge, device) in _CABLES.items():
+        made = f"ip link add kube-{device} type veth peer name {device} netns {MACHINE}"
+        _sh(site, namespace, f"{made} && ip link set kube-{device} master {bridge} up")
+    settings = "net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.eth0.proxy_arp"
+    strict = "net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=1"
+    inside = [
+        f"ip -n {MACHINE} -batch - <<'END'\n{_machine()}END",
+        f"for each in {settings} net.ipv6.conf.eth0.proxy_ndp; do sysctl -qw $each=1; done",
+        f"sysctl -qw {strict}",
+        f"ip -n {MACHINE} -batch - <<'END'\n{''.join(map(_on_machine, pods))}END",
+        *(f"ip -n {pod.name} -batch - <<'END'\n{_in_pod(pod)}END" for pod in pods),
+        f"nft -f - <<'END'\n{_KUBE_PROXY}END",
+    ]
+    script = "\n".join(inside)
+    _sh(site, ROUTER, f"ip netns exec {MACHINE} sh -eu <<'SCRIPT'\n{script}\nSCRIPT")
+
+
+def _machine() -> str:
+    return (
+        "link set lo up\nlink set eth0 up\nlink set mgmt up\n"
+        f"address add {_BACKENDS.prefix4[200]}/{_BACKENDS.prefix4.prefixlen} dev eth0\n"
+        f"address add {_BACKENDS.prefix6[0x200]}/{_BACKENDS.prefix6.prefixlen} dev eth0 nodad\n"
+        f"address add 10.255.9.1/{API_ADDRESS.network.prefixlen} dev mgmt\n"
+        f"route add default via {_BACKENDS.gateway4}\n"
+        f"route add default via {_BACKENDS.gateway6}\n"
+    )
+
+
+def _on_machine(pod: PodAddress) -> str:
+    return (
+        f"link add veth-{pod.name} type veth peer name eth0 netns {pod.name}\n"
+        f"link set veth-{pod.name} up\n"
+        f"address add fe80::1/64 dev veth-{pod.name} nodad\n"
+        f"route add {pod.v4} dev veth-{pod.name} src {_BACKENDS.prefix4[200]}\n"
+        f"route add {pod.v6} dev veth-{pod.name}\n"
+        f"neighbour add proxy {pod.v6} dev eth0\n"
+    )
+
+
+def _in_pod(pod: PodAddress) -> str:
+    return (
+        "link set lo up\nlink set eth0 up\n"
+        f"address add {pod.v4}/32 dev eth0\n"
+        f"address add {pod.v6}/128 dev eth0 nodad\n"
+        f"route add {_BACKENDS.prefix4[200]} dev eth0\n"
+        f"route add default via {_BACKENDS.prefix4[200]}\n"
+        "route add default via fe80::1 dev eth0\n"
+    )
+
+
+def _serve(site: Site, pods: list[PodAddress]) -> Process:
+    names = [pod.name for pod in pods]
+    argv = [sys.executable, str(_WEB), str(PORT), *names]
+    return site.lab.spawn(ROUTER, argv, env={}, name="pod-web")
+
+
+def _start_agent(site: Site, host: str) -> Process:
+    token = site.lab.share / f"{MACHINE}-token"
+    bearer = {"name": MACHINE, "role": "host", "host_id": host}
+    token.write_text(site.admin.post("/v1/tokens", bearer)["token"])
+    agent = [sys.executable, "-m", "lbaas", "host-agent", "--pods", str(RUN_NETNS)]
+    environment = {
+        "LBAAS_SERVER_URL": f"http://{API_ADDRESS.ip}:{API_PORT}",
+        "LBAAS_TOKEN_FILE": str(token),
+        "LBAAS_STATE_DIR": str(site.lab.share / f"{MACHINE}-state"),
+        "LBAAS_CYCLE_S": "1",
+    }
+    # Not ``ip netns exec``: that mounts another /sys, and so needs a mount namespace that outlives its files.
+    argv = ["nsenter", f"--net={RUN_NETNS / MACHINE}", *agent]
+    return site.lab.spawn(ROUTER, argv, env=environment, name="pod-agent")
+
+
+def _sh(site: Site, namespace: str, script: str) -> None:
+    ran = site.lab.run(namespace, ["sh", "-eu", "-c", script], timeout_s=120)
+    assert ran.status == 0, ran.stderr

@@ -1,0 +1,33 @@
+"""The commands of docs/kubernetes.md can be followed."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from tests.kube_api.world import world
+
+from .conftest import Site, unique
+
+TOP = Path(__file__).parents[3]
+EXAMPLE = re.compile(r"^```sh run\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_on_kubernetes_can_be_followed(site: Site, tmp_path: Path) -> None:
+    install, ask = EXAMPLE.findall((TOP / "docs/kubernetes.md").read_text())
+    with world(tmp_path, unique("ns")) as kube:
+        kube.start_controller(site.member(), site.server.url, LBAAS_ADDRESS_POOL_V4=site.v4["id"])
+
+        def follow(commands: str) -> str:
+            ran = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", commands],
+                env=kube.environment,
+                cwd=TOP,
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            return ran.stdout
+
+        assert "daemonset.apps/lbaas-host-agent created" in follow(install)
+        assert follow(ask).splitlines()[-1].startswith("198.51.100.")
