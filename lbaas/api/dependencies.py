@@ -142,6 +142,11 @@ async def asked_to_change(*, if_match: IfMatch = None, dry_run: DryRun = False) 
     return Asked(tags=if_match, dry_run=dry_run)
 
 
+async def asked_by_an_agent(*, dry_run: DryRun = False) -> Asked:
+    """Of a PUT that names no object: it is about the caller."""
+    return Asked(dry_run=dry_run)
+
+
 def _reading(*allowed: Role) -> Callable[..., AsyncIterator[Work]]:
     async def read(
         request: Request, caller: Annotated[Caller, Depends(role(*allowed))]
@@ -234,7 +239,7 @@ TenantCreates = Annotated[Work, _creates(*TENANTS)]
 TenantChanges = Annotated[Work, _changes(*TENANTS)]
 OperatorCaller = Annotated[Caller, Depends(role(*OPERATORS))]
 TenantCaller = Annotated[Caller, Depends(role(*READERS))]
-HostChanges = Annotated[Work, _changes(Role.HOST)]
+HostChanges = Annotated[Work, Depends(_writing(asked_by_an_agent, Role.HOST), scope="function")]
 AgentCaller = Annotated[Caller, Depends(role(*AGENTS))]
 
 

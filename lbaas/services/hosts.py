@@ -69,6 +69,8 @@ def _within(address: Address, prefixes: Sequence[Prefix]) -> bool:
 
 async def _taken(work: Work, addresses: Collection[Address], but: UUID) -> set[Address]:
     """All addresses of the other hosts that have some of *addresses*."""
+    if not addresses:
+        return set()  # Postgres can't tell the type of an empty array's elements
     query = select(BackendHost.addresses).where(
         BackendHost.addresses.overlap(list(addresses)), BackendHost.id != but
     )

@@ -2,10 +2,12 @@
 
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +60,8 @@ POLICIES = {
     SLOW6: Policy(per_second=LIMIT),
 }
 
+IF_INET6, TENTATIVE = Path("/proc/thread-self/net/if_inet6"), 0x40  # IFA_F_TENTATIVE
+
 # What arrives is counted behind the nodes' rules, where IPVS would take it, and goes no further.
 WITNESS = f"""
 table inet witness {{
@@ -97,6 +101,7 @@ def node() -> Iterator[Node]:
         held = [Held(1, address) for address in addresses]  # 1 is the loopback device
         link.set_up(1, mtu=1500)
         link.add(held)
+        _await_usable()
         vips = frozenset(VIPS.values())
         desired = MarkTable(expected_structure(nft, MARKS), vips, FLOWS, POLICIES)
         steps = plan(observe(nft, netfilter), desired).establish
@@ -106,6 +111,14 @@ def node() -> Iterator[Node]:
         nft.run(f"delete table inet witness\ndelete table {FAMILY} {TABLE}")
         link.remove(held)
         link.set_up(1, mtu=65536)
+
+
+def _await_usable() -> None:
+    """The kernel ends duplicate address detection in a thread of its own, also where there is none to be done."""
+    until_s = time.monotonic() + 30
+    while any(int(flags, 16) & TENTATIVE for *_, flags, _ in map(str.split, IF_INET6.open())):
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
 
 
 def send(

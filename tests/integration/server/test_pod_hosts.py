@@ -36,6 +36,12 @@ def test_pods_within_the_hosts_prefixes_are_the_hosts(site: Site) -> None:
     assert site.admin.get(f"/v1/backend-hosts/{host['id']}")["updated_at"] == before
 
 
+def test_a_host_without_pods_keeps_its_own_addresses(site: Site) -> None:
+    _, agent = host_of(site, "192.0.2.76", "10.76.0.0/24")
+    claim(agent, "10.76.0.1")
+    assert claim(agent) == ["192.0.2.76"]
+
+
 def test_what_another_host_has_is_not_taken_from_it(site: Site) -> None:
     _, one = host_of(site, "192.0.2.73", "10.73.0.0/24")
     _, other = host_of(site, "192.0.2.74", "10.73.0.0/24")
@@ -47,7 +53,7 @@ def test_what_another_host_has_is_not_taken_from_it(site: Site) -> None:
 
 def test_each_pod_is_told_of_its_own_vips(site: Site) -> None:
     _, agent = host_of(site, "192.0.2.75", "10.0.20.0/24")
-    claim(agent, "10.0.20.201", "10.0.20.202")
+    claim(agent, "10.0.20.211", "10.0.20.212")
     vips = {
         pod: site.member().post(
             "/v1/vips",
@@ -57,7 +63,7 @@ def test_each_pod_is_told_of_its_own_vips(site: Site) -> None:
                 "listeners": [listener("http", 80, pod)],
             },
         )["address"]
-        for pod in ("10.0.20.201", "10.0.20.202")
+        for pod in ("10.0.20.211", "10.0.20.212")
     }
     fetched = fetch(agent)
     state = Reader(HostState).read(fetched.entries, fetched.revision)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -29,6 +30,12 @@ BODIES: dict[str, Any] = {
     "add_members": {"members": [{"address": "10.0.20.99"}]},
     "replace_members": {"members": []},
 }
+
+
+def needed(operation: dict[str, Any]) -> dict[str, str]:
+    """The parameters without which the operation means nothing."""
+    found = (each for each in operation.get("parameters", ()) if each["in"] == "query")
+    return {each["name"]: each["examples"]["any"]["value"] for each in found if each["required"]}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +72,7 @@ def objects(victim: Site) -> dict[str, str]:
         "address_pool_id": victim.v4["id"],
         "backend_host_id": host["id"],
         "token_id": token["id"],
+        "question_id": str(uuid4()),
     }
 
 
@@ -91,7 +99,10 @@ def test_a_stranger_gets_no_object_of_another_tenant(
     address = re.sub(r"{(\w+)}", lambda match: objects[match[1]], path)
     body = BODIES.get(operation["operationId"], {})
     answer = stranger.request(
-        method, address, **({"json": body} if "requestBody" in operation else {})
+        method,
+        address,
+        params=needed(operation),
+        **({"json": body} if "requestBody" in operation else {}),
     )
 
     tenants_own = operation["tags"] == ["tenant"]

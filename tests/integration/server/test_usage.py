@@ -18,7 +18,7 @@ from lbaas.errors import FieldProblem
 
 from .conftest import Json, Site, listener, unique
 
-HOST = "10.0.20.77"
+HOST = "10.0.20.81"
 HOUR_S = 3600
 
 
