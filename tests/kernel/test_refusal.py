@@ -116,7 +116,10 @@ def node() -> Iterator[Node]:
 def _await_usable() -> None:
     """The kernel ends duplicate address detection in a thread of its own, also where there is none to be done."""
     until_s = time.monotonic() + 30
-    while any(int(flags, 16) & TENTATIVE for *_, flags, _ in map(str.split, IF_INET6.open())):
+    while any(
+        int(flags, 16) & TENTATIVE
+        for *_, flags, _ in map(str.split, IF_INET6.read_text().splitlines())
+    ):
         assert time.monotonic() < until_s
         time.sleep(0.01)
 
