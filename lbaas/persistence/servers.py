@@ -1,8 +1,10 @@
 """The servers of Postgres that a DSN names, of which one is the primary: now this one, then another."""
 
 import os
+import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from typing import NamedTuple
+from urllib.parse import parse_qsl, quote, urlencode
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
@@ -24,9 +26,7 @@ class Servers:
 
     def __init__(self, dsn: str, wanted: str) -> None:
         self._alone = each_alone(dsn)
-        said = (
-            WANTED in dict(parse_qsl(urlsplit(dsn).query)) or "PGTARGETSESSIONATTRS" in os.environ
-        )
+        said = WANTED in Parts.of(dsn).parameters or "PGTARGETSESSIONATTRS" in os.environ
         self._wanted = None if said else SessionAttribute(wanted)
 
     async def connect(self, settings: Mapping[str, str], patience_s: float) -> asyncpg.Connection:
@@ -58,13 +58,38 @@ class Servers:
             self._alone = [dsn, *(other for other in self._alone if other != dsn)]
 
 
+class Parts(NamedTuple):
+    """A DSN in libpq's URL form. Some versions of ``urllib`` refuse brackets among several hosts."""
+
+    scheme: str
+    hosts: str
+    path: str
+    query: str
+
+    @classmethod
+    def of(cls, dsn: str) -> "Parts":
+        """What *dsn* says; nothing but a path if it has another form."""
+        found = _URL.fullmatch(dsn)
+        return cls(*found.groups()) if found else cls("", "", dsn, "")
+
+    def __str__(self) -> str:
+        return f"{self.scheme}{self.hosts}{self.path}" + (f"?{self.query}" if self.query else "")
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return dict(parse_qsl(self.query))
+
+
+_URL = re.compile(r"([^:/?]+://)([^/?]*)([^?]*)\??(.*)")
+
+
 def each_alone(dsn: str) -> list[str]:
     """For each server that *dsn* names, in libpq's URL form, a DSN that names it alone."""
-    parts = urlsplit(dsn)
-    account, at, hosts = parts.netloc.rpartition("@")
+    parts = Parts.of(dsn)
+    account, at, hosts = parts.hosts.rpartition("@")
     if "," in hosts:
-        return [parts._replace(netloc=f"{account}{at}{host}").geturl() for host in hosts.split(",")]
-    query = dict(parse_qsl(parts.query))
+        return [str(parts._replace(hosts=f"{account}{at}{host}")) for host in hosts.split(",")]
+    query = parts.parameters
     if hosts or "," not in query.get("host", ""):
         return [dsn]
     named = query["host"].split(",")
@@ -73,8 +98,6 @@ def each_alone(dsn: str) -> list[str]:
         ports *= len(named)
     alone = (query | {"host": host, "port": port} for host, port in zip(named, ports, strict=True))
     return [
-        parts._replace(
-            query=urlencode({k: v for k, v in one.items() if v}, quote_via=quote)
-        ).geturl()
+        str(parts._replace(query=urlencode({k: v for k, v in one.items() if v}, quote_via=quote)))
         for one in alone
     ]
