@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, not_, tuple_
+from sqlalchemy import ColumnElement, Select, String, bindparam, cast, not_, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
 
 from lbaas.domain import selectors
 from lbaas.domain.terms import Progress
@@ -116,7 +117,10 @@ def _selected(model: type[Any], text: str) -> Iterator[ColumnElement[bool]]:
         raise _bad_parameter("labels", str(error)) from error
     for wanted in requirements:
         if wanted.wants in (selectors.Wants.IS, selectors.Wants.IS_NOT):
-            condition = model.labels.contains({wanted.key: wanted.value})
+            # In the text of the statement: a label is on few rows or on most, and the plan depends on which.
+            pair = json.dumps({wanted.key: wanted.value})
+            said = cast(bindparam(None, pair, String, literal_execute=True), JSONB)
+            condition = model.labels.contains(said)
         else:
             condition = model.labels.has_key(wanted.key)
         positive = wanted.wants in (selectors.Wants.IS, selectors.Wants.THERE)
