@@ -217,7 +217,7 @@ class Agent(Generic[S]):
                 pauses.reset()
             except OtherPast as error:
                 self._hold_back(error)
-                time.sleep(_HELD_BACK_PAUSE_S * (0.5 + random.random()))  # noqa: S311
+                time.sleep(_HELD_BACK_PAUSE_S * (0.5 + random.random()))  # noqa: S311  # spreading
             except BadState as error:
                 log.warning("not a state to hold", error=str(error))
                 if held is None or whole:
@@ -230,7 +230,7 @@ class Agent(Generic[S]):
             except ServerUnavailable as error:
                 log.warning("no state from the server", error=str(error))
                 _sleep(pauses)
-            except Exception:
+            except Exception:  # the thread must not die of what nobody foresaw
                 log.exception("fetching broke off")
                 time.sleep(_LONGEST_PAUSE_S)
 
@@ -281,7 +281,7 @@ class Agent(Generic[S]):
                 pauses.reset()
             except ServerUnavailable as error:
                 log.warning("report not taken", error=str(error))
-            except Exception:
+            except Exception:  # nor this one
                 log.exception("reporting broke off")
 
 

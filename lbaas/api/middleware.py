@@ -39,7 +39,7 @@ class Edge:
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
             try:
                 await self.app(scope, exchange.receive, exchange.send)
-            except Exception as error:
+            except Exception as error:  # the edge: whatever it was, the client gets a problem
                 away = is_outage(error)
                 if not away:
                     log.exception("unexpected error", path=scope["path"])

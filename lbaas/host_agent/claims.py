@@ -51,5 +51,5 @@ class Claims:
                 pauses.reset()
             except ServerUnavailable as error:
                 log.warning("addresses not told", error=str(error))
-            except Exception:
+            except Exception:  # the thread must not die of what nobody foresaw
                 log.exception("telling addresses broke off")

@@ -146,7 +146,7 @@ class Runtime:
     async def _prune_now_and_then(self) -> None:
         while True:
             # Spread, so that replicas that start together don't all come at once.
-            await asyncio.sleep(PRUNE_EVERY_S * (0.5 + random.random()))  # noqa: S311
+            await asyncio.sleep(PRUNE_EVERY_S * (0.5 + random.random()))  # noqa: S311  # spreading
             try:
                 removed = await prune(self.database, CHANGE_RETENTION)
                 log.info("pruned the feed", rows=removed)
