@@ -1,11 +1,7 @@
-"""Unit tests reach no network: a socket that is not a local one is an error. None is late on a busy machine."""
+"""Unit tests reach no network: a socket that is not a local one is an error."""
 
 import pytest
-from hypothesis import settings
 from pytest_socket import disable_socket
-
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text, update
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import StoredAnswer
 from lbaas.services import idempotency
+from lbaas.services.tokens import parse_secret
 
 from .conftest import LiveServer, Site, listener, unique
 
@@ -145,7 +146,7 @@ class TestIdempotencyKey:
         second = operator.post("/v1/tokens", json=body, headers=key)
 
         assert first.json() == second.json()
-        secret = first.json()["token"].rpartition("_")[2]
+        secret = parse_secret(first.json()["token"]).secret
         assert secret not in _every_stored_answer(site.server)
 
     @pytest.mark.anyio
