@@ -5,17 +5,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    DateTime,
-    Enum,
-    ForeignKey,
-    MetaData,
-    Text,
-    Uuid,
-    func,
-    text,
-)
+from sqlalchemy import BigInteger, DateTime, Enum, ForeignKey, MetaData, Text, Uuid, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
