@@ -81,6 +81,24 @@ def machine_with_pods(site: Site, count: int) -> Iterator[list[PodAddress]]:
         site.admin.delete(f"/v1/backend-hosts/{host['id']}")
 
 
+def has_connections(site: Site, pod: str) -> bool:
+    """Somebody still speaks, or begins to speak, with the pod's server."""
+    states = "state established state syn-recv state fin-wait-1 state close-wait"
+    return bool(_in_namespace(site, pod, f"ss -Htn {states} sport = :{PORT}"))
+
+
+def end(site: Site, pod: str) -> None:
+    """The pod answers nothing any more."""
+    _in_namespace(site, pod, "ip link set eth0 down")
+
+
+def _in_namespace(site: Site, pod: str, command: str) -> str:
+    entered = ["nsenter", f"--net={RUN_NETNS / pod}", "sh", "-c", command]
+    ran = site.lab.run(ROUTER, entered)
+    assert ran.status == 0, ran.stderr
+    return ran.stdout
+
+
 def _build(site: Site, pods: list[PodAddress]) -> None:
     names = " ".join([MACHINE, *(pod.name for pod in pods)])
     _sh(site, ROUTER, f"for each in {names}; do ip netns add $each; done")
