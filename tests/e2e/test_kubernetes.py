@@ -4,7 +4,7 @@ LBAAS_KUBE_PODS says up to how many pods the Deployment grows under traffic (4).
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,13 +17,33 @@ from lbaas.lab.handles import Load
 from lbaas.lab.site import Site
 from lbaas.lab.topology import Role
 from tests.e2e import pods
-from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, eventually, wait_programmed
+from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, eventually, next_hops, wait_programmed
+from tests.e2e.pod_nodes import nodes_with_pods
 from tests.kube_api.deployment import Deployment
-from tests.kube_api.world import World, world
+from tests.kube_api.world import Behind, World, world
 
 SERVICE = "shop"
 FEW, MANY, SOME = 2, int(os.environ.get("LBAAS_KUBE_PODS", "4")), 3
 FLOWS = 6
+DUAL = {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"]}
+
+
+def answers(site: Site, vip: str, count: int = 12) -> set[tuple[str, str]]:
+    """Who answered new connections, and whom it saw."""
+    fetch = partial(site.lab.fetch, CLIENT, vip, PORT, timeout_s=PATIENT_S)
+    found = [fetch() for _ in range(count)]
+    assert all(each.ok for each in found), [each.error for each in found if not each.ok]
+    return {(each.backend, each.client) for each in found}
+
+
+def put_behind(kube: World, places: Mapping[str, pods.PodAddress], ready: Collection[str]) -> None:
+    """A pod on each node, ready on those of *ready*."""
+    for family in (4, 6):
+        behind = (
+            Behind(pod.address(family), node in ready, node=node, port=PORT)
+            for node, pod in places.items()
+        )
+        kube.put_behind(SERVICE, *behind, family=family)
 
 
 @dataclass(frozen=True)
@@ -37,13 +57,6 @@ class Shop:
     @property
     def vips(self) -> list[str]:
         return self.kube.ingress(SERVICE)
-
-    def answering(self, vip: str, count: int = 12) -> set[tuple[str, str]]:
-        """Who answered new connections, and whom it saw."""
-        fetch = partial(self.site.lab.fetch, CLIENT, vip, PORT, timeout_s=PATIENT_S)
-        found = [fetch() for _ in range(count)]
-        assert all(each.ok for each in found), [each.error for each in found if not each.ok]
-        return {(each.backend, each.client) for each in found}
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -92,16 +105,23 @@ class Ending:
         return sum(each["admin_state"] == "drained" for each in members)
 
 
-@pytest.fixture
-def shop(site: Site, tmp_path: Path) -> Iterator[Shop]:
+@contextmanager
+def cluster(site: Site, directory: Path) -> Iterator[World]:
+    """A cluster with a controller at work."""
     pools = {
         f"LBAAS_ADDRESS_POOL_V{family}": str(pool) for family, pool in site.inventory.pools.items()
     }
-    places = pods.machine_with_pods(site, MANY + SOME)
-    with places as found, world(tmp_path, f"ns-{uuid4().hex[:8]}") as kube:
+    with world(directory, f"ns-{uuid4().hex[:8]}") as kube:
         kube.start_controller(site.tenant, site.server.url, **pools)
+        yield kube
+
+
+@pytest.fixture
+def shop(site: Site, tmp_path: Path) -> Iterator[Shop]:
+    places = pods.machine_with_pods(site, MANY + SOME)
+    with places as found, cluster(site, tmp_path) as kube:
         deployment = Deployment(kube, SERVICE, found, PORT, Ending(site, kube))
-        kube.apply(SERVICE, PORT, ipFamilyPolicy="RequireDualStack", ipFamilies=["IPv4", "IPv6"])
+        kube.apply(SERVICE, PORT, **DUAL)
         yield Shop(site, kube, deployment)
 
 
@@ -111,12 +131,35 @@ def test_pods_answer_themselves_and_come_and_go_without_a_failed_connection(shop
     eventually(lambda: len(shop.vips) == 2)
     for vip, seen in zip(shop.vips, (client.address4, client.address6), strict=True):
         eventually(lambda vip=vip: shop.site.lab.fetch(CLIENT, vip, PORT, timeout_s=5).ok)  # type: ignore[misc]  # bound now
-        assert {saw for _, saw in shop.answering(vip)} == {str(seen)}
+        assert {saw for _, saw in answers(shop.site, vip)} == {str(seen)}
     with shop.busy():
         with shop.held():
             shop.deployment.order(MANY)
         shop.deployment.order(SOME)
         shop.deployment.order(SOME, version="2")
     for vip in shop.vips:
-        assert {name for name, _ in shop.answering(vip)} <= set(shop.deployment.pods)
+        assert {name for name, _ in answers(shop.site, vip)} <= set(shop.deployment.pods)
     shop.delete()
+
+
+def test_with_local_pods_a_node_sends_to_those_on_its_own_machine(
+    site: Site, tmp_path: Path
+) -> None:
+    """And it announces the VIP as long as it has one that takes flows."""
+    with nodes_with_pods(site) as places, cluster(site, tmp_path) as kube:
+        one, other = places
+        machines = site.lab.topology.of(Role.NODE)
+        nodes = {each.name: {4: each.address4, 6: each.address6} for each in machines}
+        kube.apply(SERVICE, PORT, **DUAL, externalTrafficPolicy="Local")
+        eventually(lambda: len(kube.ingress(SERVICE)) == 2)
+        for ready in ({one}, {one, other}, {other}):
+            put_behind(kube, places, ready)
+            for family, vip in zip((4, 6), kube.ingress(SERVICE), strict=True):
+                ways = {str(nodes[each][family]) for each in ready}
+                eventually(lambda vip=vip, ways=ways: next_hops(site, vip) == ways)  # type: ignore[misc]  # bound now
+                eventually(lambda vip=vip: site.lab.fetch(CLIENT, vip, PORT, timeout_s=5).ok)  # type: ignore[misc]  # bound now
+                answering = {name for name, _ in answers(site, vip)}
+                assert answering == {places[node].name for node in ready}
+        assert [each["reason"] for each in kube.conditions(SERVICE)] == ["OnNodes", "Programmed"]
+        kube.kubectl("delete", "service", SERVICE, "--wait=false")
+        eventually(lambda: kube.is_gone(SERVICE))

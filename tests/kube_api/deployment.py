@@ -20,10 +20,7 @@ class Place(Protocol):
 
     @property
     def name(self) -> str: ...
-    @property
-    def v4(self) -> str: ...
-    @property
-    def v6(self) -> str: ...
+    def address(self, family: int) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class Deployment:
 
     def _behind(self, family: int) -> Iterator[Behind]:
         for pod in self._pods:
-            address = pod.place.v4 if family == 4 else pod.place.v6
+            address = pod.place.address(family)
             yield Behind(address, pod.ready, pod.terminating, pod.place.name, port=self._port)
 
     def _manifest(self, replicas: int, version: str) -> Json:

@@ -146,10 +146,12 @@ class World:
 
     def condition(self, name: str) -> Json:
         """Ours, empty if it is not there yet."""
-        for each in self.shown(name).get("status", {}).get("conditions", ()):
-            if each["type"] == "lbaas/programmed":
-                return dict(each)
-        return {}
+        found = (each for each in self.conditions(name) if each["type"] == "lbaas/programmed")
+        return next(found, {})
+
+    def conditions(self, name: str) -> list[Json]:
+        """All that its status says."""
+        return list(self.shown(name).get("status", {}).get("conditions", ()))
 
     def events(self, name: str) -> list[tuple[str, str]]:
         """Reason and message of each Event on the Service."""
