@@ -66,7 +66,7 @@ class Shop:
         yield
         attempts = [attempt for load in loads for attempt in load.stop()]
         assert attempts
-        assert [each.error for each in attempts if not each.ok] == []
+        assert [each for each in attempts if not each.ok] == []
 
     @contextmanager
     def held(self) -> Iterator[None]:
