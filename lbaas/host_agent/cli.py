@@ -27,7 +27,7 @@ from lbaas.host_agent.claims import Claims
 from lbaas.host_agent.commands import command, whole
 from lbaas.host_agent.explaining import Explainer
 from lbaas.host_agent.inspection import inspect, render
-from lbaas.host_agent.pods import Pods
+from lbaas.host_agent.pods import Pods, namespace_files
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
 from lbaas.metering.metering import PERIOD_S, Metering, MeterSettings
@@ -97,7 +97,8 @@ def run(
         typer.Option(
             envvar="LBAAS_PODS",
             help="The members are pods on this machine: work in each of their network namespaces, which have "
-            "files in this directory, as in /run/netns; or /proc, to find those of all processes.",
+            "files in this directory, as in /run/netns; or /proc, to find those of all processes; or the socket of "
+            "the container runtime, as in /run/containerd/containerd.sock.",
         ),
     ] = None,
     once: Annotated[
@@ -169,11 +170,11 @@ def print_host(
 
 
 def _run_for_pods(
-    settings: AgentSettings, directory: Path, told: Callable[[Report, float], None]
+    settings: AgentSettings, where: Path, told: Callable[[Report, float], None]
 ) -> None:
     claims = Claims(AgentClient(settings.server_url, settings.token_file.read_text().strip()))
     claims.start()
-    Agent(settings, _READ, Pods(directory, claims.put).reconcile, told=told).run()
+    Agent(settings, _READ, Pods(namespace_files(where), claims.put).reconcile, told=told).run()
 
 
 def _once(settings: AgentSettings, host: Host, wait_s: float) -> None:
