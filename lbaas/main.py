@@ -77,7 +77,7 @@ def _run_role(role: str, arguments: list[str]) -> None:
     app = _app(role, arguments[0] if arguments else "")
     if arguments[:1] == ["explain"]:  # an application of its own, of one command
         role, arguments = f"{role} explain", arguments[1:]
-    if role in ("node-agent", "host-agent") and "LBAAS_LOG_FORMAT" in os.environ:
+    if role in ("node-agent", "host-agent"):
         from lbaas import logs
 
         logs.configure()
