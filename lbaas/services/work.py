@@ -24,10 +24,10 @@ ALL = "*"  # subject: every token
 
 @dataclass(frozen=True)
 class Caller:
-    """The bearer of a good token. *tenant_id*, *node_id*, *host_id*: whichever the role implies.
+    """The bearer of a good token, or of a good certificate if *certified*.
 
-    *bearer* names him for good (``token:…``), *name* for people. *cluster_id* is the node's, which never
-    changes.
+    *tenant_id*, *node_id*, *host_id*: whichever the role implies. *bearer* names him for good (``token:…``), *name* for
+    people. *cluster_id* is the node's, which never changes.
     """
 
     bearer: str
@@ -38,6 +38,7 @@ class Caller:
     host_id: UUID | None = None
     cluster_id: UUID | None = None
     expires_at: datetime | None = None
+    certified: bool = False
 
     @property
     def idempotency_scope(self) -> str:
