@@ -151,7 +151,8 @@ class Node:
         round_.establish()
         round_.failures += [each for each in self._failures if _unsure(each, findings.unsure)]
         removed = leave.counted(removed_services(round_))
-        of = len(leave.counted(services(self._wanted.picture))) if removed else 0
+        # What is wanted has just been established, so the kernel holds both.
+        of = len(removed | leave.counted(services(self._wanted.picture))) if removed else 0
         held = self._guard.holds(removed, of, bare.revision, leave)
         if self._announce(round_, bare, settings, findings.bird) and not held:
             round_.withdraw()

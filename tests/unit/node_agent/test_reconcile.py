@@ -176,7 +176,7 @@ def test_what_is_in_the_kernel_at_the_start_does_not_all_go_at_once(quiet: Runni
     assert [each.error.subsystem for each in round_.failures].count("removal") == 1
     held = started.node.facts().held_removal
     assert held is not None
-    assert (held.revision, held.services) == (9, 25)
+    assert (held.revision, held.services, held.of) == (9, 25, 30)
     started.turn(many(range(5)), 10, removal_confirmed=9)
     assert len(started.kernel.table) == 5
     assert started.node.facts().held_removal is None
