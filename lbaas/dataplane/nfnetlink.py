@@ -18,7 +18,8 @@ _NETFILTER = 12  # NETLINK_NETFILTER
 _NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
 _BEGIN, _END = 0x10, 0x11  # NFNL_MSG_BATCH_*
 _NEW, _GET, _DELETE = (_NFTABLES << 8 | command for command in (12, 13, 14))
-_GET_SET = _NFTABLES << 8 | 10
+_GET_SET, _GET_GENERATION = (_NFTABLES << 8 | command for command in (10, 16))
+_GENERATION_ID = 1  # NFTA_GEN_ID
 _CREATE = 0x400  # NLM_F_CREATE
 _NESTED = 0x8000
 _TABLE, _SET, _ELEMENTS = 1, 2, 3  # NFTA_SET_ELEM_LIST_*
@@ -91,6 +92,11 @@ class NfSocket:
         errors = self._netlink.exchange(messages, last, one=True)
         if code := next(filter(None, errors.values()), 0):
             raise NftRefused(f"elements of {table}: {os.strerror(code)}")
+
+    def generation(self) -> int:
+        """A number that every transaction of anybody changes. Raises OSError."""
+        answer = self._netlink.ask(Message(_GET_GENERATION, _HEADER.pack(0, 0, 0)))
+        return int.from_bytes(parse(answer[_HEADER.size :])[_GENERATION_ID], "big")
 
     def elements(self, family: int, table: str, name: str) -> Iterator[Element]:
         """All elements of a set. Raises OSError where there is none of that name."""

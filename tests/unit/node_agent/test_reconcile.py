@@ -144,6 +144,17 @@ def test_drift_is_found_by_the_next_audit_and_counts_as_such(auditing: Running) 
     assert auditing.kernel.table == wanted
 
 
+def test_a_torn_table_is_mended_before_the_next_audit(quiet: Running) -> None:
+    quiet.turn(many(range(3)))
+    wanted = dict(quiet.kernel.table)
+    quiet.kernel.table.clear()
+    quiet.node.mend()
+    round_ = quiet.turn(many(range(3)))
+    assert not round_.expected
+    assert quiet.kernel.table == wanted
+    assert quiet.turn(many(range(3))).changes == 0
+
+
 def test_what_failed_stands_until_an_audit_finds_it_mended(auditing: Running) -> None:
     auditing.turn(many(range(2)))
     new = ServiceKey(4, 0x102)
