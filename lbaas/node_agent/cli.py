@@ -33,6 +33,7 @@ from lbaas.node_agent.announce import BirdPaths
 from lbaas.node_agent.explaining import Explainer
 from lbaas.node_agent.missing import missing
 from lbaas.node_agent.reconcile import Node, undisturbed
+from lbaas.node_agent.table_watch import TableWatch
 from lbaas.node_agent.trials import node_trials
 from lbaas.wire.explanation import Answer, FiveTuple
 from lbaas.wire.reading import PartsReader
@@ -93,8 +94,9 @@ def node_agent(
     def explain(flow: FiveTuple) -> Answer:
         return explainer.explain(flow, health.details().unhealthy)
 
+    watch = TableWatch(lambda: node.structure, node.mend)
     renewing = partial(renew_forever, settings)
-    beside = (metering.run, partial(answer_forever, settings, explain), renewing)
+    beside = (metering.run, partial(answer_forever, settings, explain), watch.run, renewing)
     told = Textfile(metrics_file, partial(certificate_ends_s, settings)).write
     agent = Agent(settings, read, node.reconcile, details, told, beside)
     node.wake_with(agent.wake)
