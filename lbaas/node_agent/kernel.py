@@ -76,6 +76,11 @@ class Kernel:
     def _netfilter(self) -> NfSocket:
         return NfSocket()
 
+    @property
+    def structure(self) -> str | None:
+        """What the marks' table lists as when it is whole; None before anything was planned."""
+        return next(iter(self._structures.values()), None)
+
     def whole(self, bare: ClusterState, wanted: Picture) -> Round:
         """All is observed, and planned to become *wanted* under the settings of *bare*."""
         return begin(

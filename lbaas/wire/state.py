@@ -281,10 +281,19 @@ class Located(Document):
     endpoints: tuple[Address, ...] = ()
 
 
+class Write(Document):
+    """The write that made *revision*: which request it was, and where its trace goes on (W3C Trace Context)."""
+
+    request_id: str
+    revision: int
+    traceparent: str | None = None
+
+
 class StateBody(Document):
     """What leads from revision *base* to *revision*; from nothing if *base* is null: the whole state.
 
-    *changed* holds entries by key, *deleted* the keys that are gone. ``LBaaS-Digest`` proves the result.
+    *changed* holds entries by key, *deleted* the keys that are gone. ``LBaaS-Digest`` proves the result. *writes* are
+    the newest of those that led from *base* there, the oldest first.
     """
 
     kind: Literal["cluster", "host"]
@@ -293,6 +302,7 @@ class StateBody(Document):
     revision: Annotated[int, Field(ge=0)]
     changed: dict[str, Any]
     deleted: tuple[str, ...]
+    writes: tuple[Write, ...] = ()
 
 
 class ClusterState(Document):
