@@ -1,5 +1,6 @@
 """This node's kernel: what is planned and applied there, subsystem by subsystem."""
 
+import socket
 from collections.abc import Callable
 from functools import cached_property, partial
 
@@ -126,6 +127,7 @@ class Kernel:
             rules=tuple(FwmarkRule(*each) for each in self._link.fwmark_rules()),
             strict=tuple(strict_rp_filter()),
             legacy=tuple(legacy_tables()),
+            devices=tuple(name for _, name in socket.if_nameindex()),
         )
 
     def _observe_services(self, marks: MarkRange) -> ServiceTable:
