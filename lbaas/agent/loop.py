@@ -26,6 +26,7 @@ from lbaas.agent.rounds import Failed, Round
 from lbaas.agent.supervisor import Supervisor
 from lbaas.agent.underway import Underway, named
 from lbaas.client.agent import AgentClient, Fetched
+from lbaas.client.credentials import Credentials, Files
 from lbaas.errors import (
     BadState,
     Decommissioned,
@@ -63,12 +64,35 @@ _RETRY_S = 1.0
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """Where the server is, who we are, where our files are, and how often drift is looked for."""
+    """Where the server is, who we are, where our files are, and how often drift is looked for.
+
+    Who we are is a token's or a certificate's to say, or both's; the certificate is in the state directory.
+    """
 
     server_url: str
-    token_file: Path
+    token_file: Path | None
     state_dir: Path
     cycle_s: float
+
+    @property
+    def files(self) -> Files:
+        """Where our certificate is, if we have one."""
+        return Files(self.state_dir)
+
+    def credentials(self) -> Credentials:
+        """What we show the server. Raises LbaasError if we have nothing to show."""
+        files = self.files
+        token = None if self.token_file is None else self.token_file.read_text().strip()
+        if token is None and not files.identity.exists():
+            raise LbaasError(
+                f"no certificate in {self.state_dir}, and no --token-file: enrol this machine, with a token of "
+                "lbaas node enrol or lbaas host enrol"
+            )
+        return Credentials(token, files.identity, files.authorities)
+
+    def client(self) -> AgentClient:
+        """One for a single thread. Raises LbaasError as :meth:`credentials` does."""
+        return AgentClient(self.server_url, self.credentials())
 
 
 @dataclass(frozen=True)
@@ -127,12 +151,12 @@ class Agent(Generic[S]):
         """Returns after a signal. Raises LbaasError if another agent holds the state directory."""
         self._settings.state_dir.mkdir(parents=True, exist_ok=True)
         lock = _lock(self._settings.state_dir)
-        token = self._settings.token_file.read_text().strip()
+        clients = [self._settings.client() for _ in range(2)]
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
         last_good = self._from_disk()
-        for work in (self._fetch_forever, self._report_forever):
-            client = AgentClient(self._settings.server_url, token)
+        works = (self._fetch_forever, self._report_forever)
+        for work, client in zip(works, clients, strict=True):
             threading.Thread(target=work, args=(client,), daemon=True).start()
         for beside in self._beside:
             threading.Thread(target=beside, daemon=True).start()

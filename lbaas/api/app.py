@@ -18,6 +18,7 @@ from lbaas.api.routers import (
     addresses,
     agent,
     clusters,
+    enrolment,
     epoch,
     events,
     health,
@@ -57,7 +58,18 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.state.runtime = runtime
     v1 = APIRouter(prefix="/v1")
     # Routes are tried in this order: what is asked most comes first.
-    for module in (vips, pools, events, usage, tenants, clusters, addresses, agent, epoch):
+    for module in (
+        vips,
+        pools,
+        events,
+        usage,
+        tenants,
+        clusters,
+        addresses,
+        agent,
+        enrolment,
+        epoch,
+    ):
         v1.include_router(module.router)
     v1.include_router(tenants.own)
     app.include_router(v1)

@@ -12,9 +12,10 @@ from uuid import UUID
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from lbaas.api.presented import certificate
 from lbaas.api.route import AnsweredBefore, Exchange
 from lbaas.domain.terms import Role
-from lbaas.errors import Forbidden, Unauthenticated
+from lbaas.errors import Forbidden
 from lbaas.services import idempotency
 from lbaas.services.idempotency import Claim
 from lbaas.services.listing import Sort, Window
@@ -79,13 +80,13 @@ async def authenticate(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Caller:
-    """Who asks. Raises Unauthenticated or RateLimited."""
+    """Who asks, by token, certificate or both. Raises Unauthenticated or RateLimited."""
     known: Caller | None = getattr(request.state, KNOWN_CALLER, None)
     if known is not None:
         return known
-    if credentials is None:
-        raise Unauthenticated("say who you are: Authorization: Bearer lbaas_…")
-    return await runtime_of(request).caller(credentials.credentials)
+    runtime = runtime_of(request)
+    credential = None if credentials is None else credentials.credentials
+    return await runtime.caller(credential, certificate(request.scope, request.headers))
 
 
 Authenticated = Annotated[Caller, Depends(authenticate)]
@@ -242,6 +243,7 @@ TenantChanges = Annotated[Work, _changes(*TENANTS)]
 OperatorCaller = Annotated[Caller, Depends(role(*OPERATORS))]
 TenantCaller = Annotated[Caller, Depends(role(*READERS))]
 HostChanges = Annotated[Work, Depends(_writing(asked_by_an_agent, Role.HOST), scope="function")]
+AgentChanges = Annotated[Work, Depends(_writing(asked_by_an_agent, *AGENTS), scope="function")]
 AgentCaller = Annotated[Caller, Depends(role(*AGENTS))]
 
 

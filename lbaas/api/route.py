@@ -106,7 +106,7 @@ async def _commit(runtime: Runtime, exchange: Exchange, response: Response) -> N
             work, exchange.claim, Answer(response.status_code, headers, bytes(response.body))
         )
     await work.commit()
-    runtime.sender.send(work.notices)
+    runtime.tell(work.notices)
 
 
 def _plan(work: Work, response: Response) -> Response:

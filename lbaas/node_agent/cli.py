@@ -19,6 +19,7 @@ from lbaas.agent.options import (
     TokenFile,
     check_option,
 )
+from lbaas.agent.renewing import certificate_ends_s, renew_forever
 from lbaas.agent.textfile import Textfile
 from lbaas.dataplane.usage.desired import USUAL_BITS
 from lbaas.domain.addresses import Address
@@ -32,6 +33,7 @@ from lbaas.node_agent.announce import BirdPaths
 from lbaas.node_agent.explaining import Explainer
 from lbaas.node_agent.missing import missing
 from lbaas.node_agent.reconcile import Node, undisturbed
+from lbaas.node_agent.table_watch import TableWatch
 from lbaas.node_agent.trials import node_trials
 from lbaas.wire.explanation import Answer, FiveTuple
 from lbaas.wire.reading import PartsReader
@@ -43,7 +45,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def node_agent(
     server_url: ServerUrl,
-    token_file: TokenFile,
+    token_file: TokenFile = None,
     state_dir: Annotated[
         Path, typer.Option(envvar="LBAAS_STATE_DIR", help="Where the last good state is kept.")
     ] = Path("/var/lib/lbaas/node-agent"),
@@ -92,8 +94,10 @@ def node_agent(
     def explain(flow: FiveTuple) -> Answer:
         return explainer.explain(flow, health.details().unhealthy)
 
-    beside = (metering.run, partial(answer_forever, settings, explain))
-    told = Textfile(metrics_file).write
+    watch = TableWatch(lambda: node.structure, node.mend)
+    renewing = partial(renew_forever, settings)
+    beside = (metering.run, partial(answer_forever, settings, explain), watch.run, renewing)
+    told = Textfile(metrics_file, partial(certificate_ends_s, settings)).write
     agent = Agent(settings, read, node.reconcile, details, told, beside)
     node.wake_with(agent.wake)
 

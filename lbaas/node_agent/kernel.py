@@ -75,6 +75,11 @@ class Kernel:
     def _netfilter(self) -> NfSocket:
         return NfSocket()
 
+    @property
+    def structure(self) -> str | None:
+        """What the marks' table lists as when it is whole; None before anything was planned."""
+        return next(iter(self._structures.values()), None)
+
     def whole(self, bare: ClusterState, wanted: Picture) -> Round:
         """All is observed, and planned to become *wanted* under the settings of *bare*."""
         return begin(
@@ -101,8 +106,10 @@ class Kernel:
         """
         observed, self._observed = self._observed, {}
         held = {key: each for key, each in observed.items() if key.mark in bare.marks}
-        # What retires does so on each node in its own time.
-        lasting = services({vip: each for vip, each in wanted.items() if each.prefix is not None})
+        # What retires does so on each node in its own time; what is local differs by design.
+        lasting = services(
+            {vip: each for vip, each in wanted.items() if each.prefix is not None and each.alike}
+        )
         return NodeFacts(
             revision=bare.revision,
             services=len(held),

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
@@ -60,6 +61,7 @@ class Node:
         self._audit = Audit(self._audited)
         self._audited_at = 0.0
         self._frame: object = None  # the settings that all of the kernel was last brought to
+        self._torn = threading.Event()
         self._guard = RemovalGuard()  # of what is in the kernel and was there before this agent
         self._facts = NodeFacts()
         self._failures: list[Failed] = []  # what stands of earlier rounds
@@ -67,6 +69,16 @@ class Node:
     def wake_with(self, wake: Callable[[], None]) -> None:
         """*wake* is called, in any thread, when there is a reason for a round."""
         self._wake = wake
+
+    @property
+    def structure(self) -> str | None:
+        """What the marks' table must list as; None while it is being made. May be asked in any thread."""
+        return None if self._frame is None else self._kernel.structure
+
+    def mend(self) -> None:
+        """A round that looks at everything comes at once. May be called from any thread."""
+        self._torn.set()
+        self._wake()
 
     @property
     def dropped(self) -> tuple[Dropped, ...]:
@@ -96,7 +108,7 @@ class Node:
         if settings is None:
             return _not_ours(agent)
         leave = Leave.of(parts.bare, settings)
-        change = self._wanted.turn_to(parts, self._to_review(), leave)
+        change = self._wanted.turn_to(parts, self._to_review(), leave, settings.name)
         round_ = self._round(parts.bare, settings, change)
         round_.pending = self._wanted.pending
         self._failures = list(round_.failures)
@@ -113,7 +125,8 @@ class Node:
 
     def _round(self, bare: ClusterState, settings: NodeSettings, change: Change) -> Round:
         frame = (bare.model_copy(update={"revision": 0, "nodes": {}}), settings)
-        if frame != self._frame:
+        if frame != self._frame or self._torn.is_set():
+            self._torn.clear()
             self._frame = None  # until the round is through
             round_ = self._whole(bare, settings)
             self._frame = frame
@@ -151,7 +164,8 @@ class Node:
         round_.establish()
         round_.failures += [each for each in self._failures if _unsure(each, findings.unsure)]
         removed = leave.counted(removed_services(round_))
-        of = len(leave.counted(services(self._wanted.picture))) if removed else 0
+        # What is wanted has just been established, so the kernel holds both.
+        of = len(removed | leave.counted(services(self._wanted.picture))) if removed else 0
         held = self._guard.holds(removed, of, bare.revision, leave)
         if self._announce(round_, bare, settings, findings.bird) and not held:
             round_.withdraw()

@@ -12,7 +12,7 @@ from lbaas.domain.terms import Role
 from lbaas.errors import ChangedMeanwhile
 from lbaas.persistence import feed
 from lbaas.persistence.models import Vip
-from lbaas.persistence.notices import Notice
+from lbaas.persistence.notices import Notice, notify
 from lbaas.persistence.provenance import Provenance
 from lbaas.persistence.violations import as_refusal
 from lbaas.services.trail import Trail
@@ -25,10 +25,10 @@ ALL = "*"  # subject: every token
 
 @dataclass(frozen=True)
 class Caller:
-    """The bearer of a good token. *tenant_id*, *node_id*, *host_id*: whichever the role implies.
+    """The bearer of a good token, or of a good certificate if *certified*.
 
-    *bearer* names him for good (``token:…``), *name* for people. *cluster_id* is the node's, which never
-    changes.
+    *tenant_id*, *node_id*, *host_id*: whichever the role implies. *bearer* names him for good (``token:…``), *name* for
+    people. *cluster_id* is the node's, which never changes.
     """
 
     bearer: str
@@ -39,6 +39,7 @@ class Caller:
     host_id: UUID | None = None
     cluster_id: UUID | None = None
     expires_at: datetime | None = None
+    certified: bool = False
 
     @property
     def idempotency_scope(self) -> str:
@@ -117,9 +118,15 @@ class Work:
         """The session answers for *row* without asking again; it forgets what nobody holds."""
         self._kept.append(row)
 
-    def tell(self, topic: str, subject: object) -> None:
-        """Every replica hears of it after the commit."""
-        self.notices.append(Notice(topic, str(subject)))
+    async def revoke(self, prefix: str) -> None:
+        """With the commit every replica forgets the token of *prefix*; every token if it is ALL.
+
+        Other notices may be lost with this process, since whoever waits for one also looks for himself. For a
+        revocation nobody looks: its notice is a part of the transaction.
+        """
+        notice = Notice(TOKEN, prefix)
+        await notify(self.session, notice)
+        self.notices.append(notice)
 
     def written_at(self, revision: int) -> None:
         """The transaction has written, and *revision* is its revision."""

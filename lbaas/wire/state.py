@@ -59,12 +59,14 @@ class PortRange(Document):
 class Backend(Document):
     """Where packets of a service go. Weight 0: keeps its flows, gets no new ones.
 
-    A drained backend leaves the service at *drain_until*, seconds since the epoch, if it says so.
+    A drained backend leaves the service at *drain_until*, seconds since the epoch, if it says so. *node* names the
+    node on whose machine it is, where the service is local.
     """
 
     address: Address
     weight: Annotated[int, Field(ge=0, le=65535)]
     drain_until: int | None = None
+    node: str | None = None
 
 
 class Tunnel(Document):
@@ -133,7 +135,10 @@ class Monitor(Document):
 
 
 class VirtualService(Document):
-    """One IPVS service keyed by (address family, fwmark). *vip* is where its clients' packets go."""
+    """One IPVS service keyed by (address family, fwmark). *vip* is where its clients' packets go.
+
+    *local*: each node sends to backends on its own machine only (see lbaas.node_agent.locality).
+    """
 
     mark: Mark
     family: Literal[4, 6]
@@ -146,6 +151,7 @@ class VirtualService(Document):
     monitor: Monitor | None = None
     quorum: Annotated[int, Field(ge=1)] = 1
     when_no_backend: WhenNoBackend = WhenNoBackend.SEND_TO_ALL
+    local: bool = False
 
 
 class Flow(Document):
@@ -236,6 +242,7 @@ class ListenerSettings(Document):
     sources: tuple[Prefix, ...] = ()
     monitor: Monitor | None = None
     quorum: Annotated[int, Field(ge=1)] = 1
+    local: bool = False
 
 
 class VipSettings(Document):

@@ -83,9 +83,11 @@ def whole_agent(figures: Figures, services: int) -> None:
 def many_marks(figures: Figures) -> None:
     """Elements by netlink, rules by libnftables."""
     with Lab.start(memory_mb=MEMORY_MB) as lab:
-        ours = run(lab, "backend1", MARKS, str(MANY_MARKS))
+        ours = run(lab, "backend1", MARKS, "ours", str(MANY_MARKS))
+        peer = run(lab, "backend2", MARKS, "nft", str(MANY_MARKS))
     figures.at_most("agent.100k_marks_placed", ours["placed"], "s", 3)
     figures.shown("agent.100k_marks_observed", ours["observed"], "s")
+    figures.shown("agent.100k_marks_by_nft", peer["by_file"], "s")
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """Steps, sent to nftables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from lbaas.dataplane.marks.desired import TABLE
-from lbaas.dataplane.marks.elements import Placed, of_drops, of_flow, of_policy, of_vip
+from lbaas.dataplane.marks.elements import of_drops, of_flow, of_policy, of_vip
 from lbaas.dataplane.marks.plan import (
     AddVip,
     ForgetDrops,
@@ -16,7 +16,7 @@ from lbaas.dataplane.marks.plan import (
     SetPolicy,
 )
 from lbaas.dataplane.marks.render import limits, transaction
-from lbaas.dataplane.nfnetlink import INET, NfSocket, Put, Remove
+from lbaas.dataplane.nfnetlink import INET, NfSocket, Placed, Verb
 from lbaas.dataplane.nftables import Nft, NftRefused
 from lbaas.dataplane.steps import Outcome, try_each
 
@@ -45,7 +45,7 @@ def _place(
     try:
         if chains := limits(steps):
             nft.run(chains)
-        netfilter.change(INET, TABLE, [change for step in steps for change in _changes(step)])
+        netfilter.change(INET, TABLE, (each for step in steps for each in _changes(step)))
     except NftRefused:
         # By text, since nftables then says why.
         return try_each(
@@ -54,31 +54,27 @@ def _place(
     return Outcome(applied=tuple(steps))
 
 
-def _changes(step: MarkStep) -> Iterator[Put | Remove]:
+def _changes(step: MarkStep) -> Iterator[tuple[Verb, Placed]]:
     match step:
         case AddVip(address=address):
-            yield _put(of_vip(address))
+            yield "add", of_vip(address)
         case RemoveVip(address=address):
-            yield _remove(of_vip(address))
+            yield "delete", of_vip(address)
         case SetFlow(flow=flow, mark=mark, replaced=replaced):
             for old, old_mark in replaced:
-                yield from map(_remove, of_flow(old, old_mark))
-            yield from map(_put, of_flow(flow, mark))
+                yield from _each("delete", of_flow(old, old_mark))
+            yield from _each("add", of_flow(flow, mark))
         case RemoveFlow(flow=flow, mark=mark):
-            yield from map(_remove, of_flow(flow, mark))
+            yield from _each("delete", of_flow(flow, mark))
         case SetPolicy(mark=number, policy=policy, replaced=old_policy):
             if old_policy is not None:
-                yield from map(_remove, of_policy(number, old_policy))
-            yield from map(_put, of_policy(number, policy))
+                yield from _each("delete", of_policy(number, old_policy))
+            yield from _each("add", of_policy(number, policy))
         case RemovePolicy(mark=number, policy=policy):
-            yield from map(_remove, of_policy(number, policy))
+            yield from _each("delete", of_policy(number, policy))
         case ForgetDrops(cause=cause, mark=number):
-            yield _remove(of_drops(cause, number))
+            yield "delete", of_drops(cause, number)
 
 
-def _put(placed: Placed) -> Put:
-    return Put(placed.set, placed.element)
-
-
-def _remove(placed: Placed) -> Remove:
-    return Remove(placed.set, placed.element)
+def _each(verb: Verb, placed: Iterable[Placed]) -> Iterator[tuple[Verb, Placed]]:
+    return ((verb, each) for each in placed)

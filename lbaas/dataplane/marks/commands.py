@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from typing import Literal, TypeAlias
 
 from lbaas.dataplane.marks.desired import FAMILY, TABLE, Drops, FlowKey, FlowMark
 from lbaas.dataplane.marks.policy import Policy
+from lbaas.dataplane.nfnetlink import Verb
 from lbaas.domain.addresses import Address
 
 OWN = f"{FAMILY} {TABLE}"
-
-Verb: TypeAlias = Literal["add", "delete"]
 
 
 def of_vip(verb: Verb, address: Address) -> str:

@@ -2,12 +2,11 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from lbaas.dataplane.marks.desired import FlowKey, FlowMark
 from lbaas.dataplane.marks.policy import Policy, Span
-from lbaas.dataplane.nfnetlink import Element, chain_of
+from lbaas.dataplane.nfnetlink import Element, Placed, chain_of
 from lbaas.domain.addresses import Address
 
 # The sets and maps of each family: VIPs; flows by port and by range of ports; and the same for ICMP errors.
@@ -20,14 +19,6 @@ _PROTOCOL_AND_PORT = struct.Struct("!B3xH2x")
 _MARK = struct.Struct("=I")  # a mark is a number of the kernel's own
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An element and the set that it belongs to."""
-
-    set: str
-    element: Element
-
-
 def of_vip(address: Address) -> Placed:
     """The VIP among the addresses that are looked up."""
     return Placed(VIPS[address.version], Element(address.packed))
@@ -35,16 +26,17 @@ def of_vip(address: Address) -> Placed:
 
 def of_flow(flow: FlowKey, mark: FlowMark) -> Iterator[Placed]:
     """The flow's elements: for its packets, for the errors about them, and for each span of its sources."""
+    family, vip = flow.vip.version, flow.vip.packed
+    key = vip + _PROTOCOL_AND_PORT.pack(flow.protocol, flow.first)
     ranged = flow.first != flow.last
-    key = flow.vip.packed + _PROTOCOL_AND_PORT.pack(flow.protocol, flow.first)
-    last = flow.vip.packed + _PROTOCOL_AND_PORT.pack(flow.protocol, flow.last)
-    end = last if ranged else None
+    end = vip + _PROTOCOL_AND_PORT.pack(flow.protocol, flow.last) if ranged else None
     for span in mark.sources:
-        source = Element(key + span.first.packed, end=last + span.last.packed)
-        yield Placed(SOURCES[flow.vip.version], source)
-    for sets, value in ((FLOWS, mark.packets), (ERRORS, mark.errors)):
-        if value is not None:
-            yield Placed(sets[flow.vip.version][ranged], Element(key, _MARK.pack(value), end))
+        source = Element(key + span.first.packed, end=(end or key) + span.last.packed)
+        yield Placed(SOURCES[family], source)
+    if mark.packets is not None:
+        yield Placed(FLOWS[family][ranged], Element(key, _MARK.pack(mark.packets), end))
+    if mark.errors is not None:
+        yield Placed(ERRORS[family][ranged], Element(key, _MARK.pack(mark.errors), end))
 
 
 def of_policy(mark: int, policy: Policy) -> Iterator[Placed]:

@@ -39,14 +39,20 @@ def expected_structure(nft: Nft, marks: MarkRange, scratch: str = TABLE) -> str:
     return _canonical(learn_structure(nft, FAMILY, scratch, declaration(marks), elements=False))
 
 
+def structure(nft: Nft) -> str | None:
+    """The table's sets, chains and rules, None if there is no table."""
+    found = nft.structure(FAMILY, TABLE)
+    return None if found is None else _canonical(found)
+
+
 def observe(nft: Nft, netfilter: NfSocket) -> MarkTable:
     """The table with its elements; a table that is not there has no structure.
 
     A table whose structure is not ours may hold anything: what does not look like an element of ours is not
     shown.
     """
-    structure = nft.structure(FAMILY, TABLE)
-    if structure is None:
+    found = structure(nft)
+    if found is None:
         return MarkTable(None)
     vips = frozenset(
         address_of(each)
@@ -54,9 +60,7 @@ def observe(nft: Nft, netfilter: NfSocket) -> MarkTable:
         for each in _elements(netfilter, (VIPS[family],))
         if len(each.key) in (4, 16)
     )
-    return MarkTable(
-        _canonical(structure), vips, _flows(netfilter), _policies(netfilter), drops(nft)
-    )
+    return MarkTable(found, vips, _flows(netfilter), _policies(netfilter), drops(nft))
 
 
 def drops(nft: Nft) -> Drops:

@@ -185,19 +185,34 @@ def _set_flows(
     observed: Mapping[FlowKey, FlowMark], desired: Mapping[FlowKey, FlowMark]
 ) -> tuple[tuple[SetFlow, ...], frozenset[FlowKey]]:
     """The steps for new and changed flows, and the observed flows that go with them."""
-    leaving = {flow: mark for flow, mark in observed.items() if flow not in desired}
+    leaving = _by_place({flow: mark for flow, mark in observed.items() if flow not in desired})
     steps: list[SetFlow] = []
     replaced: set[FlowKey] = set()
     for flow, mark in desired.items():
-        if observed.get(flow) == mark:
+        old = observed.get(flow)
+        if old == mark:
             continue
         in_the_way = {
-            other: old
-            for other, old in leaving.items()
+            other: left
+            for other, left in leaving.get(_place(flow), ())
             if other not in replaced and other.overlaps(flow)
         }
-        if flow in observed:
-            in_the_way[flow] = observed[flow]
+        if old is not None:
+            in_the_way[flow] = old
         replaced |= in_the_way.keys()
         steps.append(SetFlow(flow, mark, tuple(in_the_way.items())))
     return tuple(steps), frozenset(replaced)
+
+
+def _by_place(
+    flows: Mapping[FlowKey, FlowMark],
+) -> dict[tuple[Address, int], list[tuple[FlowKey, FlowMark]]]:
+    """Only flows of one VIP and protocol can overlap: each new one is held against few."""
+    places: dict[tuple[Address, int], list[tuple[FlowKey, FlowMark]]] = {}
+    for flow, mark in flows.items():
+        places.setdefault(_place(flow), []).append((flow, mark))
+    return places
+
+
+def _place(flow: FlowKey) -> tuple[Address, int]:
+    return flow.vip, flow.protocol

@@ -16,6 +16,7 @@ from lbaas.persistence.models.base import (
     Reporting,
     Resource,
 )
+from lbaas.persistence.models.enrolment import AgentCertificate, Enrolment
 from lbaas.persistence.models.feed import Change, FeedEpoch, Pruned
 from lbaas.persistence.models.operators import (
     AddressPool,
@@ -36,10 +37,12 @@ __all__ = [
     "HORIZON",
     "SECRET",
     "AddressPool",
+    "AgentCertificate",
     "BackendHost",
     "Base",
     "Change",
     "Cluster",
+    "Enrolment",
     "Event",
     "FeedEpoch",
     "FreeExtent",

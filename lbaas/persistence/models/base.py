@@ -5,17 +5,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    DateTime,
-    Enum,
-    ForeignKey,
-    MetaData,
-    Text,
-    Uuid,
-    func,
-    text,
-)
+from sqlalchemy import BigInteger, DateTime, Enum, ForeignKey, MetaData, Text, Uuid, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
@@ -134,7 +124,10 @@ class Labelled:
 
 
 class Reporting:
-    """What an agent last said. *confirmed_revision* is the newest one applied without a failure."""
+    """What an agent last said. *confirmed_revision* is the newest one applied without a failure.
+
+    *certificate_expires_at* is of its newest certificate: what it is issued is no change of its owner's, either.
+    """
 
     boot: Mapped[UUID | None]
     sequence: Mapped[int | None]
@@ -149,3 +142,4 @@ class Reporting:
     reported_at: Mapped[datetime | None]
     checked: Mapped[int | None]
     facts: Mapped[dict[str, Any] | None]
+    certificate_expires_at: Mapped[datetime | None]

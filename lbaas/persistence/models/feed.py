@@ -3,13 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import (
-    CheckConstraint,
-    Identity,
-    Index,
-    func,
-    true,
-)
+from sqlalchemy import CheckConstraint, Identity, Index, func, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lbaas.persistence.models.base import CURRENT_REVISION, Base

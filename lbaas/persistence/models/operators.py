@@ -4,24 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ForeignKey,
-    Index,
-    LargeBinary,
-    UniqueConstraint,
-    Uuid,
-    false,
-    text,
-)
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, Uuid, false, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lbaas.domain.addresses import Address, Prefix
-from lbaas.domain.terms import (
-    NodeAdminState,
-    Role,
-    TenantAdminState,
-)
+from lbaas.domain.terms import NodeAdminState, Role, TenantAdminState
 from lbaas.persistence.models.base import EMPTY, SECRET, Base, Reporting, Resource
 
 

@@ -4,17 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    Index,
-    LargeBinary,
-    func,
-)
+from sqlalchemy import Index, LargeBinary, func
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from lbaas.domain.terms import (
-    Role,
-)
+from lbaas.domain.terms import Role
 from lbaas.persistence.models.base import Base, Identified
 
 

@@ -4,15 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    CheckConstraint,
-    ForeignKey,
-    Index,
-    UniqueConstraint,
-    false,
-    text,
-    true,
-)
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.schema import SchemaItem
 
@@ -68,6 +60,7 @@ class Pool(Labelled, Owned):
     one_packet: Mapped[bool] = mapped_column(server_default=false())
     drain_deadline_s: Mapped[int | None]
     quorum: Mapped[int] = mapped_column(server_default=text("1"))
+    local: Mapped[bool] = mapped_column(server_default=false())
     monitor: Mapped[dict[str, Any] | None]
 
 
@@ -88,6 +81,7 @@ class Member(Labelled, Owned):
     weight: Mapped[int]
     admin_state: Mapped[MemberAdminState]
     drained_at: Mapped[datetime | None]
+    node: Mapped[str | None]
 
 
 class Vip(Labelled, Owned):

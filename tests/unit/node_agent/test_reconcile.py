@@ -144,6 +144,17 @@ def test_drift_is_found_by_the_next_audit_and_counts_as_such(auditing: Running) 
     assert auditing.kernel.table == wanted
 
 
+def test_a_torn_table_is_mended_before_the_next_audit(quiet: Running) -> None:
+    quiet.turn(many(range(3)))
+    wanted = dict(quiet.kernel.table)
+    quiet.kernel.table.clear()
+    quiet.node.mend()
+    round_ = quiet.turn(many(range(3)))
+    assert not round_.expected
+    assert quiet.kernel.table == wanted
+    assert quiet.turn(many(range(3))).changes == 0
+
+
 def test_what_failed_stands_until_an_audit_finds_it_mended(auditing: Running) -> None:
     auditing.turn(many(range(2)))
     new = ServiceKey(4, 0x102)
@@ -176,7 +187,7 @@ def test_what_is_in_the_kernel_at_the_start_does_not_all_go_at_once(quiet: Runni
     assert [each.error.subsystem for each in round_.failures].count("removal") == 1
     held = started.node.facts().held_removal
     assert held is not None
-    assert (held.revision, held.services) == (9, 25)
+    assert (held.revision, held.services, held.of) == (9, 25, 30)
     started.turn(many(range(5)), 10, removal_confirmed=9)
     assert len(started.kernel.table) == 5
     assert started.node.facts().held_removal is None
