@@ -35,9 +35,10 @@ from lbaas.errors import (
     ServerUnavailable,
     StepFailed,
 )
+from lbaas.tracing import spans
 from lbaas.wire.entries import Entries
 from lbaas.wire.report import HELD_BACK, Report
-from lbaas.wire.state import Write
+from lbaas.wire.state import Write, places
 
 log = structlog.get_logger()
 
@@ -192,7 +193,9 @@ class Agent(Generic[S]):
         """One round was done and reported; the seconds until the next."""
         writes = self._underway.take(desired.fetched.revision)
         began_s = time.monotonic()
-        done = self._attempt(desired)
+        with spans.following("apply", _facts(desired.fetched), places(writes)):
+            done = self._attempt(desired)
+            spans.note({"lbaas.changes": done.changes, "lbaas.failures": len(done.failures)})
         took_s = time.monotonic() - began_s
         pause_s = _RETRY_S if done.failures or done.pending else self._settings.cycle_s
         desired.applied.set()
@@ -309,6 +312,10 @@ class Agent(Generic[S]):
                 log.warning("report not taken", error=str(error))
             except Exception:  # nor this one
                 log.exception("reporting broke off")
+
+
+def _facts(fetched: Fetched) -> spans.Facts:
+    return {"lbaas.agent": str(fetched.agent), "lbaas.revision": fetched.revision}
 
 
 def _tell(revision: int, writes: Sequence[Write], done: Round) -> None:

@@ -16,6 +16,7 @@ from lbaas.persistence.notices import Notice, notify
 from lbaas.persistence.provenance import Provenance
 from lbaas.persistence.violations import as_refusal
 from lbaas.services.trail import Trail
+from lbaas.tracing import spans
 
 CHANGE, REPORT, TOKEN = "change", "report", "token"  # topics of notices
 HOSTS = "hosts"  # subject: whatever concerns backend hosts
@@ -93,7 +94,7 @@ class Work:
     @property
     def provenance(self) -> Provenance:
         """What the feed tells of who wrote."""
-        return Provenance(self.request_id or None)
+        return Provenance(self.request_id or None, spans.current())
 
     async def changed(self, kind: str, object_id: UUID, clusters: Iterable[UUID | None]) -> None:
         """The object's change goes to the feeds of *clusters*; None stands for backend hosts alone."""
