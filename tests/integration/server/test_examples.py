@@ -4,13 +4,16 @@ import json
 import secrets
 from ipaddress import IPv6Address
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from lbaas.agent.identity import new_key, signing_request
 from lbaas.api.app import create_app
 from lbaas.api.examples import IDS
+from lbaas.client.api import ApiClient
 
 from .conftest import Json, Site, listener, unique
 
@@ -70,8 +73,27 @@ def query(operation: Json) -> Json:
     return needed | {each["name"]: 0 for each in found if each["name"] == "timeout_s"}
 
 
+def enrolling(site: Site) -> httpx.Client:
+    """A node that has a one-time token, and nothing else."""
+    made = site.admin.post(f"/v1/nodes/{site.nodes[0]['id']}/enrolments", {})
+    site.clients.append(ApiClient(site.server.url, made["token"]))
+    return site.clients[-1]._http
+
+
+def enrolled(site: Site) -> httpx.Client:
+    """A node that has a certificate, and comes through a proxy."""
+    issued = enrolling(site).post("/v1/agent/enrolment", json={"csr": signing_request(new_key())})
+    node = site.node()._http
+    node.headers["Client-Cert"] = quote(issued.json()["certificate"])
+    return node
+
+
 def bearer(site: Site, operation: Json, ids: dict[str, str]) -> httpx.Client:
     tag = operation["tags"][0]
+    if operation["operationId"] == "create_first_certificate":
+        return enrolling(site)
+    if operation["operationId"] == "create_next_certificate":
+        return enrolled(site)
     if operation["operationId"] == "replace_addresses":
         return site.client("host", host_id=ids["backend_host_id"])._http
     if tag == "agent":
