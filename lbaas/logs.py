@@ -38,4 +38,13 @@ def configure(form: LogFormat | None = None) -> None:
 def _renderer(form: LogFormat) -> structlog.typing.Processor:
     if form is LogFormat.JSON:
         return structlog.processors.JSONRenderer()
-    return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+    logfmt = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+    return lambda logger, name, event: logfmt(logger, name, _spaced(event))
+
+
+def _spaced(event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Lists, for which logfmt has no form, as words with spaces between."""
+    return {
+        key: " ".join(map(str, value)) if isinstance(value, list) else value
+        for key, value in event.items()
+    }

@@ -78,7 +78,7 @@ def _run_role(role: str, arguments: list[str]) -> None:
     app = _app(role, arguments[0] if arguments else "")
     if arguments[:1] in (["explain"], ["enrol"]):  # applications of their own, of one command
         role, arguments = f"{role} {arguments[0]}", arguments[1:]
-    if role in ("node-agent", "host-agent") and "LBAAS_LOG_FORMAT" in os.environ:
+    if role in ("node-agent", "host-agent"):
         from lbaas import logs
 
         logs.configure()

@@ -24,6 +24,7 @@ from lbaas.agent.ledger import Ledger
 from lbaas.agent.newest import Newest
 from lbaas.agent.rounds import Failed, Round
 from lbaas.agent.supervisor import Supervisor
+from lbaas.agent.underway import Underway, named
 from lbaas.client.agent import AgentClient, Fetched
 from lbaas.client.credentials import Credentials, Files
 from lbaas.errors import (
@@ -36,6 +37,7 @@ from lbaas.errors import (
 )
 from lbaas.wire.entries import Entries
 from lbaas.wire.report import HELD_BACK, Report
+from lbaas.wire.state import Write
 
 log = structlog.get_logger()
 
@@ -137,6 +139,7 @@ class Agent(Generic[S]):
         self._inbox: Newest[_Desired[S]] = Newest()
         self._reports: Newest[Report] = Newest()
         self._ledger = Ledger()
+        self._underway = Underway()
         self._supervisor = Supervisor()
         self._stopping = False
         self._identity: UUID | None = None
@@ -187,15 +190,13 @@ class Agent(Generic[S]):
 
     def _round(self, desired: _Desired[S]) -> float:
         """One round was done and reported; the seconds until the next."""
+        writes = self._underway.take(desired.fetched.revision)
         began_s = time.monotonic()
         done = self._attempt(desired)
         took_s = time.monotonic() - began_s
         pause_s = _RETRY_S if done.failures or done.pending else self._settings.cycle_s
         desired.applied.set()
-        for failed in done.failures:
-            log.warning("step failed", error=str(failed.error))
-        if done.changes:
-            log.info("applied", revision=desired.fetched.revision, changes=done.changes)
+        _tell(desired.fetched.revision, writes, done)
         if (held_back := self._held_back) is not None:
             done = replace(done, failures=[*done.failures, Failed(None, held_back)])
         report = self._ledger.enter(desired.fetched, done, time.monotonic(), self._details())
@@ -261,6 +262,7 @@ class Agent(Generic[S]):
     def _accept(self, fetched: Fetched) -> None:
         """The state is proven, applied or being so, and on disk if the disk takes it."""
         desired = _Desired(fetched, self._read(fetched.entries, fetched.revision))
+        self._underway.add(fetched.writes)
         self._inbox.put(desired)
         desired.applied.wait(_SAVE_AFTER_S)
         self._note_identity(fetched.agent)
@@ -307,6 +309,15 @@ class Agent(Generic[S]):
                 log.warning("report not taken", error=str(error))
             except Exception:  # nor this one
                 log.exception("reporting broke off")
+
+
+def _tell(revision: int, writes: Sequence[Write], done: Round) -> None:
+    """The log says what a round did, and by whose writes."""
+    for failed in done.failures:
+        log.warning("step failed", revision=revision, error=str(failed.error))
+    if done.changes or writes:
+        failures = {"failures": len(done.failures)} if done.failures else {}
+        log.info("applied", revision=revision, changes=done.changes, **failures, **named(writes))
 
 
 def _status(revision: int, done: Round) -> str:

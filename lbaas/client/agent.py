@@ -20,6 +20,7 @@ from lbaas.wire.entries import Entries
 from lbaas.wire.explanation import Answer, Questions
 from lbaas.wire.lineage import SINCE_MADE_AT, Origin, follows
 from lbaas.wire.report import Report
+from lbaas.wire.state import Write
 from lbaas.wire.usage import UsageAcknowledged, UsageReports
 
 M = TypeVar("M", bound=BaseModel)
@@ -36,7 +37,7 @@ QUESTIONS_POLL_S = 55
 class Fetched:
     """A whole state, its digest proven. *agent* is the node or host that the token is for.
 
-    *origin* is None if the server did not say.
+    *origin* is None if the server did not say. *writes* are what it told of where the state came from.
     """
 
     agent: UUID
@@ -44,6 +45,7 @@ class Fetched:
     revision: int
     entries: Entries
     origin: Origin | None = None
+    writes: tuple[Write, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -226,7 +228,7 @@ def _fetched(answer: httpx.Response, held: Fetched | None, past: Fetched | None)
     entries = follow(held, update)
     if entries.digest != expected:
         raise BadState(f"the state's digest is {entries.digest}, the server said {expected}")
-    return Fetched(agent, update.kind, update.revision, entries, origin)
+    return Fetched(agent, update.kind, update.revision, entries, origin, update.writes)
 
 
 def _require_same_past(

@@ -28,7 +28,7 @@ from lbaas.host_agent.claims import Claims
 from lbaas.host_agent.commands import command, whole
 from lbaas.host_agent.explaining import Explainer
 from lbaas.host_agent.inspection import inspect, render
-from lbaas.host_agent.pods import Pods
+from lbaas.host_agent.pods import Pods, namespace_files
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
 from lbaas.metering.metering import PERIOD_S, Metering, MeterSettings
@@ -98,7 +98,8 @@ def run(
         typer.Option(
             envvar="LBAAS_PODS",
             help="The members are pods on this machine: work in each of their network namespaces, which have "
-            "files in this directory, as in /run/netns; or /proc, to find those of all processes.",
+            "files in this directory, as in /run/netns; or /proc, to find those of all processes; or the socket of "
+            "the container runtime, as in /run/containerd/containerd.sock.",
         ),
     ] = None,
     once: Annotated[
@@ -173,12 +174,12 @@ def print_host(
 
 
 def _run_for_pods(
-    settings: AgentSettings, directory: Path, told: Callable[[Report, float], None]
+    settings: AgentSettings, where: Path, told: Callable[[Report, float], None]
 ) -> None:
     claims = Claims(settings.client())
     claims.start()
     renewing = partial(renew_forever, settings)
-    pods = Pods(directory, claims.put)
+    pods = Pods(namespace_files(where), claims.put)
     Agent(settings, _READ, pods.reconcile, told=told, beside=(renewing,)).run()
 
 

@@ -53,7 +53,7 @@ class Passage:
         self, vips: Collection[Address], pods: Collection[Address]
     ) -> Sequence[Subsystem]:
         return (
-            Subsystem("sysctl", lambda: self._plan_sysctls(pods), sysctl_apply.apply),
+            Subsystem("sysctl", lambda: self._plan_sysctls(vips, pods), sysctl_apply.apply),
             Subsystem(
                 "passage",
                 lambda: self._plan_table(vips),
@@ -61,8 +61,8 @@ class Passage:
             ),
         )
 
-    def _plan_sysctls(self, pods: Iterable[Address]) -> Plan[SetSysctl]:
-        ways = self._ways(pods)
+    def _plan_sysctls(self, vips: Iterable[Address], pods: Iterable[Address]) -> Plan[SetSysctl]:
+        ways = self._ways(pods, of_node=any(map(self._takes_in, vips)))
         observed = sysctl_observe.observe(settings_of(ways))
         if shut := shut_by_all(ways, observed):
             cause = (
@@ -71,13 +71,17 @@ class Passage:
             raise StepFailed("passage", "observe", ALL, cause)
         return plan_sysctl(observed, opened(ways, observed))
 
-    def _ways(self, pods: Iterable[Address]) -> list[Way]:
+    def _takes_in(self, vip: Address) -> bool:
+        """The machine is a node of the VIP."""
+        return vip.version == 4 and self._link.device_towards(vip) == "lo"
+
+    def _ways(self, pods: Iterable[Address], *, of_node: bool) -> list[Way]:
         towards = {self._link.device_towards(pod) for pod in pods if pod.version == 4}
         names = dict(socket.if_nameindex())
         addressed = {
             names.get(held.index) for held in self._link.held() if held.address.version == 4
         }
-        return [Way(name, name in addressed) for name in sorted(filter(None, towards))]
+        return [Way(name, name in addressed, of_node) for name in sorted(filter(None, towards))]
 
     def _plan_table(self, vips: Collection[Address]) -> Plan[PassageStep]:
         wanted = declaration(vips)

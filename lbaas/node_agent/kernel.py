@@ -101,8 +101,10 @@ class Kernel:
         """
         observed, self._observed = self._observed, {}
         held = {key: each for key, each in observed.items() if key.mark in bare.marks}
-        # What retires does so on each node in its own time.
-        lasting = services({vip: each for vip, each in wanted.items() if each.prefix is not None})
+        # What retires does so on each node in its own time; what is local differs by design.
+        lasting = services(
+            {vip: each for vip, each in wanted.items() if each.prefix is not None and each.alike}
+        )
         return NodeFacts(
             revision=bare.revision,
             services=len(held),

@@ -17,7 +17,7 @@ from lbaas.services.authority import Authority, SigningRequest, parse_request
 from lbaas.services.scope import Lock, fetch
 from lbaas.services.states import refuse_gone
 from lbaas.services.tokens import new_secret, parse_secret
-from lbaas.services.work import ALL, TOKEN, Caller, Work
+from lbaas.services.work import ALL, Caller, Work
 from lbaas.wire import enrolment as wire
 
 START = "lbaas-enrol_"
@@ -147,7 +147,7 @@ async def _withdraw(work: Work, identity: Identity, *where: ColumnElement[bool])
 async def _revoke(work: Work, identity: Identity) -> None:
     mine = getattr(AgentCertificate, COLUMNS[identity.role]) == identity.id
     await work.session.execute(delete(AgentCertificate).where(mine))
-    work.tell(TOKEN, ALL)
+    await work.revoke(ALL)
 
 
 async def _issue(

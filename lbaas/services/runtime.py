@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -136,6 +136,13 @@ class Runtime:
             heard=self.listener.heard,
         )
         return await self.metrics.scrape()
+
+    def tell(self, notices: Sequence[Notice]) -> None:
+        """Every replica hears soon; a revocation, which the others heard of with its commit, counts here at once."""
+        for notice in notices:
+            if notice.topic == TOKEN:
+                self._forget(notice.subject)
+        self.sender.send(notice for notice in notices if notice.topic != TOKEN)
 
     def _hear(self, notice: Notice) -> None:
         key = notice.topic, notice.subject

@@ -36,6 +36,16 @@ def test_logfmt_begins_with_time_level_and_event(
     assert ' level=warning event="step failed" error=no' in capsys.readouterr().err
 
 
+def test_a_list_is_words_in_logfmt_and_a_list_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(LogFormat.LOGFMT)
+    structlog.get_logger().info("applied", revisions=[7, 8])
+    configure(LogFormat.JSON)
+    structlog.get_logger().info("applied", revisions=[7, 8])
+    logfmt, as_json = capsys.readouterr().err.splitlines()
+    assert ' event=applied revisions="7 8"' in logfmt
+    assert json.loads(as_json)["revisions"] == [7, 8]
+
+
 def test_the_environment_chooses_and_must_make_sense(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LBAAS_LOG_FORMAT", "xml")
     with pytest.raises(ValueError, match="xml"):

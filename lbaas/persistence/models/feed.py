@@ -14,7 +14,8 @@ class Change(Base):
 
     *kind* and *object_id* name the smallest thing that is compiled as a whole: a VIP (its listeners
     included), a pool (its members included), the cluster itself (nodes, peers) or a backend host, which
-    has no cluster. No foreign keys: the row outlives what it tells of.
+    has no cluster. No foreign keys: the row outlives what it tells of. *request_id* and *traceparent* say
+    which request wrote it, where one did.
     """
 
     __tablename__ = "change"
@@ -26,6 +27,8 @@ class Change(Base):
     kind: Mapped[str]
     object_id: Mapped[UUID]
     made_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    request_id: Mapped[str | None]
+    traceparent: Mapped[str | None]
 
 
 class Pruned(Base):

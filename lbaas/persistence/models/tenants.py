@@ -60,6 +60,7 @@ class Pool(Labelled, Owned):
     one_packet: Mapped[bool] = mapped_column(server_default=false())
     drain_deadline_s: Mapped[int | None]
     quorum: Mapped[int] = mapped_column(server_default=text("1"))
+    local: Mapped[bool] = mapped_column(server_default=false())
     monitor: Mapped[dict[str, Any] | None]
 
 
@@ -80,6 +81,7 @@ class Member(Labelled, Owned):
     weight: Mapped[int]
     admin_state: Mapped[MemberAdminState]
     drained_at: Mapped[datetime | None]
+    node: Mapped[str | None]
 
 
 class Vip(Labelled, Owned):

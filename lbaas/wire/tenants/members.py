@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from lbaas.domain.terms import MemberAdminState
-from lbaas.wire.fields import Address, Input, Patch, Resource, distinct
+from lbaas.wire.fields import Address, Input, Name, Patch, Resource, distinct
 from lbaas.wire.tenants.labels import Labels
 
 MAX_WEIGHT = 1000  # the kernel's mh table has a few thousand slots: finer steps would not show
@@ -27,6 +27,10 @@ class MemberCreate(Input):
     address: Address
     weight: Weight = 1
     admin_state: MemberAdminState = MemberAdminState.ACTIVE
+    node: Name | None = Field(
+        default=None,
+        description="Name of the node on whose own machine it is, where pools are local.",
+    )
     labels: Labels = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -40,7 +44,12 @@ class MemberCreate(Input):
 class MemberPatch(Patch):
     weight: Weight | SkipJsonSchema[None] = None
     admin_state: MemberAdminState | SkipJsonSchema[None] = None
+    node: Name | None = None
     labels: Labels | SkipJsonSchema[None] = None
+
+    @classmethod
+    def clearable(cls) -> frozenset[str]:
+        return frozenset({"node"})
 
 
 class Member(Resource):
@@ -50,6 +59,7 @@ class Member(Resource):
     weight: int
     admin_state: MemberAdminState
     drained_at: datetime | None = Field(description="Since when it gets no new flows.")
+    node: str | None
     labels: dict[str, str]
 
 

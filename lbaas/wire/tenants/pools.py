@@ -52,6 +52,11 @@ class PoolSettings(Input):
         default=1,
         description="With fewer healthy members a listener counts as having none.",
     )
+    local: StrictBool = Field(
+        default=False,
+        description="A node sends to members on its own machine only, and announces only while it has "
+        "one. As long as no member is on a node of the cluster, as if false.",
+    )
     monitor: Monitor | None = Field(
         default=None, description="How members are checked; not at all if null."
     )
@@ -83,6 +88,7 @@ class PoolPatch(Patch):
     one_packet: StrictBool | SkipJsonSchema[None] = None
     drain_deadline_s: Deadline | None = None
     quorum: Quorum | SkipJsonSchema[None] = None
+    local: StrictBool | SkipJsonSchema[None] = None
     monitor: Monitor | None = Field(default=None, description="All of it; null removes it.")
     labels: Labels | SkipJsonSchema[None] = None
 
@@ -115,5 +121,6 @@ class Pool(Resource):
     one_packet: bool
     drain_deadline_s: int | None
     quorum: int
+    local: bool
     monitor: Monitor | None
     labels: dict[str, str]
