@@ -20,7 +20,7 @@ async def get_epoch(shared: Shared, caller: OperatorCaller) -> Epoch:  # noqa: A
     "/renew",
     summary="Begin a new epoch: agents obey this database from now on",
     description="After the database was restored to the past, agents keep what they hold until this is said.",
-    responses=READS | responses(409, 422),
+    responses=READS | responses(400, 409, 413, 415, 422),
 )
 async def renew_epoch(shared: Shared, caller: OperatorCaller, body: EpochRenewal) -> Epoch:
     renewed = await shared.lineage.renew(caller, body.present)
