@@ -81,7 +81,7 @@ def test_after_a_lost_answer_the_same_key_asks_again(server: Server, files: File
 
 
 def test_an_agent_without_token_and_certificate_is_told_to_enrol(tmp_path: Path) -> None:
-    settings = AgentSettings("http://server", None, tmp_path, 1)
+    settings = AgentSettings("http://server", tmp_path / "absent", tmp_path, 1)
 
     with pytest.raises(LbaasError, match="lbaas node enrol"):
         settings.credentials()
