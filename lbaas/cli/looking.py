@@ -70,6 +70,7 @@ def status(given: Given) -> None:
         if now.for_people:
             now.print(f"{vip.name} {vip.address} is {_word(found)} at revision {found.revision}")
             now.print(render.aligned(_agents(found)))
+            now.print_some(render.aligned(troubles.locked_out(found, datetime.now(UTC))))
             now.print_some(render.aligned(troubles.unhealthy(found, vip.listeners)))
             now.print_some(render.aligned(troubles.refused(found, vip.listeners)))
         else:
