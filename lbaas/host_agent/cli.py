@@ -14,6 +14,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from lbaas.agent.answering import answer_forever
+from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.once import apply_once, newest
 from lbaas.agent.options import Cycle, MetricsFile, ServerUrl, TokenFile, check_option
@@ -131,7 +132,11 @@ def run(
         answer = partial(answer_forever, settings, Explainer(state_dir).explain)
         beside = (metering.run, answer, renewing)
         read = metering.hearing(Reader(HostState).read)
-        Agent(settings, read, Host().reconcile, told=told, beside=beside).run()
+
+        def details() -> Details:
+            return Details(unsent=metering.unsent())
+
+        Agent(settings, read, Host().reconcile, details, told, beside).run()
 
 
 @app.command("check")
