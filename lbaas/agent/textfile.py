@@ -30,6 +30,7 @@ _FIGURES: tuple[tuple[str, str, str], ...] = (
     ("scheduler_bytes", "gauge", "The kernel's memory for the schedulers' tables."),
     ("ingress_packets_total", "counter", "Packets that IPVS took in."),
     ("foreign", "gauge", "What others have in the kernel that could disturb us."),
+    ("unheard_peers", "gauge", "Routers that are not told of all that they should be."),
     ("removal_held", "gauge", "1 while services are kept until an operator lets them go."),
 )
 
@@ -99,6 +100,7 @@ def _samples(report: Report, round_s: float, now_s: float) -> Iterator[tuple[str
         yield "scheduler_bytes", [({}, facts.scheduler_bytes)]
         yield "ingress_packets_total", [({}, facts.ingress_packets)]
         yield "foreign", [({}, len(facts.foreign))]
+        yield "unheard_peers", [({}, len(facts.unheard))]
         yield "removal_held", [({}, float(facts.held_removal is not None))]
 
 
