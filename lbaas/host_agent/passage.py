@@ -6,6 +6,7 @@ from functools import cached_property
 
 from lbaas.agent.rounds import Round, Subsystem, begin
 from lbaas.dataplane.link.netlink import LinkSocket
+from lbaas.dataplane.link.routing import routing
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.passage import apply as passage_apply
 from lbaas.dataplane.passage import observe as passage_observe
@@ -72,7 +73,8 @@ class Passage:
         return plan_sysctl(observed, opened(ways, observed))
 
     def _ways(self, pods: Iterable[Address]) -> list[Way]:
-        towards = {self._link.device_towards(pod) for pod in pods if pod.version == 4}
+        with routing() as asked:
+            towards = {asked.device_towards(pod) for pod in pods if pod.version == 4}
         names = dict(socket.if_nameindex())
         addressed = {
             names.get(held.index) for held in self._link.held() if held.address.version == 4
