@@ -1,4 +1,7 @@
-"""What is wrong with a VIP though it is programmed: members that fail their checks, packets that were refused. Pure."""
+"""What is wrong with a VIP though it is programmed. Pure.
+
+Members that fail their checks, packets that were refused, routers that do not hear of it.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -41,6 +44,14 @@ def locked_out(status: VipStatus, now: datetime) -> Rows:
         if (ended := agent.certificate_expires_at) is not None and ended <= now
     ]
     return [["CERTIFICATE EXPIRED OF", "AT"], *rows] if rows else []
+
+
+def unheard(status: VipStatus) -> Rows:
+    """A row for each node that does not tell some router of the VIP; none if all hear of it."""
+    rows = [
+        [node.name, ",".join(map(str, node.unheard_by))] for node in status.nodes if node.unheard_by
+    ]
+    return [["NOT ANNOUNCED BY", "TO"], *rows] if rows else []
 
 
 def sick(status: VipStatus) -> list[str]:

@@ -60,6 +60,12 @@ class Fleet:
             "How old the oldest usage is that an agent had on its disk when it last reported.",
             "kind",
         )
+        self._unheard = gauge(
+            "lbaas_node_unheard_peers",
+            "Routers that the node does not tell of all that it should.",
+            "cluster",
+            "node",
+        )
         self._held = gauge(
             "lbaas_nodes_holding_removals", "Nodes that wait for an operator's word.", "cluster"
         )
@@ -85,6 +91,7 @@ class Fleet:
             (self._failures, _first_nodes(func.jsonb_array_length(Node.failures))),
             (self._repaired, _first_nodes(func.coalesce(Node.repaired, 0))),
             (self._foreign, _first_nodes(_facts("foreign"))),
+            (self._unheard, _first_nodes(_facts("unheard"))),
             (self._held, _holding()),
             (self._unhealthy, _unhealthy()),
             (self._free, _free()),

@@ -20,7 +20,7 @@ from lbaas.services.reports import stale
 from lbaas.services.scope import fetch
 from lbaas.services.work import CHANGE, HOSTS, REPORT, Caller, Work
 from lbaas.wire import status as wire
-from lbaas.wire.report import Dropped, Failure, Unhealthy
+from lbaas.wire.report import Dropped, Failure, NodeFacts, Unhealthy
 
 
 async def wait(
@@ -59,6 +59,7 @@ async def read(work: Work, vip_id: UUID) -> wire.VipStatus:
             revision,
             unhealthy=_unhealthy(vip, found.unhealthy.get(node.id, ()), marked),
             order_differs=node.id in differing,
+            unheard_by=_unheard_by(node, vip.address),
         )
         for node in rows
     ]
@@ -152,8 +153,18 @@ async def _hosts(session: AsyncSession, members: Collection[Address]) -> list[Ba
     return list(await session.scalars(query.order_by(BackendHost.name)))
 
 
+def _unheard_by(node: Node, vip: Address) -> list[Address]:
+    facts = NodeFacts.model_validate(node.facts or {})
+    return [each.peer for each in facts.unheard if each.of(vip)]
+
+
 def _node(
-    node: Node, revision: int, *, unhealthy: list[wire.UnhealthyMember], order_differs: bool
+    node: Node,
+    revision: int,
+    *,
+    unhealthy: list[wire.UnhealthyMember],
+    order_differs: bool,
+    unheard_by: list[Address],
 ) -> wire.NodeStatus:
     return wire.NodeStatus(
         node_id=node.id,
@@ -167,6 +178,7 @@ def _node(
         failures=[Failure.model_validate(failure) for failure in node.failures],
         unhealthy=unhealthy,
         order_differs=order_differs,
+        unheard_by=unheard_by,
     )
 
 

@@ -47,6 +47,10 @@ class NodeStatus(BaseModel):
         description="It holds backends in another order than most nodes at its revision, so a flow "
         "that comes to it may go to another member."
     )
+    unheard_by: list[Address] = Field(
+        default=[],
+        description="Routers that the node, as its last audit found, does not tell of the VIP though it should.",
+    )
 
 
 class HostStatus(BaseModel):

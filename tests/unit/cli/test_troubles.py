@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from lbaas.cli.troubles import locked_out, refused, sick, unhealthy
+from lbaas.cli.troubles import locked_out, refused, sick, unhealthy, unheard
 from lbaas.wire.status import DroppedPackets, NodeStatus, UnhealthyMember, VipStatus
 from lbaas.wire.tenants import Listener
 from tests.unit.client.samples import sample
@@ -53,6 +53,16 @@ def test_refused_packets_are_told_by_listener_and_reason() -> None:
     assert refused(status(dropped=7), [])[1][0] == str(HTTP)
 
 
+def test_a_router_that_does_not_hear_of_the_vip_is_named_by_node() -> None:
+    nodes = [
+        sample(NodeStatus, name="lb0", unheard_by=["10.0.10.1", "10.0.10.2"]),
+        sample(NodeStatus, name="lb1", unheard_by=[]),
+    ]
+    seen = VipStatus.model_validate(sample(VipStatus, nodes=nodes))
+    assert unheard(seen)[1:] == [["lb0", "10.0.10.1,10.0.10.2"]]
+
+
 def test_without_troubles_there_is_not_even_a_title() -> None:
     well = status([], [])
     assert (unhealthy(well, LISTENERS), refused(well, LISTENERS), sick(well)) == ([], [], [])
+    assert unheard(well) == []
