@@ -4,6 +4,7 @@ LBAAS_KUBE_PODS says up to how many pods the Deployment grows under traffic (4).
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from uuid import uuid4
 
 import pytest
 
+from lbaas.domain.terms import Verdict
+from lbaas.explain.spoken import flow_of
 from lbaas.lab.handles import Load
 from lbaas.lab.site import Site
 from lbaas.lab.topology import Role
@@ -53,6 +56,12 @@ class Shop:
     site: Site
     kube: World
     deployment: Deployment
+    places: Sequence[pods.PodAddress]
+
+    @property
+    def client4(self) -> str:
+        (client,) = self.site.lab.topology.of(Role.CLIENT)
+        return str(client.address4)
 
     @property
     def vips(self) -> list[str]:
@@ -81,6 +90,18 @@ class Shop:
     def delete(self) -> None:
         self.kube.kubectl("delete", "service", SERVICE, "--wait=false")
         eventually(lambda: self.kube.is_gone(SERVICE))
+
+
+def explained(shop: Shop) -> set[str]:
+    """The pods that `lbaas explain` finds well, all the way from the tunnel to the reply."""
+    (vip,) = shop.site.tenant.get("/v1/vips", address=shop.vips[0])["items"]
+    flow = flow_of(f"{shop.client4}:40000", f"{shop.vips[0]}:{PORT}/tcp")
+    hops = shop.site.tenant.explain(vip["id"], flow, PATIENT_S).hops
+    stages: dict[str, set[Verdict]] = defaultdict(set)
+    for hop in hops:
+        if hop.machine == pods.MACHINE:
+            stages[hop.stage.rpartition(", pod ")[2]].add(hop.verdict)
+    return {pod.name for pod in shop.places if stages.get(pod.v4) == {Verdict.OK}}
 
 
 class Ending:
@@ -122,7 +143,7 @@ def shop(site: Site, tmp_path: Path) -> Iterator[Shop]:
     with places as found, cluster(site, tmp_path) as kube:
         deployment = Deployment(kube, SERVICE, found, PORT, Ending(site, kube))
         kube.apply(SERVICE, PORT, **DUAL)
-        yield Shop(site, kube, deployment)
+        yield Shop(site, kube, deployment, found)
 
 
 def test_pods_answer_themselves_and_come_and_go_without_a_failed_connection(shop: Shop) -> None:
@@ -139,6 +160,7 @@ def test_pods_answer_themselves_and_come_and_go_without_a_failed_connection(shop
         shop.deployment.order(SOME, version="2")
     for vip in shop.vips:
         assert {name for name, _ in answers(shop.site, vip)} <= set(shop.deployment.pods)
+    eventually(lambda: explained(shop) == set(shop.deployment.pods))
     shop.delete()
 
 
