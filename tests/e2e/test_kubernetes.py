@@ -18,7 +18,7 @@ from lbaas.domain.terms import Verdict
 from lbaas.explain.spoken import flow_of
 from lbaas.lab.handles import Load
 from lbaas.lab.site import Site
-from lbaas.lab.topology import Role
+from lbaas.lab.topology import ROUTER, Role
 from tests.e2e import pods
 from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, eventually, next_hops, wait_programmed
 from tests.e2e.pod_nodes import nodes_with_pods
@@ -31,12 +31,24 @@ FLOWS = 6
 DUAL = {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"]}
 
 
+def sessions(site: Site) -> str:
+    """The router's BGP and BFD sessions, and since when they are as they are."""
+    shown = ["birdc", "-s", str(site.lab.bird_socket(ROUTER)), "show", "protocols"]
+    return site.lab.run(ROUTER, shown).stdout
+
+
 def answers(site: Site, vip: str, count: int = 12) -> set[tuple[str, str]]:
     """Who answered new connections, and whom it saw."""
     fetch = partial(site.lab.fetch, CLIENT, vip, PORT, timeout_s=PATIENT_S)
     found = [fetch() for _ in range(count)]
     assert all(each.ok for each in found), [each.error for each in found if not each.ok]
     return {(each.backend, each.client) for each in found}
+
+
+def answering(site: Site, vip: str) -> set[str]:
+    """Who answers a few new connections now; nobody's name where one fails."""
+    found = [site.lab.fetch(CLIENT, vip, PORT, timeout_s=5) for _ in range(8)]
+    return {each.backend for each in found}
 
 
 def put_behind(kube: World, places: Mapping[str, pods.PodAddress], ready: Collection[str]) -> None:
@@ -69,13 +81,19 @@ class Shop:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """New connections are made to each VIP meanwhile, and none of them fails."""
+        """New connections are made to each VIP meanwhile, and none of them fails.
+
+        A guest that stood still for a second has lost its BFD sessions, and for a moment its routes: what the router
+        itself sends back then is no pod's doing.
+        """
+        before = sessions(self.site)
         begin = partial(self.site.lab.load, CLIENT, port=PORT, every_ms=100, timeout_s=PATIENT_S)
         loads: list[Load] = [begin(address=vip) for vip in self.vips]
         yield
         attempts = [attempt for load in loads for attempt in load.stop()]
         assert attempts
-        assert [each for each in attempts if not each.ok] == []
+        excused = () if sessions(self.site) == before else ("ENETUNREACH", "EHOSTUNREACH")
+        assert [each for each in attempts if not each.ok and each.error not in excused] == []
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -172,16 +190,19 @@ def test_with_local_pods_a_node_sends_to_those_on_its_own_machine(
         one, other = places
         machines = site.lab.topology.of(Role.NODE)
         nodes = {each.name: {4: each.address4, 6: each.address6} for each in machines}
+        put_behind(kube, places, {one})
         kube.apply(SERVICE, PORT, **DUAL, externalTrafficPolicy="Local")
         eventually(lambda: len(kube.ingress(SERVICE)) == 2)
         for ready in ({one}, {one, other}, {other}):
             put_behind(kube, places, ready)
+            names = {places[node].name for node in ready}
             for family, vip in zip((4, 6), kube.ingress(SERVICE), strict=True):
                 ways = {str(nodes[each][family]) for each in ready}
                 eventually(lambda vip=vip, ways=ways: next_hops(site, vip) == ways)  # type: ignore[misc]  # bound now
-                eventually(lambda vip=vip: site.lab.fetch(CLIENT, vip, PORT, timeout_s=5).ok)  # type: ignore[misc]  # bound now
-                answering = {name for name, _ in answers(site, vip)}
-                assert answering == {places[node].name for node in ready}
+                eventually(lambda vip=vip, names=names: answering(site, vip) == names)  # type: ignore[misc]  # bound now
+        for node, elsewhere in ((one, other), (other, one)):
+            listed = site.lab.run(node, ["ipvsadm", "-Sn"]).stdout
+            assert f"{places[elsewhere].v4}:0" not in listed
         assert [each["reason"] for each in kube.conditions(SERVICE)] == ["OnNodes", "Programmed"]
         kube.kubectl("delete", "service", SERVICE, "--wait=false")
         eventually(lambda: kube.is_gone(SERVICE))
