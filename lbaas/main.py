@@ -22,6 +22,7 @@ ROLES = {
     "lab": "a datacentre on this machine, to try things on",
     "demo": "the main job from end to end, on this machine",
 }
+AGENTS = ("node-agent", "host-agent")
 SIGNING_IN = {
     "login": "keep a server and a token, and use them from now on",
     "logout": "forget them",
@@ -78,11 +79,15 @@ def _run_role(role: str, arguments: list[str]) -> None:
     app = _app(role, arguments[0] if arguments else "")
     if arguments[:1] in (["explain"], ["enrol"]):  # applications of their own, of one command
         role, arguments = f"{role} {arguments[0]}", arguments[1:]
-    if role in ("node-agent", "host-agent"):
+    if role in AGENTS:
         from lbaas import logs
 
         logs.configure()
     try:
+        if role in AGENTS:
+            from lbaas.tracing import spans
+
+            spans.configure(f"lbaas-{role}")
         app(arguments, prog_name=f"lbaas {role}")
     except LbaasError as error:
         print(f"lbaas {role}: {error}", file=sys.stderr)

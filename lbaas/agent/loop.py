@@ -35,9 +35,10 @@ from lbaas.errors import (
     ServerUnavailable,
     StepFailed,
 )
+from lbaas.tracing import spans
 from lbaas.wire.entries import Entries
 from lbaas.wire.report import HELD_BACK, Report
-from lbaas.wire.state import Write
+from lbaas.wire.state import Write, places
 
 log = structlog.get_logger()
 
@@ -80,14 +81,19 @@ class AgentSettings:
 
     def credentials(self) -> Credentials:
         """What we show the server. Raises LbaasError if we have nothing to show."""
-        files = self.files
-        token = None if self.token_file is None else self.token_file.read_text().strip()
+        files, token = self.files, self._token()
         if token is None and not files.identity.exists():
             raise LbaasError(
-                f"no certificate in {self.state_dir}, and no --token-file: enrol this machine, with a token of "
-                "lbaas node enrol or lbaas host enrol"
+                f"no certificate in {self.state_dir}, and no token in {self.token_file}: enrol this machine, with a "
+                "token of lbaas node enrol or lbaas host enrol"
             )
         return Credentials(token, files.identity, files.authorities)
+
+    def _token(self) -> str | None:
+        """None where there is no such file: its name is in the settings that a machine is installed with."""
+        if self.token_file is None or not self.token_file.exists():
+            return None
+        return self.token_file.read_text().strip()
 
     def client(self) -> AgentClient:
         """One for a single thread. Raises LbaasError as :meth:`credentials` does."""
@@ -192,7 +198,9 @@ class Agent(Generic[S]):
         """One round was done and reported; the seconds until the next."""
         writes = self._underway.take(desired.fetched.revision)
         began_s = time.monotonic()
-        done = self._attempt(desired)
+        with spans.following("apply", _facts(desired.fetched), places(writes)):
+            done = self._attempt(desired)
+            spans.note({"lbaas.changes": done.changes, "lbaas.failures": len(done.failures)})
         took_s = time.monotonic() - began_s
         pause_s = _RETRY_S if done.failures or done.pending else self._settings.cycle_s
         desired.applied.set()
@@ -309,6 +317,10 @@ class Agent(Generic[S]):
                 log.warning("report not taken", error=str(error))
             except Exception:  # nor this one
                 log.exception("reporting broke off")
+
+
+def _facts(fetched: Fetched) -> spans.Facts:
+    return {"lbaas.agent": str(fetched.agent), "lbaas.revision": fetched.revision}
 
 
 def _tell(revision: int, writes: Sequence[Write], done: Round) -> None:

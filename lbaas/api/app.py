@@ -27,8 +27,10 @@ from lbaas.api.routers import (
     usage,
     vips,
 )
+from lbaas.api.traced import Traced
 from lbaas.portal.app import mount as mount_portal
 from lbaas.services.runtime import Runtime
+from lbaas.tracing import spans
 from lbaas.wire.fields import Removal
 from lbaas.wire.usage import UsageReports
 
@@ -77,6 +79,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.add_middleware(Polls)
     app.add_middleware(Edge)
     app.add_middleware(Measured)
+    if spans.enabled():
+        app.add_middleware(Traced)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app

@@ -21,6 +21,7 @@ from lbaas.services.idempotency import Claim
 from lbaas.services.listing import Sort, Window
 from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller, Precondition, Work
+from lbaas.tracing import spans
 from lbaas.wire.fields import Address, Name
 
 bearer = HTTPBearer(auto_error=False, description="A token, lbaas_…; or a JWT.")
@@ -169,14 +170,15 @@ def _writing(
         caller: Annotated[Caller, Depends(role(*allowed))],
         asked: Annotated[Asked, Depends(asking)],
     ) -> AsyncIterator[Work]:
-        async with runtime_of(request).database.session() as session:
-            work = Work(session, caller, request_id=request.state.request_id)
-            work.precondition = _precondition(request, asked.tags)
-            claim = None if asked.dry_run else await _claim(request, caller, asked.key)
-            await _take(work, claim)
-            request.state.work = work
-            request.state.exchange = Exchange(work, claim, dry_run=asked.dry_run)
-            yield work
+        with spans.part(spans.TRANSACTION):
+            async with runtime_of(request).database.session() as session:
+                work = Work(session, caller, request_id=request.state.request_id)
+                work.precondition = _precondition(request, asked.tags)
+                claim = None if asked.dry_run else await _claim(request, caller, asked.key)
+                await _take(work, claim)
+                request.state.work = work
+                request.state.exchange = Exchange(work, claim, dry_run=asked.dry_run)
+                yield work
 
     return write
 

@@ -20,6 +20,7 @@ from lbaas.services.runtime import Runtime
 from lbaas.services.settling import settle
 from lbaas.services.trail import Action
 from lbaas.services.work import Work
+from lbaas.tracing import spans
 from lbaas.wire.fields import Named, Removal
 
 REPLAYED = "Idempotent-Replayed"
@@ -96,6 +97,7 @@ async def _commit(runtime: Runtime, exchange: Exchange, response: Response) -> N
     revision = await work.revision()
     if revision is not None:
         response.headers[REVISION] = str(revision)
+        spans.note({"lbaas.revision": revision})
     if exchange.claim is not None:
         headers = {
             name: value for name, value in response.headers.items() if name != "x-request-id"

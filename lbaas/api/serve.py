@@ -29,6 +29,7 @@ from lbaas.services.bells import Bells
 from lbaas.services.code_flow import Registration
 from lbaas.services.oidc import Trust
 from lbaas.services.runtime import Runtime
+from lbaas.tracing import spans
 
 # A long poll that was told to end needs a moment; a client that reads slowly gets no more than this.
 GRACEFUL_STOP_S = 10
@@ -70,6 +71,7 @@ def run(settings: ServerSettings) -> None:
     Raises DatabaseUnusable or ToolMissing if there is no database, LbaasError if the address is taken.
     """
     logs.configure()
+    spans.configure("lbaas-server")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings))
 

@@ -37,7 +37,8 @@ QUESTIONS_POLL_S = 55
 class Fetched:
     """A whole state, its digest proven. *agent* is the node or host that the token is for.
 
-    *origin* is None if the server did not say. *writes* are what it told of where the state came from.
+    *origin* is None if the server did not say. *writes* are the newest of those that led
+    there from what was held, here or on disk; none are where nothing was.
     """
 
     agent: UUID
@@ -228,7 +229,16 @@ def _fetched(answer: httpx.Response, held: Fetched | None, past: Fetched | None)
     entries = follow(held, update)
     if entries.digest != expected:
         raise BadState(f"the state's digest is {entries.digest}, the server said {expected}")
-    return Fetched(agent, update.kind, update.revision, entries, origin, update.writes)
+    return Fetched(
+        agent, update.kind, update.revision, entries, origin, _since_then(before, update.writes)
+    )
+
+
+def _since_then(before: Fetched | None, writes: Iterable[Write]) -> tuple[Write, ...]:
+    """Those of *writes* that *before* does not hold yet; none that are news to nobody."""
+    if before is None:
+        return ()
+    return tuple(write for write in writes if write.revision > before.revision)
 
 
 def _require_same_past(

@@ -60,14 +60,16 @@ class Book:
     ) -> Self:
         """The book at *revision*, when the state is *entries* by *writes*, and the same but at *keys*."""
         history = self.history.then(revision, keys) if keys else self.history
-        told = (*self.writes, *writes)[-provenance.MOST :]
+        new = (write for write in writes if write.revision > self.revision)
+        told = (*self.writes, *new)[-provenance.MOST :]
         return type(self)(revision, entries, history, told)
 
     def update(self, kind: Kind, since: int | None) -> Update:
         """What leads from the state of *since* to this one: the whole if *since* is None or too long ago."""
         keys = None if since is None else self.history.keys_since(since)
         if since is None or keys is None:
-            return Update(kind, None, self.revision, self.entries.at(self.entries.values))
+            whole = self.entries.at(self.entries.values)
+            return Update(kind, None, self.revision, whole, self.writes)
         writes = tuple(write for write in self.writes if write.revision > since)
         return Update(kind, since, self.revision, self.entries.at(keys), writes)
 
@@ -100,7 +102,7 @@ async def _first(at: asyncpg.Connection, cluster: UUID) -> Book:
         rows = await served.load_vips(at, cluster, vips[start : start + BATCH])
         entries = entries.after(Delta(compile_vips(rows)))
     past = await _past(at, cluster, revision)
-    writes = await provenance.of_cluster(at, cluster, past.floor, revision)
+    writes = await provenance.of_cluster(at, cluster, await feed.pruned_upto(at), revision)
     return Book(revision, entries, past, writes)
 
 

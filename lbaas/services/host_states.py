@@ -165,7 +165,7 @@ class HostStates:
         async with self._database.snapshot() as at:
             revision, touched = await self._touched(at)
             rows = await load_hosts(at, asked | touched)
-            made = await provenance.by_object(at, self._looked, revision) if touched else ()
+            made = await provenance.by_object(at, await feed.pruned_upto(at), revision)
         moved, self._looked = revision > self._looked, revision
         for host in asked | touched:
             self._publish(host, rows.get(host), made)
@@ -202,10 +202,15 @@ class HostStates:
         if row is not None:
             entries = Entries.of(compile_host(row))
             if known is None:
-                book = Book(self._looked, entries, History(self._looked))
+                writes = _concerning(row.depends_on, made)
+                book = Book(self._looked, entries, History(self._looked), writes)
             else:
-                concerned = known.row.depends_on | row.depends_on
-                came = dict.fromkeys(write for changed, write in made if changed in concerned)
-                book = known.book.following(self._looked, entries, came)
+                writes = _concerning(row.depends_on | known.row.depends_on, made)
+                book = known.book.following(self._looked, entries, writes)
             self._held[host] = _Held(Published("host", book), row)
         self._ring([host])
+
+
+def _concerning(objects: Collection[UUID], made: Iterable[tuple[UUID, Write]]) -> tuple[Write, ...]:
+    """The writes that changed any of *objects*, each once."""
+    return tuple(dict.fromkeys(write for changed, write in made if changed in objects))

@@ -22,7 +22,7 @@ from lbaas.services.certificates import CertificateDirectory, agreed
 from lbaas.services.code_flow import CodeFlow, Registration
 from lbaas.services.explanation import Explainer
 from lbaas.services.ledger import Ledger
-from lbaas.services.lineage import Lineage
+from lbaas.services.lineage import RENEWED, Lineage
 from lbaas.services.metrics import Metrics
 from lbaas.services.oidc import Provider, Trust
 from lbaas.services.rates import Rates
@@ -71,6 +71,8 @@ class Runtime:
         self.reports = ReportWriter(self.database, self.sender)
         self.ledger = Ledger(self.database, self.retention)
         self.metrics = Metrics(self.database)
+        if self.authority is not None:
+            self.metrics.set_certificate("authority", self.authority.expires_at)
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
         self.certificates = CertificateDirectory(self.database, lambda: self.listener.connected)
         self.provider = None if self.trust is None else Provider(self.trust, self.database)
@@ -136,10 +138,15 @@ class Runtime:
         return await self.metrics.scrape()
 
     def tell(self, notices: Sequence[Notice]) -> None:
-        """Every replica hears soon; a revocation, which the others heard of with its commit, counts here at once."""
+        """Every replica hears soon; a revocation, which the others heard of with its commit, counts here at once.
+
+        So does a new epoch.
+        """
         for notice in notices:
             if notice.topic == TOKEN:
                 self._forget(notice.subject)
+            elif notice.topic == RENEWED:
+                self.lineage.forget_epoch()
         self.sender.send(notice for notice in notices if notice.topic != TOKEN)
 
     def _hear(self, notice: Notice) -> None:
@@ -148,6 +155,8 @@ class Runtime:
             self._forget(notice.subject)
         elif notice.topic == CHANGE:
             self.states.changed(key, notice.revision)
+        elif notice.topic == RENEWED:
+            self.lineage.forget_epoch()
         elif notice.topic == questions.QUESTION:
             self.bells.ring(questions.Asked(notice.subject))
         self.bells.ring(key)

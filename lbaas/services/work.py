@@ -16,6 +16,7 @@ from lbaas.persistence.notices import Notice, notify
 from lbaas.persistence.provenance import Provenance
 from lbaas.persistence.violations import as_refusal
 from lbaas.services.trail import Trail
+from lbaas.tracing import spans
 
 CHANGE, REPORT, TOKEN = "change", "report", "token"  # topics of notices
 HOSTS = "hosts"  # subject: whatever concerns backend hosts
@@ -93,13 +94,17 @@ class Work:
     @property
     def provenance(self) -> Provenance:
         """What the feed tells of who wrote."""
-        return Provenance(self.request_id or None)
+        return Provenance(self.request_id or None, spans.current())
 
     async def changed(self, kind: str, object_id: UUID, clusters: Iterable[UUID | None]) -> None:
         """The object's change goes to the feeds of *clusters*; None stands for backend hosts alone."""
         concerned = set(clusters)
         self._clusters |= concerned
         await feed.note_change(self.session, kind, object_id, concerned, self.provenance)
+
+    async def pool_changed(self, pool_id: UUID) -> None:
+        """The pool's change goes to the feeds of the clusters in which it is used."""
+        self._clusters |= await feed.note_pool(self.session, pool_id)
 
     async def tenant_changed(self, tenant_id: UUID) -> None:
         """The change of all VIPs of the tenant goes to the feeds of their clusters."""

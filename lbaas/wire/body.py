@@ -19,7 +19,7 @@ Kind = Literal["cluster", "host"]
 class Update:
     """*delta* leads from the state of revision *base*, or from nothing if that is None, to *revision*.
 
-    *writes* tell where it came from; they are no part of the state, and none are told of a whole one.
+    *writes* tell where it came from, and are no part of the state; of a whole one, how it came about lately.
     """
 
     kind: Kind

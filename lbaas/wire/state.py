@@ -9,6 +9,7 @@ Sequences are in canonical order: by address, then mark; the backends of a servi
 flow to two backends.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -289,11 +290,17 @@ class Write(Document):
     traceparent: str | None = None
 
 
+def places(writes: Iterable[Write], after: int = 0) -> list[str]:
+    """Where the traces go on of those *writes* above revision *after* that are traced."""
+    later = (write.traceparent for write in writes if write.revision > after)
+    return [traceparent for traceparent in later if traceparent is not None]
+
+
 class StateBody(Document):
     """What leads from revision *base* to *revision*; from nothing if *base* is null: the whole state.
 
     *changed* holds entries by key, *deleted* the keys that are gone. ``LBaaS-Digest`` proves the result. *writes* are
-    the newest of those that led from *base* there, the oldest first.
+    the newest of those that led from *base* there, the oldest first; where *base* is null, the newest of all.
     """
 
     kind: Literal["cluster", "host"]

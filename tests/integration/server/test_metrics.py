@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lbaas.client.api import ApiClient, ApiProblem
 
-from .conftest import Site, fetch, make_site, start_server
+from .conftest import Site, fetch, listener, make_site, start_server, unique
 from .test_agents import make_vip, report, state
 
 pytestmark = pytest.mark.anyio
@@ -140,11 +140,21 @@ def test_requests_are_counted_by_route_and_never_by_path(alone: Site) -> None:
     ) in found
 
 
+def test_a_vip_that_is_made_before_the_routes_is_counted_as_its_routes(alone: Site) -> None:
+    body = {"name": unique("v"), "address_pool_id": alone.v6["id"], "listeners": [listener()]}
+    labels = (("method", "POST"), ("route", "/v1/vips"), ("status", "201"))
+    key = ("lbaas_http_requests_total", labels)
+    before = scrape(alone.admin).get(key, 0)
+    alone.member().post("/v1/vips", body)
+    assert scrape(alone.admin)[key] == before + 1
+
+
 def test_the_fleet_is_shown_as_it_last_reported(alone: Site) -> None:
     cluster = ("cluster", alone.cluster["name"])
     failed = {"subsystem": "ipvs", "operation": "apply", "key": "0x1", "cause": "no"}
     said = report(revision=1, repaired=3, failures=[failed, failed])
-    facts = {"foreign": ["nftables: table ip other sets packet marks"]}
+    silent = {"peer": "192.0.2.1", "missing": 2, "cause": "no BGP session is established"}
+    facts = {"foreign": ["nftables: table ip other sets packet marks"], "unheard": [silent]}
     alone.node().post("/v1/agent/report", {**said, "facts": facts})
     found = scrape(alone.admin)
     lb0 = (cluster, ("node", "lb0"))
@@ -152,6 +162,7 @@ def test_the_fleet_is_shown_as_it_last_reported(alone: Site) -> None:
     assert found["lbaas_node_failures", lb0] == 2
     assert found["lbaas_node_repaired", lb0] == 3
     assert found["lbaas_node_foreign", lb0] == 1
+    assert found["lbaas_node_unheard_peers", lb0] == 1
     assert found["lbaas_agents_failing", (("kind", "node"),)] == 1
     assert found["lbaas_nodes_holding_removals", (cluster,)] == 0
     assert found["lbaas_postgres_connections", (("state", "idle"),)] > 0

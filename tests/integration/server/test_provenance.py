@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import httpx
 import pytest
 
-from lbaas.client.agent import Fetched
+from lbaas.client.agent import AgentClient, Fetched
 from lbaas.client.api import ApiClient
 from lbaas.wire.state import Write
 
@@ -24,6 +25,10 @@ def told(agent: ApiClient, held: Fetched, enough: Callable[[list[Write]], bool])
         held = fetch(agent, held)
         writes += held.writes
     return writes
+
+
+def token_of(agent: ApiClient) -> str:
+    return str(agent._http.headers["Authorization"].removeprefix("Bearer "))
 
 
 def named(answer: httpx.Response) -> Write:
@@ -57,7 +62,18 @@ def test_agents_are_told_each_write_once_whichever_way_it_was_made(site: Site) -
     writes = told(node, held, lambda writes: len(writes) >= len(expected))
 
     assert writes == expected
-    assert fetch(node).writes == ()  # a whole state has no such past
+    assert fetch(node).writes == ()  # they are news to nobody
+
+
+def test_who_starts_with_what_is_on_disk_is_told_what_came_since(site: Site) -> None:
+    member, node = site.member(), site.node()
+    made(member, body_of(site))
+    past = fetch(node)
+    later = named(made(member, body_of(site)))
+    with closing(AgentClient(site.server.url, token_of(node))) as client:
+        fetched = client.fetch(None, past=past)
+    assert fetched is not None
+    assert fetched.writes == (later,)
 
 
 def test_a_poll_at_a_replica_that_never_served_the_cluster_is_told_too(
