@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from lbaas.agent.last_good import LastGood
@@ -25,6 +26,9 @@ from lbaas.wire.explanation import Answer, FiveTuple
 from lbaas.wire.reading import Reader
 from lbaas.wire.state import HostState
 
+# An answer has room for 200 hops.
+_MOST_PLACES = 16
+
 _CONF = Path("/proc/sys/net/ipv4/conf")
 
 
@@ -41,9 +45,8 @@ class Explainer:
         if last_good is None:
             return Answer(hops=(no_state(self.state_dir),))
         state = Reader(HostState).read(last_good.entries, last_good.revision)
-        answers = [
-            _at(place, wanted) for place in self.places(state) if wanted.vip in place.state.vips
-        ]
+        places = (place for place in self.places(state) if wanted.vip in place.state.vips)
+        answers = [_at(place, wanted) for place in islice(places, _MOST_PLACES)]
         if not answers:
             return Answer(hops=(nowhere("this host", state, wanted),))
         mtus = [answer.mtu for answer in answers if answer.mtu is not None]

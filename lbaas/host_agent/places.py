@@ -1,7 +1,7 @@
 """Where a host's VIPs arrive: in one network namespace, or in those of its pods."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -53,8 +53,8 @@ def of_pods(where: Path) -> Places:
 
     def places(state: HostState) -> Iterator[Place]:
         for path in namespaces(files()).values():
-            namespace = Namespace.at(path)
-            with closing(Host(namespace)) as host:
+            # A pod may be gone by now.
+            with suppress(OSError), closing(Host(namespace := Namespace.at(path))) as host:
                 own = share(state, host.addresses())
                 if own.vips:
                     yield Place(own, namespace, f"pod {own.endpoints[0]}")

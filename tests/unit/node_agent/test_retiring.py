@@ -78,10 +78,11 @@ def test_a_local_vip_that_is_left_to_other_nodes_serves_its_last_flows_as_before
         for weight in (1, 0)
     )
     for alike, kept in ((False, taking), (True, drained)):
-        before = replace(vip(B, 2), services=taking, alike=alike)
-        after = replace(unannounced(before), services=drained)
+        tables = replace(vip(B, 2), services=taking, alike=alike)
+        before: Picture = {B: tables}
+        after: Picture = {B: replace(unannounced(tables), services=drained)}
         retiring = Retiring()
-        assert retiring.held({B: before}, {B}, {B: after}, now_s=1)[B].services == kept
+        assert retiring.held(before, {B}, after, now_s=1)[B].services == kept
         assert retiring.expired(1 + RETIRE_S) == {B}
-        held = {B: unannounced(before)}
-        assert retiring.held(held, {B}, {B: after}, now_s=5)[B].services == drained
+        left: Picture = {B: unannounced(tables)}
+        assert retiring.held(left, {B}, after, now_s=5)[B].services == drained
