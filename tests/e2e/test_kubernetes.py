@@ -51,6 +51,11 @@ def answering(site: Site, vip: str) -> set[str]:
     return {each.backend for each in found}
 
 
+def reasons(kube: World) -> list[str]:
+    """Of the Service's conditions."""
+    return [each["reason"] for each in kube.conditions(SERVICE)]
+
+
 def put_behind(kube: World, places: Mapping[str, pods.PodAddress], ready: Collection[str]) -> None:
     """A pod on each node, ready on those of *ready*."""
     for family in (4, 6):
@@ -203,6 +208,6 @@ def test_with_local_pods_a_node_sends_to_those_on_its_own_machine(
         for node, elsewhere in ((one, other), (other, one)):
             listed = site.lab.run(node, ["ipvsadm", "-Sn"]).stdout
             assert f"{places[elsewhere].v4}:0" not in listed
-        assert [each["reason"] for each in kube.conditions(SERVICE)] == ["OnNodes", "Programmed"]
+        eventually(lambda: reasons(kube) == ["OnNodes", "Programmed"])
         kube.kubectl("delete", "service", SERVICE, "--wait=false")
         eventually(lambda: kube.is_gone(SERVICE))
