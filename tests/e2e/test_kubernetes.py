@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from lbaas.client.api import Json
 from lbaas.domain.terms import Verdict
 from lbaas.explain.spoken import flow_of
 from lbaas.lab.handles import Load
@@ -38,17 +39,14 @@ def sessions(site: Site) -> str:
 
 
 def answers(site: Site, vip: str, count: int = 12) -> set[tuple[str, str]]:
-    """Who answered new connections, and whom it saw."""
-    fetch = partial(site.lab.fetch, CLIENT, vip, PORT, timeout_s=PATIENT_S)
-    found = [fetch() for _ in range(count)]
-    assert all(each.ok for each in found), [each.error for each in found if not each.ok]
+    """Who answers new connections now, and whom it sees; a pair of nothing where one fails."""
+    found = [site.lab.fetch(CLIENT, vip, PORT, timeout_s=PATIENT_S) for _ in range(count)]
     return {(each.backend, each.client) for each in found}
 
 
 def answering(site: Site, vip: str) -> set[str]:
-    """Who answers a few new connections now; nobody's name where one fails."""
-    found = [site.lab.fetch(CLIENT, vip, PORT, timeout_s=5) for _ in range(8)]
-    return {each.backend for each in found}
+    """The names alone."""
+    return {name for name, _ in answers(site, vip)}
 
 
 def reasons(kube: World) -> list[str]:
@@ -83,6 +81,18 @@ class Shop:
     @property
     def vips(self) -> list[str]:
         return self.kube.ingress(SERVICE)
+
+    def seen_at(self, vip: str) -> set[str]:
+        """Whom those see who answer."""
+        return {client for _, client in answers(self.site, vip)}
+
+    def programmed(self) -> bool:
+        """Its members take flows, and every node knows of it."""
+        ready = [member["weight"] for member in members_of(self.site, self.kube)]
+        if ready.count(1) < 2 * len(self.deployment.pods):
+            return False
+        wait_for_nodes(self.site, self.kube)
+        return True
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -127,25 +137,39 @@ def explained(shop: Shop) -> set[str]:
     return {pod.name for pod in shop.places if stages.get(pod.v4) == {Verdict.OK}}
 
 
+def members_of(site: Site, kube: World) -> list[Json]:
+    """Those of the Service, of both families."""
+    (pool,) = site.tenant.get("/v1/pools", labels=labels(kube))["items"]
+    return list(site.tenant.get(f"/v1/pools/{pool['id']}/members", limit=1000)["items"])
+
+
+def wait_for_nodes(site: Site, kube: World) -> None:
+    """Every node and host holds the newest change of the Service's VIPs."""
+    for vip in site.tenant.get("/v1/vips", labels=labels(kube))["items"]:
+        wait_programmed(site, vip)
+
+
+def labels(kube: World) -> str:
+    """What the Service's objects in lbaas are found by."""
+    return f"kubernetes/namespace={kube.namespace}"
+
+
 class Ending:
     """A pod's end as its kubelet has it: it gets no new connections, ends those that it has, and is gone."""
 
     def __init__(self, site: Site, kube: World) -> None:
-        self._site = site
-        self._of_service = {"labels": f"kubernetes/namespace={kube.namespace}"}
+        self._site, self._kube = site, kube
 
     def __call__(self, names: Sequence[str]) -> None:
         eventually(lambda: self._drained() >= 2 * len(names))
-        for vip in self._site.tenant.get("/v1/vips", **self._of_service)["items"]:
-            wait_programmed(self._site, vip)
+        wait_for_nodes(self._site, self._kube)
         for name in names:
             eventually(lambda name=name: not pods.has_connections(self._site, name))  # type: ignore[misc]  # bound now
             pods.end(self._site, name)
 
     def _drained(self) -> int:
         """Members of both families that are drained."""
-        (pool,) = self._site.tenant.get("/v1/pools", **self._of_service)["items"]
-        members = self._site.tenant.get(f"/v1/pools/{pool['id']}/members", limit=1000)["items"]
+        members = members_of(self._site, self._kube)
         return sum(each["admin_state"] == "drained" for each in members)
 
 
@@ -174,15 +198,15 @@ def test_pods_answer_themselves_and_come_and_go_without_a_failed_connection(shop
     shop.deployment.order(FEW)
     eventually(lambda: len(shop.vips) == 2)
     for vip, seen in zip(shop.vips, (client.address4, client.address6), strict=True):
-        eventually(lambda vip=vip: shop.site.lab.fetch(CLIENT, vip, PORT, timeout_s=5).ok)  # type: ignore[misc]  # bound now
-        assert {saw for _, saw in answers(shop.site, vip)} == {str(seen)}
+        eventually(lambda vip=vip, seen=seen: shop.seen_at(vip) == {str(seen)})  # type: ignore[misc]  # bound now
+    eventually(shop.programmed)
     with shop.busy():
         with shop.held():
             shop.deployment.order(MANY)
         shop.deployment.order(SOME)
         shop.deployment.order(SOME, version="2")
     for vip in shop.vips:
-        assert {name for name, _ in answers(shop.site, vip)} <= set(shop.deployment.pods)
+        eventually(lambda vip=vip: answering(shop.site, vip) <= set(shop.deployment.pods))  # type: ignore[misc]  # bound now
     eventually(lambda: explained(shop) == set(shop.deployment.pods))
     shop.delete()
 
