@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lbaas.agent.legacy import legacy_rules
-from lbaas.dataplane.link.observe import way_towards
+from lbaas.dataplane.link.routing import routing
 from lbaas.dataplane.nftables import Nft
 from lbaas.domain.addresses import Address
 from lbaas.errors import LbaasError
@@ -45,8 +45,9 @@ def rules_of_others(nft: Nft) -> Mapping[str, str]:
 
 def way_out(address: Address, source: Address | None = None) -> Way | None:
     """How packets to *address*, as *source* if given, leave the machine; None if they can't."""
-    found = way_towards(address, source)
-    return None if found is None else Way(*found)
+    with routing() as asked:
+        found = asked.way_towards(address, source)
+    return None if found is None else Way(found.device, found.mtu, found.router)
 
 
 def no_state(state_dir: Path) -> Hop:

@@ -81,14 +81,19 @@ class AgentSettings:
 
     def credentials(self) -> Credentials:
         """What we show the server. Raises LbaasError if we have nothing to show."""
-        files = self.files
-        token = None if self.token_file is None else self.token_file.read_text().strip()
+        files, token = self.files, self._token()
         if token is None and not files.identity.exists():
             raise LbaasError(
-                f"no certificate in {self.state_dir}, and no --token-file: enrol this machine, with a token of "
-                "lbaas node enrol or lbaas host enrol"
+                f"no certificate in {self.state_dir}, and no token in {self.token_file}: enrol this machine, with a "
+                "token of lbaas node enrol or lbaas host enrol"
             )
         return Credentials(token, files.identity, files.authorities)
+
+    def _token(self) -> str | None:
+        """None where there is no such file: its name is in the settings that a machine is installed with."""
+        if self.token_file is None or not self.token_file.exists():
+            return None
+        return self.token_file.read_text().strip()
 
     def client(self) -> AgentClient:
         """One for a single thread. Raises LbaasError as :meth:`credentials` does."""

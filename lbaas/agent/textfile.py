@@ -32,6 +32,7 @@ _FIGURES: tuple[tuple[str, str, str], ...] = (
     ("ingress_packets_total", "counter", "Packets that IPVS took in."),
     ("foreign", "gauge", "What others have in the kernel that could disturb us."),
     ("certificate_expires_timestamp_seconds", "gauge", "When the agent's certificate ends."),
+    ("unheard_peers", "gauge", "Routers that are not told of all that they should be."),
     ("removal_held", "gauge", "1 while services are kept until an operator lets them go."),
 )
 
@@ -108,6 +109,7 @@ def _samples(report: Report, round_s: float, now_s: float) -> Iterator[tuple[str
         yield "scheduler_bytes", [({}, facts.scheduler_bytes)]
         yield "ingress_packets_total", [({}, facts.ingress_packets)]
         yield "foreign", [({}, len(facts.foreign))]
+        yield "unheard_peers", [({}, len(facts.unheard))]
         yield "removal_held", [({}, float(facts.held_removal is not None))]
 
 

@@ -14,7 +14,7 @@ from lbaas.config import ServerSettings
 from lbaas.errors import LbaasError
 
 # Who renews the server's certificate does so days before it ends.
-LOOK_EVERY_S = 30.0
+LOOK_EVERY_S = 2.0
 
 log = structlog.get_logger()
 

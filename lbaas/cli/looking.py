@@ -70,7 +70,9 @@ def status(given: Given) -> None:
         if now.for_people:
             now.print(f"{vip.name} {vip.address} is {_word(found)} at revision {found.revision}")
             now.print(render.aligned(_agents(found)))
+            now.print_some(render.aligned(troubles.locked_out(found, datetime.now(UTC))))
             now.print_some(render.aligned(troubles.unhealthy(found, vip.listeners)))
+            now.print_some(render.aligned(troubles.unheard(found)))
             now.print_some(render.aligned(troubles.refused(found, vip.listeners)))
         else:
             now.print(render.object_text(found, now.output))
@@ -132,8 +134,9 @@ def _row(now: Session, vip: Vip) -> list[str]:
     behind = [
         f"{agent.name} {state(agent, found.revision)}" for agent in agents if not agent.programmed
     ]
+    quiet = [f"{name} silent to {peers}" for name, peers in troubles.unheard(found)[1:]]
     sick = troubles.sick(found)
-    return [vip.name, str(vip.address), _word(found), "; ".join([*behind, *sick])]
+    return [vip.name, str(vip.address), _word(found), "; ".join([*behind, *quiet, *sick])]
 
 
 def _in_place(console: Console, views: Iterator[View]) -> None:

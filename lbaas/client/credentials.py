@@ -47,17 +47,20 @@ class Credentials:
 
     def context(self) -> ssl.SSLContext:
         """TLS as the files are now. Raises LbaasError where they can't be used."""
-        identity, authorities = self.stamp()
-        try:
-            made = (
-                ssl.create_default_context(cafile=self.authorities)
-                if authorities
-                else httpx.create_ssl_context()
-            )
-            if self.identity is not None and identity:
-                made.load_cert_chain(self.identity)
-        except OSError as error:  # of which ssl.SSLError is one
-            raise LbaasError(f"{self.identity} or {self.authorities}: {error}") from error
+        while True:
+            stamp = self.stamp()
+            try:
+                return self._context(*stamp)
+            except OSError as error:  # of which ssl.SSLError is one
+                # A certificate and its key are read one after the other: they may have been replaced in between.
+                if stamp == self.stamp():
+                    raise LbaasError(f"{self.identity} or {self.authorities}: {error}") from error
+
+    def _context(self, identity_ns: int, authorities_ns: int) -> ssl.SSLContext:
+        own = self.authorities if authorities_ns else None
+        made = httpx.create_ssl_context() if own is None else ssl.create_default_context(cafile=own)
+        if self.identity is not None and identity_ns:
+            made.load_cert_chain(self.identity)
         return made
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from lbaas.agent.rounds import Round, Subsystem, begin
 from lbaas.dataplane.link.netlink import LinkSocket
+from lbaas.dataplane.link.routing import routing
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.passage import apply as passage_apply
 from lbaas.dataplane.passage import observe as passage_observe
@@ -62,7 +63,7 @@ class Passage:
         )
 
     def _plan_sysctls(self, vips: Iterable[Address], pods: Iterable[Address]) -> Plan[SetSysctl]:
-        ways = self._ways(pods, of_node=any(map(self._takes_in, vips)))
+        ways = self._ways(vips, pods)
         observed = sysctl_observe.observe(settings_of(ways))
         if shut := shut_by_all(ways, observed):
             cause = (
@@ -71,12 +72,10 @@ class Passage:
             raise StepFailed("passage", "observe", ALL, cause)
         return plan_sysctl(observed, opened(ways, observed))
 
-    def _takes_in(self, vip: Address) -> bool:
-        """The machine is a node of the VIP."""
-        return vip.version == 4 and self._link.device_towards(vip) == "lo"
-
-    def _ways(self, pods: Iterable[Address], *, of_node: bool) -> list[Way]:
-        towards = {self._link.device_towards(pod) for pod in pods if pod.version == 4}
+    def _ways(self, vips: Iterable[Address], pods: Iterable[Address]) -> list[Way]:
+        with routing() as asked:
+            towards = {asked.device_towards(pod) for pod in pods if pod.version == 4}
+            of_node = any(asked.device_towards(vip) == "lo" for vip in vips if vip.version == 4)
         names = dict(socket.if_nameindex())
         addressed = {
             names.get(held.index) for held in self._link.held() if held.address.version == 4

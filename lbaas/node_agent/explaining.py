@@ -18,6 +18,7 @@ from lbaas.dataplane.ipvs.netlink import IpvsSocket
 from lbaas.dataplane.link import observe as link_observe
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.programs import attached
+from lbaas.dataplane.link.routing import routing
 from lbaas.dataplane.marks import observe as marks_observe
 from lbaas.dataplane.nfnetlink import NfSocket
 from lbaas.dataplane.nftables import Nft
@@ -94,7 +95,8 @@ class Look:
         nft = self._sockets.enter_context(closing(Nft()))
         netfilter = self._sockets.enter_context(closing(NfSocket()))
         members = {each.address for service in state.services for each in service.backends}
-        rules = (FwmarkRule(*each) for each in link.fwmark_rules())
+        with routing() as asked:
+            rules = [FwmarkRule(*each) for each in asked.fwmark_rules()]
         return NodeSeen(
             bird=seen(lambda: self._announced(host_prefix(wanted.vip), state.peers)),
             links=seen(lambda: link_observe.observe(link)),

@@ -1,5 +1,6 @@
 """This node's kernel: what is planned and applied there, subsystem by subsystem."""
 
+import socket
 from collections.abc import Callable
 from functools import cached_property, partial
 
@@ -18,6 +19,7 @@ from lbaas.dataplane.link import observe as link_observe
 from lbaas.dataplane.link.desired import LinkTable
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import plan as plan_link
+from lbaas.dataplane.link.routing import routing
 from lbaas.dataplane.marks import apply as marks_apply
 from lbaas.dataplane.marks import observe as marks_observe
 from lbaas.dataplane.marks.desired import Drops, MarkTable
@@ -120,12 +122,15 @@ class Kernel:
         )
 
     def _surroundings(self) -> Surroundings:
+        with routing() as asked:
+            rules = tuple(FwmarkRule(*each) for each in asked.fwmark_rules())
         return Surroundings(
             services=self._others,
             tables=tables_of_others(self._nft),
-            rules=tuple(FwmarkRule(*each) for each in self._link.fwmark_rules()),
+            rules=rules,
             strict=tuple(strict_rp_filter()),
             legacy=tuple(legacy_tables()),
+            devices=tuple(name for _, name in socket.if_nameindex()),
         )
 
     def _observe_services(self, marks: MarkRange) -> ServiceTable:
@@ -184,8 +189,9 @@ class Kernel:
         """Nodes of a cluster share the segment on which their routers are: there they hear each other."""
         if not bare.connection_sync:
             return frozenset()
-        ways = (self._link.device_towards(peer.address) for peer in bare.peers)
-        device = next(filter(None, ways), None)
+        with routing() as asked:
+            devices = [asked.device_towards(peer.address) for peer in bare.peers]
+        device = next(filter(None, devices), None)
         if device is None:
             raise StepFailed(
                 "connections", "observe", "*", "no way to any peer: nobody to sync with"

@@ -107,6 +107,14 @@ async def note_vips(
     return {cluster for cluster in clusters if cluster is not None}
 
 
+async def note_pool(session: AsyncSession, pool: UUID) -> set[UUID]:
+    """A change of the pool is on the feeds of the clusters in which some listener uses it; answers those."""
+    using = select(Vip.cluster_id, literal("pool"), literal(pool))
+    using = using.join(Listener, Listener.vip_id == Vip.id).where(Listener.pool_id == pool)
+    noted = insert(Change).from_select(["cluster_id", "kind", "object_id"], using.distinct())
+    return set(await session.scalars(noted.returning(Change.cluster_id)))
+
+
 async def current_transaction(session: AsyncSession) -> int | None:
     """The revision that this transaction's writes will have; None if it has written nothing."""
     query = select(
@@ -179,9 +187,3 @@ async def vip_revision(session: AsyncSession, vip: UUID) -> int:
     )
     query = select(func.max(Change.revision)).where(Change.object_id.in_(objects.scalar_subquery()))
     return await session.scalar(query) or 0
-
-
-async def clusters_of_pool(session: AsyncSession, pool: UUID) -> set[UUID]:
-    """The clusters in which some listener uses the pool."""
-    query = select(Vip.cluster_id).join(Listener, Listener.vip_id == Vip.id)
-    return set(await session.scalars(query.where(Listener.pool_id == pool).distinct()))

@@ -71,6 +71,8 @@ class Runtime:
         self.reports = ReportWriter(self.database, self.sender)
         self.ledger = Ledger(self.database, self.retention)
         self.metrics = Metrics(self.database)
+        if self.authority is not None:
+            self.metrics.set_certificate("authority", self.authority.expires_at)
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
         self.certificates = CertificateDirectory(self.database, lambda: self.listener.connected)
         self.provider = None if self.trust is None else Provider(self.trust, self.database)

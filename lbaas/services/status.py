@@ -20,7 +20,7 @@ from lbaas.services.reports import stale
 from lbaas.services.scope import fetch
 from lbaas.services.work import CHANGE, HOSTS, REPORT, Caller, Work
 from lbaas.wire import status as wire
-from lbaas.wire.report import Dropped, Failure, Unhealthy
+from lbaas.wire.report import Dropped, Failure, NodeFacts, Unhealthy
 
 
 async def wait(
@@ -59,6 +59,7 @@ async def read(work: Work, vip_id: UUID) -> wire.VipStatus:
             revision,
             unhealthy=_unhealthy(vip, found.unhealthy.get(node.id, ()), marked),
             order_differs=node.id in differing,
+            unheard_by=_unheard_by(node, vip.address),
         )
         for node in rows
     ]
@@ -152,8 +153,18 @@ async def _hosts(session: AsyncSession, members: Collection[Address]) -> list[Ba
     return list(await session.scalars(query.order_by(BackendHost.name)))
 
 
+def _unheard_by(node: Node, vip: Address) -> list[Address]:
+    facts = NodeFacts.model_validate(node.facts or {})
+    return [each.peer for each in facts.unheard if each.of(vip)]
+
+
 def _node(
-    node: Node, revision: int, *, unhealthy: list[wire.UnhealthyMember], order_differs: bool
+    node: Node,
+    revision: int,
+    *,
+    unhealthy: list[wire.UnhealthyMember],
+    order_differs: bool,
+    unheard_by: list[Address],
 ) -> wire.NodeStatus:
     return wire.NodeStatus(
         node_id=node.id,
@@ -163,9 +174,11 @@ def _node(
         programmed=programmed(node, revision),
         stale=stale(node, datetime.now(UTC)),
         reported_at=node.reported_at,
+        certificate_expires_at=node.certificate_expires_at,
         failures=[Failure.model_validate(failure) for failure in node.failures],
         unhealthy=unhealthy,
         order_differs=order_differs,
+        unheard_by=unheard_by,
     )
 
 
@@ -177,4 +190,5 @@ def _host(host: BackendHost, revision: int, members: Collection[Address]) -> wir
         applied_revision=host.applied_revision,
         programmed=programmed(host, revision),
         stale=stale(host, datetime.now(UTC)),
+        certificate_expires_at=host.certificate_expires_at,
     )

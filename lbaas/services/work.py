@@ -102,6 +102,10 @@ class Work:
         self._clusters |= concerned
         await feed.note_change(self.session, kind, object_id, concerned, self.provenance)
 
+    async def pool_changed(self, pool_id: UUID) -> None:
+        """The pool's change goes to the feeds of the clusters in which it is used."""
+        self._clusters |= await feed.note_pool(self.session, pool_id)
+
     async def tenant_changed(self, tenant_id: UUID) -> None:
         """The change of all VIPs of the tenant goes to the feeds of their clusters."""
         self._clusters |= await feed.note_vips(

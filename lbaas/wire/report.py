@@ -47,10 +47,27 @@ class HeldRemoval(Document):
     of: Annotated[int, Field(ge=0)]
 
 
+class Unheard(Document):
+    """A peer that is not told of *missing* prefixes that the node should announce to it, and why not.
+
+    *vips* are the first of those; where the peer is told of none, it is empty.
+    """
+
+    peer: Address
+    missing: Annotated[int, Field(ge=1)]
+    vips: tuple[Address, ...] = ()
+    cause: str
+
+    def of(self, vip: Address) -> bool:
+        """True if the peer is not told of *vip*, as far as that is known."""
+        return vip.version == self.peer.version and (not self.vips or vip in self.vips)
+
+
 class NodeFacts(Document):
     """What a node says of itself. *foreign* describes what others have in the kernel that could disturb us.
 
-    *sessions* are the addresses of the peers with whom a BGP session stands; null if that is not known.
+    *sessions* are the addresses of the peers with whom a BGP session stands; null if that is not known. *unheard* are
+    the peers that are not told of all that they should be.
     Nodes that were looked at with the same *revision* applied have the same *order_digest*.
     """
 
@@ -63,6 +80,7 @@ class NodeFacts(Document):
     ingress_packets: Annotated[int, Field(ge=0)] = 0
     held_removal: HeldRemoval | None = None
     sessions: tuple[Address, ...] | None = None
+    unheard: tuple[Unheard, ...] = ()
 
 
 class Report(Document):

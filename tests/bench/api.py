@@ -25,7 +25,7 @@ from tests.bench.figures import Figures
 from tests.bench.http import Connection
 from tests.bench.processes import cpu_s, rss_kib
 from tests.bench.raw_create import RAW
-from tests.integration.server.conftest import LiveServer, start_server
+from tests.integration.server.conftest import Json, LiveServer, start_server
 
 CLIENTS = 32
 LOAD_S = 3.0
@@ -67,9 +67,9 @@ def full_vip() -> bytes:
     return json.dumps({"name": f"v-{uuid4().hex}", "listeners": [entry]}).encode()
 
 
-async def post_full(connection: Connection) -> dict[str, str]:
+async def post_full(connection: Connection) -> Json:
     answer = await connection.ask("POST", "/v1/vips", full_vip(), {"Idempotency-Key": uuid4().hex})
-    made: dict[str, str] = json.loads(answer)
+    made: Json = json.loads(answer)
     return made
 
 

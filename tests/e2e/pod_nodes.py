@@ -22,7 +22,7 @@ def nodes_with_pods(site: Site) -> Iterator[dict[str, PodAddress]]:
     with ExitStack() as undo:
         undo.callback(sh, site, ROUTER, f"for each in {names}; do ip netns delete $each; done")
         sh(site, ROUTER, f"for each in {names}; do ip netns add $each; done")
-        undo.callback(serve(site, list(pods.values())).kill)
+        undo.callback(serve(site, (pod.name for pod in pods.values())).kill)
         for node in nodes:
             undo.callback(_detach, site, node, pods[node.name])
             _attach(site, node, pods[node.name])

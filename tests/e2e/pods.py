@@ -4,7 +4,7 @@ As with most container networks: each pod has a cable to its machine and nothing
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from lbaas.lab.site import Site
 from lbaas.lab.topology import API_ADDRESS, API_PORT, FABRIC, MANAGEMENT, ROUTER, SEGMENTS, Role
 from tests.e2e.balanced import PORT
 
-MACHINE = "kube1"
+MACHINE, _NUMBER = "kube1", 200
 RUN_NETNS = Path("/run/netns")
 
 _WEB = Path(__file__).with_name("pod_web.py")
@@ -49,7 +49,7 @@ class PodAddress:
 
     @property
     def v4(self) -> str:
-        return str(_BACKENDS.prefix4[200 + self.number])
+        return str(_BACKENDS.prefix4[_NUMBER + self.number])
 
     @property
     def v6(self) -> str:
@@ -68,7 +68,7 @@ def machine_with_pods(site: Site, count: int) -> Iterator[list[PodAddress]]:
         "/v1/backend-hosts",
         {
             "name": MACHINE,
-            "addresses": [str(_BACKENDS.prefix4[200])],
+            "addresses": [str(_BACKENDS.prefix4[_NUMBER])],
             "prefixes": [str(_BACKENDS.prefix4), str(_BACKENDS.prefix6)],
         },
     )
@@ -77,7 +77,10 @@ def machine_with_pods(site: Site, count: int) -> Iterator[list[PodAddress]]:
         token = issue_token(site, MACHINE, str(host["id"]))
         # Not ``ip netns exec``: that mounts another /sys, and so needs a mount namespace that outlives its files.
         entered = ["nsenter", f"--net={RUN_NETNS / MACHINE}"]
-        processes += [serve(site, pods), start_agent(site, ROUTER, token, RUN_NETNS, entered)]
+        processes += [
+            serve(site, (pod.name for pod in pods)),
+            start_agent(site, ROUTER, token, RUN_NETNS, entered),
+        ]
         yield pods
     finally:
         for process in processes:
@@ -106,18 +109,15 @@ def _in_namespace(site: Site, pod: str, command: str) -> str:
 
 
 def _build(site: Site, pods: list[PodAddress]) -> None:
-    names = " ".join([MACHINE, *(pod.name for pod in pods)])
+    names = " ".join(pod.name for pod in pods)
     sh(site, ROUTER, f"for each in {names}; do ip netns add $each; done")
-    for namespace, (bridge, device) in _CABLES.items():
-        made = f"ip link add kube-{device} type veth peer name {device} netns {MACHINE}"
-        sh(site, namespace, f"{made} && ip link set kube-{device} master {bridge} up")
+    build_machine(site, MACHINE, _NUMBER)
     settings = "net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.eth0.proxy_arp"
     strict = "net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=1"
     inside = [
-        f"ip -n {MACHINE} -batch - <<'END'\n{_machine()}END",
         f"for each in {settings} net.ipv6.conf.eth0.proxy_ndp; do sysctl -qw $each=1; done",
         f"sysctl -qw {strict}",
-        *(plugged(pod, str(_BACKENDS.prefix4[200])) for pod in pods),
+        *(plugged(pod, str(_BACKENDS.prefix4[_NUMBER])) for pod in pods),
         *(f"ip neighbour add proxy {pod.v6} dev eth0" for pod in pods),
         f"nft -f - <<'END'\n{_KUBE_PROXY}END",
     ]
@@ -125,12 +125,21 @@ def _build(site: Site, pods: list[PodAddress]) -> None:
     sh(site, ROUTER, f"ip netns exec {MACHINE} sh -eu <<'SCRIPT'\n{script}\nSCRIPT")
 
 
-def _machine() -> str:
+def build_machine(site: Site, name: str, number: int) -> None:
+    """There is one of this name on the backends' segment, with addresses that end in *number*, and it sees the API."""
+    sh(site, ROUTER, f"ip netns add {name}")
+    for namespace, (bridge, device) in _CABLES.items():
+        made = f"ip link add {name}-{device} type veth peer name {device} netns {name}"
+        sh(site, namespace, f"{made} && ip link set {name}-{device} master {bridge} up")
+    sh(site, ROUTER, f"ip -n {name} -batch - <<'END'\n{_machine(number)}END")
+
+
+def _machine(number: int) -> str:
     return (
         "link set lo up\nlink set eth0 up\nlink set mgmt up\n"
-        f"address add {_BACKENDS.prefix4[200]}/{_BACKENDS.prefix4.prefixlen} dev eth0\n"
-        f"address add {_BACKENDS.prefix6[0x200]}/{_BACKENDS.prefix6.prefixlen} dev eth0 nodad\n"
-        f"address add 10.255.9.1/{API_ADDRESS.network.prefixlen} dev mgmt\n"
+        f"address add {_BACKENDS.prefix4[number]}/{_BACKENDS.prefix4.prefixlen} dev eth0\n"
+        f"address add {_BACKENDS.prefix6[number]}/{_BACKENDS.prefix6.prefixlen} dev eth0 nodad\n"
+        f"address add 10.255.9.{number}/{API_ADDRESS.network.prefixlen} dev mgmt\n"
         f"route add default via {_BACKENDS.gateway4}\n"
         f"route add default via {_BACKENDS.gateway6}\n"
     )
@@ -163,9 +172,8 @@ def _in_pod(pod: PodAddress, machine: str) -> str:
     )
 
 
-def serve(site: Site, pods: list[PodAddress]) -> Process:
-    """Each pod answers on PORT by its name."""
-    names = [pod.name for pod in pods]
+def serve(site: Site, names: Iterable[str]) -> Process:
+    """Each pod of these *names* answers on PORT by its name."""
     argv = [sys.executable, str(_WEB), str(PORT), *names]
     return site.lab.spawn(ROUTER, argv, env={}, name="pod-web")
 

@@ -8,7 +8,9 @@ from ipaddress import ip_address
 
 import pytest
 
+from lbaas.dataplane.bird.desired import peer_protocol
 from lbaas.lab.site import Site
+from lbaas.lab.topology import SEGMENTS, Role
 from lbaas.node_agent.retiring import RETIRE_S
 from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, Balanced, eventually, guard_removals
 from tests.e2e.test_promises import failures
@@ -101,6 +103,30 @@ def test_what_cannot_be_written_for_bird_is_told_and_what_is_announced_stays(
     )
     late.wait_programmed()
     late.delete()
+
+
+@pytest.fixture
+def silenced(site: Site) -> Iterator[str]:
+    """BIRD of lb1 was told by hand to speak to its IPv4 router no more; the router's address."""
+    router = str(SEGMENTS[Role.NODE].gateway4)
+    speak = ["birdc", "-s", str(site.lab.bird_socket(NODE))]
+    name = peer_protocol(ip_address(router))
+    assert site.lab.run(NODE, [*speak, "disable", name]).status == 0
+    yield router
+    assert site.lab.run(NODE, [*speak, "enable", name]).status == 0
+
+
+def test_a_router_that_is_told_nothing_is_named(balanced4: Balanced, silenced: str) -> None:
+    site = balanced4.site
+
+    def named() -> bool:
+        facts = site.admin.get(f"/v1/nodes/{site.inventory.nodes[NODE]}")["facts"]
+        nodes = site.tenant.get(f"/v1/vips/{balanced4.vip['id']}/status")["nodes"]
+        (by_vip,) = [each["unheard_by"] for each in nodes if each["name"] == NODE]
+        return bool(by_vip == [each["peer"] for each in facts["unheard"]] == [silenced])
+
+    eventually(named)
+    assert balanced4.fetch().ok  # by the other node
 
 
 def test_flows_live_through_a_link_that_flaps(balanced: Balanced) -> None:

@@ -14,6 +14,7 @@ from lbaas.dataplane.link.desired import TUNNEL4_DEVICE, TUNNEL6_DEVICE, Alias, 
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.observe import observe
 from lbaas.dataplane.link.plan import AddAddress, plan
+from lbaas.dataplane.link.routing import Way, routing
 from lbaas.domain.addresses import Address
 from lbaas.errors import StepFailed
 from tests.unit.dataplane.link.test_plan import tables
@@ -96,7 +97,38 @@ def test_an_accepted_address_that_a_device_held_for_a_while_is_still_accepted(
     bring_to(link, replace(held, accepted=accepted.accepted))
     bring_to(link, accepted)
     assert observe(link) == accepted
-    assert link.device_towards(address) == "lo"  # whither packets to this machine go
+    with routing() as asked:
+        assert asked.device_towards(address) == "lo"  # whither packets to this machine go
+
+
+def test_a_way_is_told_with_its_device_router_and_size() -> None:
+    for command in (
+        "ip link add way0 type dummy",
+        "ip link set way0 mtu 1400 up",
+        "ip address add 192.0.2.1/24 dev way0",
+        "ip route add 203.0.113.0/24 via 192.0.2.9 mtu 1300",
+        "ip route add unreachable 203.0.113.128/25",
+    ):
+        subprocess.run(command.split(), check=True)
+    try:
+        with routing() as asked:
+            assert asked.way_towards(IPv4Address("192.0.2.7")) == Way("way0", 1400, None)
+            router = Way("way0", 1300, IPv4Address("192.0.2.9"))
+            assert asked.way_towards(IPv4Address("203.0.113.7"), IPv4Address("192.0.2.1")) == router
+            assert asked.way_towards(IPv4Address("203.0.113.200")) is None
+    finally:
+        subprocess.run(["ip", "route", "del", "unreachable", "203.0.113.128/25"], check=True)
+        subprocess.run(["ip", "link", "del", "way0"], check=True)
+
+
+def test_rules_for_marks_are_told_and_no_others() -> None:
+    rule = ["from", "all", "fwmark", "0x10/0xf0", "lookup", "main", "priority", "77"]
+    subprocess.run(["ip", "rule", "add", *rule], check=True)
+    try:
+        with routing() as asked:
+            assert list(asked.fwmark_rules()) == [(77, 0x10, 0xF0)]
+    finally:
+        subprocess.run(["ip", "rule", "del", *rule], check=True)
 
 
 def test_local_routes_of_others_are_left_alone(link: LinkSocket) -> None:

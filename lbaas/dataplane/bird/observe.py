@@ -1,13 +1,13 @@
 """The include file, and what BIRD has made of it."""
 
 from contextlib import closing
-from ipaddress import ip_network
 from itertools import chain
 from pathlib import Path
 
-from lbaas.dataplane.bird.control import BirdControl, BirdRefused, BirdUnavailable
+from lbaas.dataplane.bird.control import BirdControl, BirdUnavailable
 from lbaas.dataplane.bird.desired import STATIC_PROTOCOLS
 from lbaas.dataplane.bird.plan import Observed
+from lbaas.dataplane.bird.sessions import prefixes
 from lbaas.domain.addresses import Prefix
 
 
@@ -22,13 +22,8 @@ def observe(control: Path, include: Path) -> Observed:
         return Observed(text, None, running=error.running)
 
 
-def _routes(bird: BirdControl, family: int, protocol: str) -> list[Prefix]:
-    try:
-        lines = bird.command(f"show route table master{family} protocol {protocol}")
-    except BirdRefused:
-        return []  # BIRD has no protocol of that name yet
-    # A route's line begins with its prefix; "Table master4:" and continuation lines do not hold a "/".
-    return [ip_network(words[0]) for line in lines if (words := line.split()) and "/" in words[0]]
+def _routes(bird: BirdControl, family: int, protocol: str) -> frozenset[Prefix]:
+    return prefixes(bird, f"show route table master{family} protocol {protocol}")
 
 
 def _established(bird: BirdControl) -> frozenset[str]:

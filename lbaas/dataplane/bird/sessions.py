@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from lbaas.dataplane.bird.control import BirdControl, BirdRefused
 from lbaas.domain.addresses import Address, Prefix
@@ -52,3 +52,29 @@ def _exported(bird: BirdControl, prefix: Prefix, protocol: str) -> bool:
     except BirdRefused:
         return False
     return any(str(prefix) in line.split() for line in lines)
+
+
+def exported_count(bird: BirdControl, protocol: str) -> int | None:
+    """How many routes *protocol*'s peer is told of; None without a session. The line reads ``5 of 9 routes …``."""
+    try:
+        counted, *_ = bird.command(f"show route exported {protocol} count")
+    except BirdRefused:
+        return None
+    return int(counted.split()[0])
+
+
+def exported(bird: BirdControl, protocol: str) -> frozenset[Prefix]:
+    """The prefixes that *protocol*'s peer is told of. Thousands take a while: ask for their count first."""
+    return prefixes(bird, f"show route exported {protocol}")
+
+
+def prefixes(bird: BirdControl, asked: str) -> frozenset[Prefix]:
+    """The prefixes of the routes that are shown; none where BIRD knows no such protocol yet, or any more."""
+    try:
+        lines = bird.command(asked)
+    except BirdRefused:
+        return frozenset()
+    # A route's line begins with its prefix; "Table master4:" and continuation lines do not hold a "/".
+    return frozenset(
+        ip_network(words[0]) for line in lines if (words := line.split()) and "/" in words[0]
+    )

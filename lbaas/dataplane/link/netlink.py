@@ -1,6 +1,6 @@
-"""The kernel's links, addresses, rules and the routes that are ours. Thousands of addresses or routes go in batches.
+"""The kernel's links, addresses and the routes that are ours. Thousands of addresses or routes go in batches.
 
-Source: rtnetlink(7), include/uapi/linux/{if_link,if_addr,rtnetlink,fib_rules}.h.
+Source: rtnetlink(7), include/uapi/linux/{if_link,if_addr,rtnetlink}.h.
 """
 
 import contextlib
@@ -19,7 +19,6 @@ _ROUTE = 0  # NETLINK_ROUTE
 _NEW_LINK, _DELETE_LINK, _GET_LINK = 16, 17, 18  # RTM_*
 _NEW_ADDRESS, _DELETE_ADDRESS, _GET_ADDRESS = 20, 21, 22
 _NEW_ROUTE, _DELETE_ROUTE, _GET_ROUTE = 24, 25, 26
-_GET_RULE = 34
 _NESTED = 0x8000
 _CREATE, _EXCLUSIVE, _APPEND = 0x400, 0x200, 0x800  # NLM_F_*
 
@@ -36,14 +35,11 @@ _NODAD = (
 
 # family, prefix lengths of destination and source, tos, table, protocol, scope, type, flags
 _RTMSG = struct.Struct("=BBBBBBBBI")
-_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_METRICS, _RTAX_MTU = 1, 2, 4, 5, 8, 2
+_RTA_DST, _RTA_OIF = 1, 4
 _LOCAL_TABLE, _HOST_SCOPE, _LOCAL = 255, 254, 2  # RT_TABLE_LOCAL, RT_SCOPE_HOST, RTN_LOCAL
 _LOOPBACK = 1  # its index in every namespace (include/net/net_namespace.h, LOOPBACK_IFINDEX)
 # Routes with this protocol number are ours, and no others; nobody else is known to use it.
 ROUTE_PROTOCOL = 108
-
-_RULE_HEADER_BYTES = 12  # fib_rule_hdr
-_FRA_PRIORITY, _FRA_FWMARK, _FRA_FWMASK = 6, 10, 16
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
@@ -65,15 +61,6 @@ class Held:
 
     index: int
     address: Address
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How packets leave: by *device*, whole up to *mtu*, by *router* unless the address is a neighbour's."""
-
-    device: Device
-    mtu: int
-    router: Address | None
 
 
 class LinkSocket:
@@ -129,39 +116,6 @@ class LinkSocket:
         (code,) = self._netlink.send([message])
         if code:
             raise OSError(code, os.strerror(code))
-
-    def device_towards(self, address: Address) -> str | None:
-        """The device by which packets to *address* leave, None if there is no way."""
-        way = self.way_towards(address)
-        return way.device.name if way else None
-
-    def way_towards(self, address: Address, source: Address | None = None) -> Way | None:
-        """How packets to *address* leave, as *source* if given; None if there is no way."""
-        bits = address.max_prefixlen
-        from_bits = bits if source else 0
-        body = _RTMSG.pack(_FAMILIES[address.version], bits, from_bits, 0, 0, 0, 0, 0, 0)
-        body += _destination(address) + (attribute(_RTA_SRC, source.packed) if source else b"")
-        try:
-            route = parse(self._netlink.ask(Message(_GET_ROUTE, body))[_RTMSG.size :])
-        except OSError:
-            return None
-        device = self.device_at(_number(route[_RTA_OIF]))
-        if device is None:
-            return None
-        learned = _number(parse(route.get(_RTA_METRICS, b"")).get(_RTAX_MTU, b"")) or device.mtu
-        router = ip_address(route[_RTA_GATEWAY]) if _RTA_GATEWAY in route else None
-        return Way(device, min(device.mtu, learned), router)
-
-    def fwmark_rules(self) -> Iterator[tuple[int, int, int]]:
-        """Routing rules that look at a packet's mark: priority, mark, mask."""
-        for family in _FAMILIES.values():
-            head = bytes([family]).ljust(_RULE_HEADER_BYTES, b"\0")
-            for payload in self._netlink.dump(Message(_GET_RULE, head)):
-                fields = parse(payload[_RULE_HEADER_BYTES:])
-                if _FRA_FWMARK in fields:
-                    priority = _number(fields.get(_FRA_PRIORITY, b""))
-                    mask = _number(fields.get(_FRA_FWMASK, b"\xff" * 4))
-                    yield priority, _number(fields[_FRA_FWMARK]), mask
 
     def held(self) -> Iterator[Held]:
         """Every address of every device, but for link-local ones."""

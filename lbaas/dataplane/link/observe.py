@@ -1,7 +1,6 @@
 """Our devices and their addresses, as the kernel has them."""
 
 import socket
-from contextlib import closing
 from ipaddress import IPv6Address
 
 from lbaas.dataplane.link.desired import (
@@ -57,12 +56,3 @@ def _device(link: LinkSocket, name: str) -> Device | None:
         cause = f"is a {device.kind} device, not ours: remove or rename it"
         raise StepFailed("link", "observe", name, cause)
     return device
-
-
-def way_towards(
-    address: Address, source: Address | None = None
-) -> tuple[str, int, Address | None] | None:
-    """Device, MTU and next router of packets to *address*, as *source* if given; None if there is no way."""
-    with closing(LinkSocket()) as link:
-        way = link.way_towards(address, source)
-    return (way.device.name, way.mtu, way.router) if way else None

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
 
+from lbaas.agent.identity import new_key, signing_request
 from lbaas.api.app import create_app
 from lbaas.api.examples import IDS
+from lbaas.client.api import ApiClient
 
 from .conftest import Json, Site, listener, unique
 
@@ -94,11 +97,31 @@ def query(operation: Operation) -> Json:
 def bearer(site: Site, operation: Operation, ids: dict[str, str]) -> httpx.Client:
     """A client that may do the operation."""
     tag = operation.described["tags"][0]
+    if operation.id == "create_first_certificate":
+        return _enrolling(site)
+    if operation.id == "create_next_certificate":
+        return _enrolled(site)
     if operation.id == "replace_addresses":
         return site.client("host", host_id=ids["backend_host_id"])._http
     if tag == "agent":
         return site.node()._http
     return (site.member() if tag == "tenant" else site.admin)._http
+
+
+def _enrolling(site: Site) -> httpx.Client:
+    """A node that has a one-time token, and nothing else."""
+    made = site.admin.post(f"/v1/nodes/{site.nodes[0]['id']}/enrolments", {})
+    site.clients.append(ApiClient(site.server.url, made["token"]))
+    return site.clients[-1]._http
+
+
+def _enrolled(site: Site) -> httpx.Client:
+    """A node that has a certificate, and comes through a proxy."""
+    csr = signing_request(new_key())
+    issued = _enrolling(site).post("/v1/agent/enrolment", json={"csr": csr}).json()
+    node = site.node()._http
+    node.headers["Client-Cert"] = quote(issued["certificate"])
+    return node
 
 
 def request(operation: Operation, ids: dict[str, str]) -> tuple[str, Any]:

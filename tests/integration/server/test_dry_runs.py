@@ -16,7 +16,7 @@ from .described import Operation, ask, bearer, objects, operations, request
 
 pytestmark = pytest.mark.anyio
 
-# What agents say is said again and again.
+# What agents say is said again and again, and a token that is good for once is not for trying.
 WITHOUT_A_DRY_RUN = {"create_report", "create_usage", "create_answer", "create_first_certificate"}
 # Rows that a server changes of its own accord (lbaas.services.upkeep).
 BY_THEMSELVES = {"token", "resting_number", "free_extent", "portal_session", "question"}

@@ -153,7 +153,8 @@ def test_the_fleet_is_shown_as_it_last_reported(alone: Site) -> None:
     cluster = ("cluster", alone.cluster["name"])
     failed = {"subsystem": "ipvs", "operation": "apply", "key": "0x1", "cause": "no"}
     said = report(revision=1, repaired=3, failures=[failed, failed])
-    facts = {"foreign": ["nftables: table ip other sets packet marks"]}
+    silent = {"peer": "192.0.2.1", "missing": 2, "cause": "no BGP session is established"}
+    facts = {"foreign": ["nftables: table ip other sets packet marks"], "unheard": [silent]}
     alone.node().post("/v1/agent/report", {**said, "facts": facts})
     found = scrape(alone.admin)
     lb0 = (cluster, ("node", "lb0"))
@@ -161,6 +162,7 @@ def test_the_fleet_is_shown_as_it_last_reported(alone: Site) -> None:
     assert found["lbaas_node_failures", lb0] == 2
     assert found["lbaas_node_repaired", lb0] == 3
     assert found["lbaas_node_foreign", lb0] == 1
+    assert found["lbaas_node_unheard_peers", lb0] == 1
     assert found["lbaas_agents_failing", (("kind", "node"),)] == 1
     assert found["lbaas_nodes_holding_removals", (cluster,)] == 0
     assert found["lbaas_postgres_connections", (("state", "idle"),)] > 0

@@ -23,6 +23,7 @@ def served_by(*names: str) -> list[VipStatus]:
             admin_state=NodeAdminState.ACTIVE,
             applied_revision=1,
             programmed=True,
+            certificate_expires_at=None,
             stale=False,
             reported_at=None,
             failures=[],

@@ -1,0 +1,46 @@
+"""Which routers are not told of all that this node should announce to them: read back from BIRD, peer by peer."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from lbaas.dataplane.bird.control import BirdControl
+from lbaas.dataplane.bird.desired import Announcement, peer_protocol
+from lbaas.dataplane.bird.sessions import exported, exported_count
+from lbaas.domain.addresses import Address, address_key
+from lbaas.wire.report import Unheard
+
+# As many VIPs are named; a report should not grow with what is wrong.
+_NAMED = 20
+
+
+def unheard(control: Path, wanted: Announcement) -> tuple[Unheard, ...]:
+    """One for each peer that BIRD does not tell of all that *wanted* says. Raises BirdUnavailable."""
+    with closing(BirdControl(control)) as bird:
+        return tuple(lacking(bird, wanted))
+
+
+def lacking(bird: BirdControl, wanted: Announcement) -> Iterator[Unheard]:
+    """The same, of an open session."""
+    for peer in wanted.peers:
+        due = [each for each in wanted.prefixes if each.version == peer.address.version]
+        protocol = peer_protocol(peer.address)
+        count = exported_count(bird, protocol)
+        if count is None and due:
+            yield Unheard(
+                peer=peer.address, missing=len(due), cause="no BGP session is established"
+            )
+        elif count is not None and count < len(due):
+            gone = frozenset(due) - exported(bird, protocol)
+            if gone:  # else it has told of the rest meanwhile
+                vips = sorted((each.network_address for each in gone), key=address_key)
+                yield _untold(peer.address, len(due), vips)
+
+
+def _untold(peer: Address, due: int, vips: list[Address]) -> Unheard:
+    return Unheard(
+        peer=peer,
+        missing=len(vips),
+        vips=tuple(vips[:_NAMED]) if len(vips) < due else (),
+        cause="BIRD does not export them to it: see `birdc show protocols all`",
+    )
