@@ -13,6 +13,7 @@ from lbaas.explain.firewall import firewall
 from lbaas.explain.hops import Seen, Stage, Unseen
 from lbaas.explain.others import INCOMING, OUTGOING, Finding, droppers
 from lbaas.explain.packets import ESTABLISHED, NEW
+from lbaas.explain.programs import programs_hop
 from lbaas.explain.ways import Way
 from lbaas.wire.explanation import Answer, FiveTuple, Hop
 from lbaas.wire.state import HostState
@@ -24,7 +25,7 @@ class HostSeen:
 
     *guard* is how our table lists, *expected* how it would. *rp_filters* are by device, ``all`` among them.
     *shut* are ports of GUE that are not open. *listening*: some socket takes the flow. *back* is the reply's way,
-    *mtu* that of the device that the endpoints are on.
+    *mtu* that of the device that the endpoints are on. *programs* are attached to devices.
     """
 
     links: Seen[LinkTable]
@@ -37,6 +38,7 @@ class HostSeen:
     listening: bool | None
     back: Way | None
     mtu: int | None
+    programs: Seen[tuple[str, ...]] = ()
 
 
 def explain_host(machine: str, state: HostState, seen: HostSeen, wanted: FiveTuple) -> Answer:
@@ -50,6 +52,7 @@ def explain_host(machine: str, state: HostState, seen: HostSeen, wanted: FiveTup
         _return_path(Stage(machine, "rp_filter"), state, seen, wanted),
         *_arp(Stage(machine, "arp"), seen, wanted),
         *_firewall(Stage(machine, "firewall"), state, seen, wanted),
+        programs_hop(Stage(machine, "programs"), seen.programs),
         *_program(Stage(machine, "program"), seen, wanted),
         _reply(Stage(machine, "reply"), seen, wanted),
     ]

@@ -7,13 +7,14 @@ from itertools import islice
 from pathlib import Path
 
 from lbaas.agent.last_good import LastGood
-from lbaas.agent.looking import no_state, seen, tables_of_others, way_out
+from lbaas.agent.looking import no_state, rules_of_others, seen, way_out
 from lbaas.dataplane.guard import observe as guard_observe
 from lbaas.dataplane.guard.desired import TABLE, declaration, guard
 from lbaas.dataplane.gue.desired import openings
 from lbaas.dataplane.gue.netlink import FouSocket
 from lbaas.dataplane.link import observe as link_observe
 from lbaas.dataplane.link.netlink import LinkSocket
+from lbaas.dataplane.link.programs import attached
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import HOST
@@ -76,10 +77,11 @@ def _look(state: HostState, wanted: FiveTuple, sockets: ExitStack) -> HostSeen:
         settings=sysctl_observe.observe(HOST),
         rp_filters=dict(_rp_filters()),
         shut=seen(lambda: _shut(state)),
-        others=seen(lambda: tables_of_others(nft)),
+        others=seen(lambda: rules_of_others(nft)),
         listening=None if wanted.protocol is Protocol.SCTP else listening(wanted),
         back=way_out(wanted.client, wanted.vip),
         mtu=min(mtus.values(), default=None),
+        programs=seen(attached),
     )
 
 

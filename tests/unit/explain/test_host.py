@@ -76,6 +76,7 @@ def test_what_is_broken_is_named(seen: dict[str, Any], stage: str) -> None:
         ({"guard": None}, "guard"),
         ({"others": {"ip filter": DROPS.replace("drop", "limit rate 1/second drop")}}, "firewall"),
         ({"listening": False}, "program"),
+        ({"programs": ("tc filters (bpf) at eth0 ingress",)}, "programs"),
     ],
 )
 def test_what_may_break_is_suspect(seen: dict[str, Any], stage: str) -> None:
