@@ -54,8 +54,11 @@ def said(site: Site) -> str:
 
 
 def lost(attempts: tuple[Fetched, ...]) -> list[Fetched]:
-    """The connections that a node lost. While one node is not announced, a stall of the router's or the other's BFD on a
-    busy machine leaves no route at all: what is refused then never came to a node."""
+    """The connections that a node lost.
+
+    While one is not announced, a stall of the other's BFD on a busy machine leaves the router no route at all: what it
+    refuses then never came to a node.
+    """
     return [each for each in failures(attempts) if each.error != "ENETUNREACH"]
 
 
