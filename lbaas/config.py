@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -41,6 +41,25 @@ class ServerSettings(BaseSettings):
     data_dir: Path = Field(default_factory=default_data_dir)
     admin_token_file: Path | None = Field(
         default=None, description="Where the first admin token is written; in data_dir if None."
+    )
+
+    tls_cert: Path | None = Field(
+        default=None, description="Its certificate and chain, in PEM: HTTPS is spoken. Read anew."
+    )
+    tls_key: Path | None = Field(default=None, description="The certificate's key, in PEM.")
+    ca_cert: Path | None = Field(
+        default=None,
+        description="Who signs agents' certificates, in PEM; after it, others that are trusted.",
+    )
+    ca_key: Path | None = Field(default=None, description="The key of the first of ca_cert.")
+    certificate_lifetime_h: float = Field(
+        default=30 * 24, gt=0, description="How long an agent's certificate holds, in hours."
+    )
+    agent_certificates: Literal["optional", "required"] = Field(
+        default="optional", description="required: an agent's token alone opens nothing."
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Whose word, the header Client-Cert, counts for a certificate."
     )
 
     rate_limit: str | None = Field(
@@ -80,6 +99,18 @@ class ServerSettings(BaseSettings):
             raise ValueError("oidc_issuer and oidc_audience go together")
         if self.oidc_client_id is not None and self.oidc_issuer is None:
             raise ValueError("oidc_client_id needs oidc_issuer")
+        return self
+
+    @model_validator(mode="after")
+    def _certificates_can_be_had(self) -> Self:
+        for certificate, key in (("tls_cert", "tls_key"), ("ca_cert", "ca_key")):
+            if (getattr(self, certificate) is None) != (getattr(self, key) is None):
+                raise ValueError(f"{certificate} and {key} go together")
+        seen = self.tls_cert is not None or self.trusted_proxies
+        if self.agent_certificates == "required" and not (self.ca_cert and seen):
+            raise ValueError(
+                "agents can't present certificates here: set ca_cert, and tls_cert or trusted_proxies"
+            )
         return self
 
     @property

@@ -6,7 +6,8 @@
     ├── Refused               a request that business rules turn down; ``lbaas.api.problems`` maps each to HTTP
     │   ├── Invalid           a field is wrong: says which, why, and what to do
     │   │   └── KeyReused     … the idempotency key: it was used for another request
-    │   ├── Unauthenticated   no token, or one that does not hold
+    │   ├── Unauthenticated   no token or certificate, or one that does not hold
+    │   │   └── CertificateNeeded … because an agent must present a certificate of its own
     │   ├── Forbidden         the token's role may not do this
     │   │   └── Suspended     … because its tenant is suspended
     │   ├── NotFound          no such object, or another tenant's
@@ -76,7 +77,11 @@ class KeyReused(Invalid):
 
 
 class Unauthenticated(Refused):
-    """No token, or one that is unknown, expired or revoked."""
+    """No token, or one that is unknown, expired or revoked; or such a certificate of an agent."""
+
+
+class CertificateNeeded(Unauthenticated):
+    """The agent must present a certificate, and one of its own: enrol its machine, see ``lbaas node enrol``."""
 
 
 class Forbidden(Refused):

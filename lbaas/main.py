@@ -15,12 +15,14 @@ from lbaas.errors import LbaasError
 ROLES = {
     "server": "the API over Postgres",
     "db": "its schema: upgrade, check",
+    "ca": "an authority for certificates: init, server, pin",
     "node-agent": "programs a load-balancer node",
     "host-agent": "prepares a backend host",
     "kube-controller": "VIPs for the Services of a Kubernetes cluster",
     "lab": "a datacentre on this machine, to try things on",
     "demo": "the main job from end to end, on this machine",
 }
+AGENTS = ("node-agent", "host-agent")
 SIGNING_IN = {
     "login": "keep a server and a token, and use them from now on",
     "logout": "forget them",
@@ -41,10 +43,10 @@ TENANTS = {
 }
 OPERATORS = {
     "cluster": "sets of nodes that announce the same VIPs",
-    "node": "load-balancer nodes: drain, undrain, confirm-removal",
+    "node": "load-balancer nodes: drain, undrain, confirm-removal, enrol, revoke",
     "peer": "the routers that nodes announce to",
     "address-pool": "where VIPs get their addresses",
-    "host": "backend hosts",
+    "host": "backend hosts: enrol, revoke",
     "tenant": "who may have what: quotas, prefixes, suspend, resume",
     "token": "who may do what",
     "epoch": "after a restore of the database: let agents obey it",
@@ -75,13 +77,17 @@ def main() -> None:
 
 def _run_role(role: str, arguments: list[str]) -> None:
     app = _app(role, arguments[0] if arguments else "")
-    if arguments[:1] == ["explain"]:  # an application of its own, of one command
-        role, arguments = f"{role} explain", arguments[1:]
-    if role in ("node-agent", "host-agent") and "LBAAS_LOG_FORMAT" in os.environ:
+    if arguments[:1] in (["explain"], ["enrol"]):  # applications of their own, of one command
+        role, arguments = f"{role} {arguments[0]}", arguments[1:]
+    if role in AGENTS:
         from lbaas import logs
 
         logs.configure()
     try:
+        if role in AGENTS:
+            from lbaas.tracing import spans
+
+            spans.configure(f"lbaas-{role}")
         app(arguments, prog_name=f"lbaas {role}")
     except LbaasError as error:
         print(f"lbaas {role}: {error}", file=sys.stderr)
@@ -90,24 +96,37 @@ def _run_role(role: str, arguments: list[str]) -> None:
 
 def _app(role: str, first: str) -> Any:
     match role:
-        case "node-agent" if first == "explain":
-            from lbaas.node_agent.explain_cli import app
-        case "host-agent" if first == "explain":
-            from lbaas.host_agent.explain_cli import app
+        case "node-agent" | "host-agent":
+            return _agent(role, first)
         case "server":
             from lbaas.api.cli import app
         case "db":
             from lbaas.api.db_cli import app
-        case "node-agent":
-            from lbaas.node_agent.cli import app
-        case "host-agent":
-            from lbaas.host_agent.cli import app
+        case "ca":
+            from lbaas.api.ca_cli import app
         case "kube-controller":
             from lbaas.kube.cli import app
         case "lab":
             from lbaas.lab.cli import app
         case _:
             from lbaas.demo.cli import app
+    return app
+
+
+def _agent(role: str, first: str) -> Any:
+    match role, first:
+        case _, "enrol":
+            from lbaas.agent.enrol_command import command
+
+            return command(role)
+        case "node-agent", "explain":
+            from lbaas.node_agent.explain_cli import app
+        case "node-agent", _:
+            from lbaas.node_agent.cli import app
+        case _, "explain":
+            from lbaas.host_agent.explain_cli import app
+        case _:
+            from lbaas.host_agent.cli import app
     return app
 
 

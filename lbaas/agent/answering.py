@@ -23,8 +23,7 @@ _PAUSE_S = 30.0
 
 def answer_forever(settings: AgentSettings, explain: Explain) -> None:
     """What the server asks is answered with *explain*, whatever happens."""
-    token = settings.token_file.read_text().strip()
-    client = AgentClient(settings.server_url, token)
+    client = settings.client()
     while True:
         try:
             answer_all(client, explain)

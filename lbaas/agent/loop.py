@@ -24,7 +24,9 @@ from lbaas.agent.ledger import Ledger
 from lbaas.agent.newest import Newest
 from lbaas.agent.rounds import Failed, Round
 from lbaas.agent.supervisor import Supervisor
+from lbaas.agent.underway import Underway, named
 from lbaas.client.agent import AgentClient, Fetched
+from lbaas.client.credentials import Credentials, Files
 from lbaas.errors import (
     BadState,
     Decommissioned,
@@ -33,8 +35,10 @@ from lbaas.errors import (
     ServerUnavailable,
     StepFailed,
 )
+from lbaas.tracing import spans
 from lbaas.wire.entries import Entries
 from lbaas.wire.report import HELD_BACK, Report
+from lbaas.wire.state import Write, places
 
 log = structlog.get_logger()
 
@@ -60,12 +64,40 @@ _RETRY_S = 1.0
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """Where the server is, who we are, where our files are, and how often drift is looked for."""
+    """Where the server is, who we are, where our files are, and how often drift is looked for.
+
+    Who we are is a token's or a certificate's to say, or both's; the certificate is in the state directory.
+    """
 
     server_url: str
-    token_file: Path
+    token_file: Path | None
     state_dir: Path
     cycle_s: float
+
+    @property
+    def files(self) -> Files:
+        """Where our certificate is, if we have one."""
+        return Files(self.state_dir)
+
+    def credentials(self) -> Credentials:
+        """What we show the server. Raises LbaasError if we have nothing to show."""
+        files, token = self.files, self._token()
+        if token is None and not files.identity.exists():
+            raise LbaasError(
+                f"no certificate in {self.state_dir}, and no token in {self.token_file}: enrol this machine, with a "
+                "token of lbaas node enrol or lbaas host enrol"
+            )
+        return Credentials(token, files.identity, files.authorities)
+
+    def _token(self) -> str | None:
+        """None where there is no such file: its name is in the settings that a machine is installed with."""
+        if self.token_file is None or not self.token_file.exists():
+            return None
+        return self.token_file.read_text().strip()
+
+    def client(self) -> AgentClient:
+        """One for a single thread. Raises LbaasError as :meth:`credentials` does."""
+        return AgentClient(self.server_url, self.credentials())
 
 
 @dataclass(frozen=True)
@@ -113,6 +145,7 @@ class Agent(Generic[S]):
         self._inbox: Newest[_Desired[S]] = Newest()
         self._reports: Newest[Report] = Newest()
         self._ledger = Ledger()
+        self._underway = Underway()
         self._supervisor = Supervisor()
         self._stopping = False
         self._identity: UUID | None = None
@@ -123,12 +156,12 @@ class Agent(Generic[S]):
         """Returns after a signal. Raises LbaasError if another agent holds the state directory."""
         self._settings.state_dir.mkdir(parents=True, exist_ok=True)
         lock = _lock(self._settings.state_dir)
-        token = self._settings.token_file.read_text().strip()
+        clients = [self._settings.client() for _ in range(2)]
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
         last_good = self._from_disk()
-        for work in (self._fetch_forever, self._report_forever):
-            client = AgentClient(self._settings.server_url, token)
+        works = (self._fetch_forever, self._report_forever)
+        for work, client in zip(works, clients, strict=True):
             threading.Thread(target=work, args=(client,), daemon=True).start()
         for beside in self._beside:
             threading.Thread(target=beside, daemon=True).start()
@@ -163,15 +196,15 @@ class Agent(Generic[S]):
 
     def _round(self, desired: _Desired[S]) -> float:
         """One round was done and reported; the seconds until the next."""
+        writes = self._underway.take(desired.fetched.revision)
         began_s = time.monotonic()
-        done = self._attempt(desired)
+        with spans.following("apply", _facts(desired.fetched), places(writes)):
+            done = self._attempt(desired)
+            spans.note({"lbaas.changes": done.changes, "lbaas.failures": len(done.failures)})
         took_s = time.monotonic() - began_s
         pause_s = _RETRY_S if done.failures or done.pending else self._settings.cycle_s
         desired.applied.set()
-        for failed in done.failures:
-            log.warning("step failed", error=str(failed.error))
-        if done.changes:
-            log.info("applied", revision=desired.fetched.revision, changes=done.changes)
+        _tell(desired.fetched.revision, writes, done)
         if (held_back := self._held_back) is not None:
             done = replace(done, failures=[*done.failures, Failed(None, held_back)])
         report = self._ledger.enter(desired.fetched, done, time.monotonic(), self._details())
@@ -237,6 +270,7 @@ class Agent(Generic[S]):
     def _accept(self, fetched: Fetched) -> None:
         """The state is proven, applied or being so, and on disk if the disk takes it."""
         desired = _Desired(fetched, self._read(fetched.entries, fetched.revision))
+        self._underway.add(fetched.writes)
         self._inbox.put(desired)
         desired.applied.wait(_SAVE_AFTER_S)
         self._note_identity(fetched.agent)
@@ -283,6 +317,19 @@ class Agent(Generic[S]):
                 log.warning("report not taken", error=str(error))
             except Exception:  # nor this one
                 log.exception("reporting broke off")
+
+
+def _facts(fetched: Fetched) -> spans.Facts:
+    return {"lbaas.agent": str(fetched.agent), "lbaas.revision": fetched.revision}
+
+
+def _tell(revision: int, writes: Sequence[Write], done: Round) -> None:
+    """The log says what a round did, and by whose writes."""
+    for failed in done.failures:
+        log.warning("step failed", revision=revision, error=str(failed.error))
+    if done.changes or writes:
+        failures = {"failures": len(done.failures)} if done.failures else {}
+        log.info("applied", revision=revision, changes=done.changes, **failures, **named(writes))
 
 
 def _status(revision: int, done: Round) -> str:

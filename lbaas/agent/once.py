@@ -9,7 +9,7 @@ from lbaas.agent.last_good import LastGood
 from lbaas.agent.ledger import Ledger
 from lbaas.agent.loop import AgentSettings, Pauses, Read, S
 from lbaas.agent.rounds import Failed, Round
-from lbaas.client.agent import AgentClient, Fetched
+from lbaas.client.agent import Fetched
 from lbaas.errors import ServerUnavailable
 from lbaas.wire.report import Report
 
@@ -24,7 +24,7 @@ def newest(settings: AgentSettings, until_s: float, enough: Callable[[Fetched], 
     """
     pauses = Pauses()
     held: Fetched | None = None
-    with closing(AgentClient(settings.server_url, settings.token_file.read_text().strip())) as api:
+    with closing(settings.client()) as api:
         while True:
             try:
                 held = api.fetch(held) or held
@@ -58,6 +58,5 @@ def apply_once(
 
 def _report(settings: AgentSettings, reports: Sequence[Report]) -> None:
     """The last of *reports* was sent. The data path stands whether or not anybody hears of it."""
-    token = settings.token_file.read_text().strip()
-    with suppress(ServerUnavailable), closing(AgentClient(settings.server_url, token)) as api:
+    with suppress(ServerUnavailable), closing(settings.client()) as api:
         api.report(reports[-1])

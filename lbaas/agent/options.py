@@ -16,7 +16,11 @@ ServerUrl = Annotated[
     str, typer.Option(envvar="LBAAS_SERVER_URL", help="The API, as in https://lbaas.example:8080.")
 ]
 TokenFile = Annotated[
-    Path, typer.Option(envvar="LBAAS_TOKEN_FILE", help="A file with this agent's token.")
+    Path | None,
+    typer.Option(
+        envvar="LBAAS_TOKEN_FILE",
+        help="A file with this agent's token. Not needed once the machine is enrolled.",
+    ),
 ]
 Cycle = Annotated[
     float,

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from lbaas.dataplane.steps import Outcome, Plan, Step
 from lbaas.errors import LbaasError, StepFailed
+from lbaas.tracing import spans
 
 T = TypeVar("T")
 
@@ -60,7 +61,8 @@ class Round:
         """*steps* were tried and counted; none of them makes no call."""
         if not steps:
             return
-        outcome = attempt(self, name, "apply", lambda: apply(steps))
+        with spans.part(name, {"lbaas.steps": len(steps)}):
+            outcome = attempt(self, name, "apply", lambda: apply(steps))
         if outcome is not None:
             self.changes += len(outcome.applied)
             self.failures += [Failed(step, error) for step, error in outcome.failed]

@@ -6,11 +6,12 @@ that hangs: it is written with every report, twice a minute at least.
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import structlog
 
+from lbaas.errors import LbaasError
 from lbaas.wire.report import Report
 
 log = structlog.get_logger()
@@ -30,6 +31,7 @@ _FIGURES: tuple[tuple[str, str, str], ...] = (
     ("scheduler_bytes", "gauge", "The kernel's memory for the schedulers' tables."),
     ("ingress_packets_total", "counter", "Packets that IPVS took in."),
     ("foreign", "gauge", "What others have in the kernel that could disturb us."),
+    ("certificate_expires_timestamp_seconds", "gauge", "When the agent's certificate ends."),
     ("unheard_peers", "gauge", "Routers that are not told of all that they should be."),
     ("removal_held", "gauge", "1 while services are kept until an operator lets them go."),
 )
@@ -40,17 +42,20 @@ Samples = Iterable[tuple[Mapping[str, str], float]]
 class Textfile:
     """Written at *path* with every report; nowhere without one."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(
+        self, path: Path | None, certificate_ends_s: Callable[[], float | None] = lambda: None
+    ) -> None:
         self._path = path
+        self._certificate_ends_s = certificate_ends_s
 
     def write(self, report: Report, round_s: float) -> None:
         """The file holds the report's figures, if the disk takes it."""
         if self._path is None:
             return
-        text = render(report, round_s, time.time())
         try:
-            _replace(self._path, text)
-        except OSError as error:
+            ends_s = self._certificate_ends_s()
+            _replace(self._path, render(report, round_s, time.time(), ends_s))
+        except (LbaasError, OSError) as error:
             log.warning("figures not written", file=str(self._path), error=str(error))
 
 
@@ -62,9 +67,13 @@ def _replace(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-def render(report: Report, round_s: float, now_s: float) -> str:
+def render(
+    report: Report, round_s: float, now_s: float, certificate_ends_s: float | None = None
+) -> str:
     """The figures in Prometheus's text format."""
     found = dict(_samples(report, round_s, now_s))
+    if certificate_ends_s is not None:
+        found["certificate_expires_timestamp_seconds"] = [({}, certificate_ends_s)]
     return "".join(
         f"# HELP lbaas_agent_{name} {help_text}\n# TYPE lbaas_agent_{name} {kind}\n"
         + "".join(_line(name, labels, value) for labels, value in found[name])

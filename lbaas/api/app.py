@@ -18,6 +18,7 @@ from lbaas.api.routers import (
     addresses,
     agent,
     clusters,
+    enrolment,
     epoch,
     events,
     health,
@@ -26,8 +27,10 @@ from lbaas.api.routers import (
     usage,
     vips,
 )
+from lbaas.api.traced import Traced
 from lbaas.portal.app import mount as mount_portal
 from lbaas.services.runtime import Runtime
+from lbaas.tracing import spans
 from lbaas.wire.fields import Removal
 from lbaas.wire.usage import UsageReports
 
@@ -55,7 +58,18 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.state.runtime = runtime
     v1 = APIRouter(prefix="/v1")
     # Routes are tried in this order: what is asked most comes first.
-    for module in (vips, pools, events, usage, tenants, clusters, addresses, agent, epoch):
+    for module in (
+        vips,
+        pools,
+        events,
+        usage,
+        tenants,
+        clusters,
+        addresses,
+        agent,
+        enrolment,
+        epoch,
+    ):
         v1.include_router(module.router)
     v1.include_router(tenants.own)
     app.include_router(v1)
@@ -65,6 +79,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.add_middleware(Polls)
     app.add_middleware(Edge)
     app.add_middleware(Measured)
+    if spans.enabled():
+        app.add_middleware(Traced)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app

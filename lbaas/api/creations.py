@@ -25,6 +25,7 @@ from lbaas.persistence.outages import DATABASE_ERRORS, is_outage
 from lbaas.services.idempotency import claim_for
 from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller
+from lbaas.tracing import spans
 from lbaas.wire import tenants as wire
 
 PATH = "/v1/vips"
@@ -105,7 +106,11 @@ async def _made(
         claim = claim_for(caller, post.key, f"Bearer {post.credential}", whole)
     runtime: Runtime = scope["app"].state.runtime
     try:
-        made = await runtime.whole_vips.create(caller, scope["state"]["request_id"], claim, body)
+        with spans.part(spans.TRANSACTION):
+            made = await runtime.whole_vips.create(
+                caller, scope["state"]["request_id"], claim, body
+            )
+            spans.note({} if made is None else {"lbaas.revision": made.revision})
     except DATABASE_ERRORS as error:
         if not is_outage(error):
             raise

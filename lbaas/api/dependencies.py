@@ -12,14 +12,16 @@ from uuid import UUID
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from lbaas.api.presented import certificate
 from lbaas.api.route import AnsweredBefore, Exchange
 from lbaas.domain.terms import Role
-from lbaas.errors import Forbidden, Unauthenticated
+from lbaas.errors import Forbidden
 from lbaas.services import idempotency
 from lbaas.services.idempotency import Claim
 from lbaas.services.listing import Sort, Window
 from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller, Precondition, Work
+from lbaas.tracing import spans
 from lbaas.wire.fields import Address, Name
 
 bearer = HTTPBearer(auto_error=False, description="A token, lbaas_…; or a JWT.")
@@ -78,13 +80,13 @@ async def authenticate(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Caller:
-    """Who asks. Raises Unauthenticated or RateLimited."""
+    """Who asks, by token, certificate or both. Raises Unauthenticated or RateLimited."""
     known: Caller | None = getattr(request.state, KNOWN_CALLER, None)
     if known is not None:
         return known
-    if credentials is None:
-        raise Unauthenticated("say who you are: Authorization: Bearer lbaas_…")
-    return await runtime_of(request).caller(credentials.credentials)
+    runtime = runtime_of(request)
+    credential = None if credentials is None else credentials.credentials
+    return await runtime.caller(credential, certificate(request.scope, request.headers))
 
 
 Authenticated = Annotated[Caller, Depends(authenticate)]
@@ -168,14 +170,15 @@ def _writing(
         caller: Annotated[Caller, Depends(role(*allowed))],
         asked: Annotated[Asked, Depends(asking)],
     ) -> AsyncIterator[Work]:
-        async with runtime_of(request).database.session() as session:
-            work = Work(session, caller, request_id=request.state.request_id)
-            work.precondition = _precondition(request, asked.tags)
-            claim = None if asked.dry_run else await _claim(request, caller, asked.key)
-            await _take(work, claim)
-            request.state.work = work
-            request.state.exchange = Exchange(work, claim, dry_run=asked.dry_run)
-            yield work
+        with spans.part(spans.TRANSACTION):
+            async with runtime_of(request).database.session() as session:
+                work = Work(session, caller, request_id=request.state.request_id)
+                work.precondition = _precondition(request, asked.tags)
+                claim = None if asked.dry_run else await _claim(request, caller, asked.key)
+                await _take(work, claim)
+                request.state.work = work
+                request.state.exchange = Exchange(work, claim, dry_run=asked.dry_run)
+                yield work
 
     return write
 
@@ -240,6 +243,7 @@ TenantChanges = Annotated[Work, _changes(*TENANTS)]
 OperatorCaller = Annotated[Caller, Depends(role(*OPERATORS))]
 TenantCaller = Annotated[Caller, Depends(role(*READERS))]
 HostChanges = Annotated[Work, Depends(_writing(asked_by_an_agent, Role.HOST), scope="function")]
+AgentChanges = Annotated[Work, Depends(_writing(asked_by_an_agent, *AGENTS), scope="function")]
 AgentCaller = Annotated[Caller, Depends(role(*AGENTS))]
 
 

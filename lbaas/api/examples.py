@@ -93,6 +93,15 @@ BODIES: Mapping[str, dict[str, Any]] = {
         "members": ["10.0.20.11"],
         "mtu": 1500,
     },
+    "EnrolmentCreate": {"expires_in_s": 900},
+    "CertificateRequest": {
+        "csr": "-----BEGIN CERTIFICATE REQUEST-----\n"
+        "MIG6MGICAQAwADBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABKN/DhB3FtqEwE+S\n"
+        "CGleDfZtAOdTLAaaKX422dzwBG5bV4asnpuzumYCkMw/cg0cx3codz3719ShM+vX\n"
+        "LDpxYe2gADAKBggqhkjOPQQDAgNIADBFAiEA83PCp/3kNtE/ig2eDj+IVs0RULMk\n"
+        "6pWXzJefH4v8s4wCIGCHlECdHoH7IeYbodPNVN/3MoQqhyIslIykT8xCnryt\n"
+        "-----END CERTIFICATE REQUEST-----\n"
+    },
     "Report": {
         "boot": "0192f1a0-6d5c-7a77-a1f4-1b1d3a3c8f10",
         "sequence": 1,

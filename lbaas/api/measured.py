@@ -4,8 +4,12 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lbaas.api.creations import PATH as VIPS
 from lbaas.api.polls import PATH as STATE
 from lbaas.services.runtime import Runtime
+
+# What is answered before any route is looked for, mostly.
+BEFORE_ROUTES = {STATE, VIPS}
 
 # What a proxy says of a request whose client did not wait for the answer.
 GIVEN_UP = 499
@@ -35,16 +39,16 @@ class Measured:
             await self.app(scope, receive, sending)
         finally:
             seconds = time.perf_counter() - began
-            runtime.metrics.requests.answered(scope["method"], _route(scope), status, seconds)
+            runtime.metrics.requests.answered(scope["method"], route_of(scope), status, seconds)
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """As it is described, so that there are only so many; one that is none is like any other."""
     route = scope.get("route")
     if route is not None:
         # Routes of an included router know the path behind its prefix.
         inside = scope["path"].startswith("/v1/") and not route.path.startswith("/v1/")
         return f"/v1{route.path}" if inside else str(route.path)
-    if scope["path"] == STATE:
-        return STATE
+    if scope["path"] in BEFORE_ROUTES:
+        return str(scope["path"])
     return "/portal" if scope["path"].startswith("/portal") else "none"

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from lbaas.api.problems import internal, unreachable
+from lbaas.api.route import REPLAYED, REVISION
 from lbaas.persistence.outages import is_outage
 
 MAX_BODY_BYTES = 1 << 20  # a VIP with thousands of members fits
@@ -57,6 +58,8 @@ class _Exchange:
         self.started = False
         self._receive = receive
         self._send = send
+        self._writes = scope["method"] != "GET"
+        self._asked = {"method": scope["method"], "path": scope["path"]}
         self._received_bytes = 0
         self._most_bytes = LARGER_BODY_BYTES.get(scope["path"], MAX_BODY_BYTES)
 
@@ -70,5 +73,8 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            MutableHeaders(scope=message)["X-Request-Id"] = self.request_id
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self.request_id
+            if self._writes and REVISION in headers and REPLAYED not in headers:
+                log.info("written", **self._asked, revision=int(headers[REVISION]))
         await self._send(message)

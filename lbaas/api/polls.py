@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lbaas.api.dependencies import deadline
+from lbaas.api.presented import certificate
 from lbaas.api.routers.agent import respond
 from lbaas.errors import Refused
 from lbaas.persistence.outages import DATABASE_ERRORS
@@ -59,10 +60,11 @@ class Polls:
         runtime: Runtime | None = scope["app"].state.runtime
         headers = Headers(scope=scope)
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        if runtime is None or scheme.lower() != "bearer":
+        if runtime is None or scheme.lower() not in ("bearer", ""):
             return False
         try:
-            caller = await runtime.tokens.caller(token)
+            presented = certificate(scope, headers)
+            caller = await runtime.identified(token or None, presented)
             subject = states.subject_of(caller)
             answer = await runtime.states.newer(subject, poll.since, deadline(poll.timeout_s))
             accepted = headers.get("accept-encoding", "")

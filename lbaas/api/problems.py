@@ -37,6 +37,7 @@ class Kind:
 KINDS: Mapping[type[errors.Refused], Kind] = {
     errors.Invalid: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "A field's value can't be accepted"),
     errors.Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "No token, or one that does not hold"),
+    errors.CertificateNeeded: Kind(HTTPStatus.UNAUTHORIZED, "A certificate of its own is needed"),
     errors.Forbidden: Kind(HTTPStatus.FORBIDDEN, "The token's role may not do this"),
     errors.KeyReused: Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key is another request's"

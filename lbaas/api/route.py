@@ -20,10 +20,12 @@ from lbaas.services.runtime import Runtime
 from lbaas.services.settling import settle
 from lbaas.services.trail import Action
 from lbaas.services.work import Work
+from lbaas.tracing import spans
 from lbaas.wire.fields import Named, Removal
 
 REPLAYED = "Idempotent-Replayed"
 DRY_RUN = "LBaaS-Dry-Run"
+REVISION = "LBaaS-Revision"  # of a write: the one that it made
 
 
 class AnsweredBefore(Exception):
@@ -70,7 +72,7 @@ def as_json(text: bytes) -> Response:
 
 def as_created(text: bytes, version: int, revision: int) -> Response:
     """The answer to a POST that is committed already."""
-    headers = {"ETag": f'"{version}"', "LBaaS-Revision": str(revision)}
+    headers = {"ETag": f'"{version}"', REVISION: str(revision)}
     return Response(text, 201, headers, media_type="application/json")
 
 
@@ -94,7 +96,8 @@ async def _commit(runtime: Runtime, exchange: Exchange, response: Response) -> N
     work = exchange.work
     revision = await work.revision()
     if revision is not None:
-        response.headers["LBaaS-Revision"] = str(revision)
+        response.headers[REVISION] = str(revision)
+        spans.note({"lbaas.revision": revision})
     if exchange.claim is not None:
         headers = {
             name: value for name, value in response.headers.items() if name != "x-request-id"
@@ -103,7 +106,7 @@ async def _commit(runtime: Runtime, exchange: Exchange, response: Response) -> N
             work, exchange.claim, Answer(response.status_code, headers, bytes(response.body))
         )
     await work.commit()
-    runtime.sender.send(work.notices)
+    runtime.tell(work.notices)
 
 
 def _plan(work: Work, response: Response) -> Response:

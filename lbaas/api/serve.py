@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -14,6 +15,7 @@ import uvicorn
 import uvloop
 
 from lbaas import logs
+from lbaas.api import tls
 from lbaas.api.app import create_app
 from lbaas.config import ServerSettings
 from lbaas.domain.usage import Retention
@@ -22,10 +24,12 @@ from lbaas.persistence import migrate
 from lbaas.persistence.database import Database
 from lbaas.persistence.own_postgres import own_postgres
 from lbaas.services import tokens
+from lbaas.services.authority import Authority
 from lbaas.services.bells import Bells
 from lbaas.services.code_flow import Registration
 from lbaas.services.oidc import Trust
 from lbaas.services.runtime import Runtime
+from lbaas.tracing import spans
 
 # A long poll that was told to end needs a moment; a client that reads slowly gets no more than this.
 GRACEFUL_STOP_S = 10
@@ -67,12 +71,14 @@ def run(settings: ServerSettings) -> None:
     Raises DatabaseUnusable or ToolMissing if there is no database, LbaasError if the address is taken.
     """
     logs.configure()
+    spans.configure("lbaas-server")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings))
 
 
 async def _run(settings: ServerSettings) -> None:
-    sockets = _sockets(settings)  # first: an address that is taken needs no database to say so
+    # First: an address that is taken, or a certificate that can't be read, needs no database to say so.
+    sockets, context, authority = _sockets(settings), tls.context(settings), _authority(settings)
     async with _dsn(settings) as dsn, _database(dsn) as database, _replica(settings) as replica:
         await _prepare(database, upgrade=settings.migrate)
         if await tokens.bootstrap(database, settings.admin_token_path):
@@ -84,8 +90,10 @@ async def _run(settings: ServerSettings) -> None:
             trust=_trust(settings),
             registration=_registration(settings),
             retention=_retention(settings),
+            authority=authority,
+            certificates_required=settings.agent_certificates == "required",
         )
-        await _serve(runtime, sockets)
+        await _serve(runtime, sockets, settings, context)
 
 
 async def _prepare(database: Database, *, upgrade: bool) -> None:
@@ -142,6 +150,13 @@ def _registration(settings: ServerSettings) -> Registration | None:
     )
 
 
+def _authority(settings: ServerSettings) -> Authority | None:
+    if settings.ca_cert is None or settings.ca_key is None:
+        return None
+    lifetime = timedelta(hours=settings.certificate_lifetime_h)
+    return Authority.load(settings.ca_cert, settings.ca_key, lifetime)
+
+
 def _retention(settings: ServerSettings) -> Retention:
     return Retention(
         minutes=timedelta(hours=settings.usage_minutes_kept_h),
@@ -160,19 +175,42 @@ def settle_memory() -> None:
     gc.set_threshold(COLLECT_AFTER, 20, 20)
 
 
-async def _serve(runtime: Runtime, sockets: list[socket.socket]) -> None:
+async def _serve(
+    runtime: Runtime,
+    sockets: list[socket.socket],
+    settings: ServerSettings,
+    context: ssl.SSLContext | None,
+) -> None:
     for listening in sockets:
-        log.info("listening", address=str(listening.getsockname()))
+        log.info("listening", address=str(listening.getsockname()), tls=context is not None)
     config = uvicorn.Config(
         create_app(runtime),
+        http=tls.protocol(settings.trusted_proxies),
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=GRACEFUL_STOP_S,
         timeout_keep_alive=KEEP_ALIVE_S,
         server_header=False,
     )
+    config.load()
+    config.ssl = context  # uvicorn's own would trust no agent
     settle_memory()
-    await _Server(config, runtime.bells).serve(sockets=sockets)
+    async with _kept_current(context, settings):
+        await _Server(config, runtime.bells).serve(sockets=sockets)
+
+
+@asynccontextmanager
+async def _kept_current(
+    context: ssl.SSLContext | None, settings: ServerSettings
+) -> AsyncIterator[None]:
+    if context is None:
+        yield
+        return
+    keeping = asyncio.create_task(tls.keep_current(context, settings))
+    try:
+        yield
+    finally:
+        keeping.cancel()
 
 
 @asynccontextmanager

@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from lbaas.cli import apply, epoch, explaining, looking, operating, signing_in, usage
+from lbaas.cli import apply, enrolling, epoch, explaining, looking, operating, signing_in, usage
 from lbaas.cli.references import command_of
 from lbaas.cli.resources import Commands
 from lbaas.client.kinds import KINDS, MEMBERS, AnyKind
 
 # Commands of a kind beyond those that every kind has.
-_MORE: Mapping[str, Callable[[typer.Typer], None]] = {
-    "member": operating.add_to_members,
-    "node": operating.add_to_nodes,
+_MORE: Mapping[str, tuple[Callable[[typer.Typer], None], ...]] = {
+    "member": (operating.add_to_members,),
+    "node": (operating.add_to_nodes, enrolling.add_to_nodes),
+    "backend_host": (enrolling.add_to_hosts,),
 }
 
 
@@ -45,7 +46,6 @@ def build(word: str | None) -> typer.Typer:
 
 def _group(kind: AnyKind) -> typer.Typer:
     made = Commands(kind).group()
-    more = _MORE.get(kind.name)
-    if more is not None:
-        more(made)
+    for add in _MORE.get(kind.name, ()):
+        add(made)
     return made

@@ -36,6 +36,7 @@ TIMES = option("times", int | None, "Look so many times, then end.", "--times")
 LAST = option("last", int, "So many, the newest.", "-n", "--last", default=20)
 OBJECT = option("object", str | None, "Of the object with this id.", "--object")
 KIND = option("kind", str | None, "Of this kind: vip, pool, …", "--kind")
+REQUEST = option("request", str | None, "Of the request with this X-Request-Id.", "--request-id")
 FOLLOW = switch("follow", "Go on with what happens from now on, until Ctrl-C.", "--follow")
 
 
@@ -58,7 +59,7 @@ def add_to(app: typer.Typer) -> None:
         SELECTOR,
         TIMES,
     )
-    add(app, "events", events, "List who changed what.", LAST, OBJECT, KIND, FOLLOW)
+    add(app, "events", events, "List who changed what.", LAST, OBJECT, KIND, REQUEST, FOLLOW)
 
 
 def status(given: Given) -> None:
@@ -69,6 +70,7 @@ def status(given: Given) -> None:
         if now.for_people:
             now.print(f"{vip.name} {vip.address} is {_word(found)} at revision {found.revision}")
             now.print(render.aligned(_agents(found)))
+            now.print_some(render.aligned(troubles.locked_out(found, datetime.now(UTC))))
             now.print_some(render.aligned(troubles.unhealthy(found, vip.listeners)))
             now.print_some(render.aligned(troubles.unheard(found)))
             now.print_some(render.aligned(troubles.refused(found, vip.listeners)))
@@ -90,7 +92,7 @@ def watch(given: Given) -> None:
 
 def events(given: Given) -> None:
     """The newest, oldest first, and then what comes."""
-    asked = {"object_id": given["object"], "kind": given["kind"]}
+    asked = {"object_id": given["object"], "kind": given["kind"], "request_id": given["request"]}
     filters = {name: value for name, value in asked.items() if value is not None}
     with session(given) as now:
         newest = list(islice(now.api.events(sort="-created_at", **filters), given["last"]))

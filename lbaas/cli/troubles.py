@@ -4,10 +4,11 @@ Members that fail their checks, packets that were refused, routers that do not h
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from uuid import UUID
 
-from lbaas.wire.status import DroppedPackets, UnhealthyMember, VipStatus
+from lbaas.wire.status import DroppedPackets, HostStatus, NodeStatus, UnhealthyMember, VipStatus
 from lbaas.wire.tenants import Listener
 
 Rows = list[list[str]]
@@ -32,6 +33,17 @@ def refused(status: VipStatus, listeners: Sequence[Listener]) -> Rows:
         if _any(each)
     ]
     return [["REFUSED AT", "BY SOURCE", "BY RATE", "MALFORMED"], *rows] if rows else []
+
+
+def locked_out(status: VipStatus, now: datetime) -> Rows:
+    """A row for each node and host whose certificate has expired: nothing new gets there; none if none has."""
+    agents: list[NodeStatus | HostStatus] = [*status.nodes, *status.hosts]
+    rows = [
+        [agent.name, f"{ended:%Y-%m-%dT%H:%M:%SZ}"]
+        for agent in agents
+        if (ended := agent.certificate_expires_at) is not None and ended <= now
+    ]
+    return [["CERTIFICATE EXPIRED OF", "AT"], *rows] if rows else []
 
 
 def unheard(status: VipStatus) -> Rows:

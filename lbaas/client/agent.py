@@ -3,21 +3,27 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import TypeVar
 from uuid import UUID
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lbaas.client import exchange
+from lbaas.client.credentials import Credentials
 from lbaas.client.retrying import retry_after_s
 from lbaas.domain.addresses import Address
-from lbaas.errors import BadState, Decommissioned, OtherPast, ServerUnavailable
+from lbaas.errors import BadState, Decommissioned, LbaasError, OtherPast, ServerUnavailable
 from lbaas.wire.body import Kind, Update, decode, encode
+from lbaas.wire.enrolment import Authorities, IssuedCertificate
 from lbaas.wire.entries import Entries
 from lbaas.wire.explanation import Answer, Questions
 from lbaas.wire.lineage import SINCE_MADE_AT, Origin, follows
 from lbaas.wire.report import Report
+from lbaas.wire.state import Write
 from lbaas.wire.usage import UsageAcknowledged, UsageReports
+
+M = TypeVar("M", bound=BaseModel)
 
 # How long the server may hold a poll. Connecting and reading get a margin on top.
 POLL_S = 25
@@ -31,7 +37,8 @@ QUESTIONS_POLL_S = 55
 class Fetched:
     """A whole state, its digest proven. *agent* is the node or host that the token is for.
 
-    *origin* is None if the server did not say.
+    *origin* is None if the server did not say. *writes* are the newest of those that led
+    there from what was held, here or on disk; none are where nothing was.
     """
 
     agent: UUID
@@ -39,6 +46,7 @@ class Fetched:
     revision: int
     entries: Entries
     origin: Origin | None = None
+    writes: tuple[Write, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -53,16 +61,43 @@ class Fetched:
 
 
 class AgentClient:
-    """Speaks to ``/v1/agent`` as the bearer of *token*. One thread at a time may use it."""
+    """Speaks to ``/v1/agent`` with *credentials*, or as the bearer of a token. One thread at a time may use it.
 
-    def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
+    A certificate that was replaced is used from the next request on, over connections of its own.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials | str,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        if isinstance(credentials, str):
+            credentials = Credentials(credentials)
+        self._url, self._credentials, self._transport = url, credentials, transport
+        self._stamp = credentials.stamp()
+        self._http = self._connected()
+
+    def _connected(self) -> httpx.Client:
         # httpx asks for zstd and gzip, and decodes them.
-        self._http = httpx.Client(
-            transport=transport,
-            base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
+        return httpx.Client(
+            transport=self._transport,
+            base_url=self._url,
+            headers=self._credentials.headers,
             timeout=httpx.Timeout(_MARGIN_S, read=POLL_S + _MARGIN_S),
+            verify=self._credentials.context() if self._url.startswith("https:") else False,
         )
+
+    def _current(self) -> httpx.Client:
+        """Whose connections present what the files hold now. Raises ServerUnavailable where they can't be used."""
+        try:
+            stamp = self._credentials.stamp()
+            if stamp != self._stamp:
+                self._http.close()
+                self._http, self._stamp = self._connected(), stamp
+        except (LbaasError, OSError) as error:
+            raise ServerUnavailable(str(error)) from error
+        return self._http
 
     def close(self) -> None:
         """Connections are given back."""
@@ -116,10 +151,7 @@ class AgentClient:
         timeout = httpx.Timeout(_MARGIN_S, read=QUESTIONS_POLL_S + _MARGIN_S)
         params = {"timeout_s": QUESTIONS_POLL_S}
         answer = self._send("GET", "/v1/agent/questions", params=params, timeout=timeout)
-        try:
-            return Questions.model_validate_json(answer.content)
-        except ValidationError as error:
-            raise ServerUnavailable(f"not a list of questions: {error!r}") from error
+        return _read(Questions, answer)
 
     def answer(self, question: UUID, answer: Answer) -> None:
         """The server has the answer. Raises ServerUnavailable."""
@@ -138,14 +170,27 @@ class AgentClient:
             content=reports.model_dump_json(),
             headers={"Content-Type": "application/json"},
         )
-        try:
-            return UsageAcknowledged.model_validate_json(answer.content)
-        except ValidationError as error:
-            raise ServerUnavailable(f"not an acknowledgement: {error}") from error
+        return _read(UsageAcknowledged, answer)
+
+    def authorities(self) -> Authorities:
+        """Whom the server says to trust. Raises ServerUnavailable."""
+        return _read(Authorities, self._send("GET", "/v1/agent/authorities"))
+
+    def next_certificate(self, csr: str) -> IssuedCertificate:
+        """The certificate that *csr*, PKCS #10 in PEM, asks for, over the present one. Raises ServerUnavailable."""
+        return _read(
+            IssuedCertificate, self._send("POST", "/v1/agent/certificate", json={"csr": csr})
+        )
+
+    def first_certificate(self, csr: str) -> IssuedCertificate:
+        """The same over a one-time token, which is this client's. Raises ServerUnavailable."""
+        return _read(
+            IssuedCertificate, self._send("POST", "/v1/agent/enrolment", json={"csr": csr})
+        )
 
     def _send(self, method: str, path: str, **options: object) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, **options)  # type: ignore[arg-type]  # httpx spells out every option
+            answer = self._current().request(method, path, **options)  # type: ignore[arg-type]  # httpx spells out every option
         except httpx.HTTPError as error:
             raise ServerUnavailable(f"{method} {path}: {error!r}") from error
         if answer.status_code == httpx.codes.GONE:
@@ -156,6 +201,13 @@ class AgentClient:
                 retry_after_s(exchange.Answer(answer.status_code, answer.headers)) or 0.0,
             )
         return answer
+
+
+def _read(model: type[M], answer: httpx.Response) -> M:
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise ServerUnavailable(f"not a {model.__name__}: {error!r}") from error
 
 
 def _since(held: Fetched, *, whole: bool) -> dict[str, str | int]:
@@ -177,7 +229,16 @@ def _fetched(answer: httpx.Response, held: Fetched | None, past: Fetched | None)
     entries = follow(held, update)
     if entries.digest != expected:
         raise BadState(f"the state's digest is {entries.digest}, the server said {expected}")
-    return Fetched(agent, update.kind, update.revision, entries, origin)
+    return Fetched(
+        agent, update.kind, update.revision, entries, origin, _since_then(before, update.writes)
+    )
+
+
+def _since_then(before: Fetched | None, writes: Iterable[Write]) -> tuple[Write, ...]:
+    """Those of *writes* that *before* does not hold yet; none that are news to nobody."""
+    if before is None:
+        return ()
+    return tuple(write for write in writes if write.revision > before.revision)
 
 
 def _require_same_past(

@@ -8,6 +8,7 @@
     └── ApiProblem                  the API refused
         ├── Malformed               400, 405, 413, 415: a defect of who asks
         ├── Unauthenticated         401
+        │   └── CertificateNeeded
         ├── Forbidden               403
         │   └── Suspended
         ├── NotFound                404
@@ -75,6 +76,10 @@ class Malformed(ApiProblem):
 
 class Unauthenticated(ApiProblem):
     """No token, or one that is unknown, expired or revoked."""
+
+
+class CertificateNeeded(Unauthenticated):
+    """The agent must present a certificate, and one of its own."""
 
 
 class Forbidden(ApiProblem):
@@ -162,6 +167,7 @@ class NotProgrammed(LbaasError):
 
 
 _BY_TYPE: Mapping[str, type[ApiProblem]] = {
+    "/errors/certificate-needed": CertificateNeeded,
     "/errors/suspended": Suspended,
     "/errors/in-flight": InFlight,
     "/errors/quota-exceeded": QuotaExceeded,

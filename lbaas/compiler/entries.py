@@ -68,15 +68,13 @@ def _listener(row: ListenerRow, family: int) -> Json:
     settings: Json = {}
     if (pool.hash_ports, pool.persistence_s, pool.one_packet) != NO_AFFINITY:
         settings["affinity"] = _affinity(pool, family)
-    settings["backends"] = [
-        {"address": address, "weight": weight}
-        if drained_at is None
-        else _drained(address, drained_at, pool.drain_deadline_s)
-        for _, address, weight, drained_at in _members(row, family)
-    ]
+    backends = _placed if pool.local else _backends
+    settings["backends"] = backends(_members(row, family), pool.drain_deadline_s)
     settings["forwarding"] = pool.forwarding
     if row.id is not None:
         settings["id"] = row.id
+    if pool.local:
+        settings["local"] = True
     settings["mark"] = row.mark
     if pool.monitor is not None:
         settings["monitor"] = _monitor(pool.monitor, row.ports)
@@ -104,6 +102,25 @@ def _members(row: ListenerRow, family: int) -> Iterable[MemberRow]:
     if not row.dual:
         return sorted(row.pool.members)  # which begin with their ids
     return sorted(member for member in row.pool.members if _family(member.address) == family)
+
+
+def _backends(members: Iterable[MemberRow], deadline_s: int | None) -> list[Json]:
+    return [
+        {"address": address, "weight": weight}
+        if drained_at is None
+        else _drained(address, drained_at, deadline_s)
+        for _, address, weight, drained_at, _ in members
+    ]
+
+
+def _placed(members: Iterable[MemberRow], deadline_s: int | None) -> list[Json]:
+    """With the nodes that they are on; only where that makes a difference."""
+    members = list(members)
+    backends = zip(_backends(members, deadline_s), members, strict=True)
+    return [
+        backend if member.node is None else dict(sorted((backend | {"node": member.node}).items()))
+        for backend, member in backends
+    ]
 
 
 def _drained(address: str, drained_at: int, deadline_s: int | None) -> Json:

@@ -55,12 +55,16 @@ class ClusterRow:
 
 
 class MemberRow(NamedTuple):
-    """*id* is a UUIDv7: ordered by age. *drained_at* is in seconds since the epoch; None: it is not drained."""
+    """*id* is a UUIDv7: ordered by age. *drained_at* is in seconds since the epoch; None: it is not drained.
+
+    *node* names the node on whose machine it is.
+    """
 
     id: UUID
     address: str
     weight: int
     drained_at: int | None = None
+    node: str | None = None
 
 
 class PoolRow(NamedTuple):
@@ -79,6 +83,7 @@ class PoolRow(NamedTuple):
     one_packet: bool = False
     drain_deadline_s: int | None = None
     quorum: int = 1
+    local: bool = False
 
 
 class ListenerRow(NamedTuple):

@@ -12,7 +12,7 @@ from lbaas.errors import LbaasError, ToolMissing
 
 # NFT_CTX_OUTPUT_*, from nftables/libnftables.h.
 _PLAIN = 0
-_STATELESS = 1 << 1  # no counts
+_STATELESS = 1 << 2  # no counts
 _JSON = 1 << 4
 _TERSE = 1 << 11  # no elements of sets and maps
 # Numbers instead of names (protocols, priorities, symbols): ten times faster to list, and alike on machines

@@ -68,7 +68,11 @@ def _because(desired: NodeDesired) -> str:
         return f": the node is {desired.settings.admin_state}, routers choose others"
     if desired.withdrawn:
         return ": no member passes its checks, and the VIP says withdraw"
-    return "" if desired.state.announced else ": the VIP has no listener"
+    if desired.state.announced:
+        return ""
+    if any(service.local for service in desired.state.services):
+        return ": the pool is local, and no member that takes flows is on this node"
+    return ": the VIP has no listener"
 
 
 def _session(machine: str, peer: Peer, bird: Announced, prefix: Prefix) -> Iterator[Hop]:

@@ -49,7 +49,8 @@ class Premises:
 class Heard:
     """What the API last heard of an agent. *silent_s* is since when, None if ever.
 
-    *token* is empty if it has one that holds, else what is wrong with those that it has.
+    *token* is empty if it has a token or a certificate that holds, else what is wrong with those that it has. If it is
+    *enrolled* it has, or had, a certificate.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Heard:
     applied: int | None
     failures: tuple[str, ...] = ()
     token: str = ""
+    enrolled: bool = False
     order_differs: bool = False
 
     @property
@@ -117,19 +119,14 @@ def agent(heard: Heard, revision: int) -> Hop:
     actual = f"{_last_heard(heard)}, revision {heard.applied or 'none'}"
     if heard.token and heard.stale:
         cause = f"{heard.token}: the server does not listen to it, and it hears of no change"
-        return stage.broken(
-            desired,
-            actual,
-            cause,
-            f"lbaas token create for {heard.name}, into its --token-file; restart it",
-        )
+        return stage.broken(desired, actual, cause, _anew(heard))
     if heard.stale:
         cause = "the agent is stopped, or cannot reach the server: forwarding goes on as it was"
         return stage.broken(
             desired, actual, cause, f"on {heard.name}: systemctl status, and the agent's log"
         )
     if heard.token:
-        return stage.suspect(desired, actual, heard.token, f"lbaas token create for {heard.name}")
+        return stage.suspect(desired, actual, heard.token, _anew(heard))
     if heard.failures:
         cause = f"steps failed: {'; '.join(heard.failures[:3])}"
         return stage.suspect(
@@ -139,6 +136,13 @@ def agent(heard: Heard, revision: int) -> Hop:
         cause = "the newest change is not applied yet"
         return stage.suspect(desired, actual, cause, "lbaas status --wait; see the agent's log")
     return stage.ok(desired, actual)
+
+
+def _anew(heard: Heard) -> str:
+    """How the agent is let in again."""
+    if heard.enrolled:
+        return f"lbaas node enrol or host enrol for {heard.name}; there, what it prints"
+    return f"lbaas token create for {heard.name}, into its --token-file; restart it"
 
 
 def _last_heard(heard: Heard) -> str:

@@ -17,8 +17,9 @@ from lbaas.agent.answering import answer_forever
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.once import apply_once, newest
 from lbaas.agent.options import Cycle, MetricsFile, ServerUrl, TokenFile, check_option
+from lbaas.agent.renewing import certificate_ends_s, renew_forever
 from lbaas.agent.textfile import Textfile
-from lbaas.client.agent import AgentClient, Fetched
+from lbaas.client.agent import Fetched
 from lbaas.dataplane.namespaces import Namespace
 from lbaas.dataplane.usage.desired import USUAL_BITS
 from lbaas.errors import ToolMissing
@@ -27,7 +28,7 @@ from lbaas.host_agent.claims import Claims
 from lbaas.host_agent.commands import command, whole
 from lbaas.host_agent.explaining import Explainer
 from lbaas.host_agent.inspection import inspect, render
-from lbaas.host_agent.pods import Pods
+from lbaas.host_agent.pods import Pods, namespace_files
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
 from lbaas.metering.metering import PERIOD_S, Metering, MeterSettings
@@ -82,7 +83,7 @@ class Form(StrEnum):
 @app.command(_RUN)
 def run(
     server_url: ServerUrl,
-    token_file: TokenFile,
+    token_file: TokenFile = None,
     state_dir: StateDir = _STATE_DIR,
     cycle_s: Cycle = 5.0,
     metrics_file: MetricsFile = None,
@@ -97,7 +98,8 @@ def run(
         typer.Option(
             envvar="LBAAS_PODS",
             help="The members are pods on this machine: work in each of their network namespaces, which have "
-            "files in this directory, as in /run/netns; or /proc, to find those of all processes.",
+            "files in this directory, as in /run/netns; or /proc, to find those of all processes; or the socket of "
+            "the container runtime, as in /run/containerd/containerd.sock.",
         ),
     ] = None,
     once: Annotated[
@@ -113,26 +115,29 @@ def run(
     Stopping it leaves the kernel as it is: the host goes on answering.
     """
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
-    told = Textfile(metrics_file).write
+    told = Textfile(metrics_file, partial(certificate_ends_s, settings)).write
+    renewing = partial(renew_forever, settings)
     if pods is not None:
         _run_for_pods(settings, pods, told)
     elif once:
         _once(settings, Host(_namespace(netns)), wait_s)
     elif netns is not None:
         # What counts and what explains look at the namespace that we run in.
-        Agent(settings, _READ, Host(_namespace(netns)).reconcile, told=told).run()
+        host = Host(_namespace(netns))
+        Agent(settings, _READ, host.reconcile, told=told, beside=(renewing,)).run()
     else:
         source = HostSource(bits(meter_prefix4, meter_prefix6))
         metering = Metering(MeterSettings(source, meter_period_s, meter), settings)
         answer = partial(answer_forever, settings, Explainer(state_dir).explain)
+        beside = (metering.run, answer, renewing)
         read = metering.hearing(Reader(HostState).read)
-        Agent(settings, read, Host().reconcile, told=told, beside=(metering.run, answer)).run()
+        Agent(settings, read, Host().reconcile, told=told, beside=beside).run()
 
 
 @app.command("check")
 def check_host(
     server_url: ServerUrl,
-    token_file: TokenFile,
+    token_file: TokenFile = None,
     state_dir: StateDir = _STATE_DIR,
     netns: Netns = None,
 ) -> None:
@@ -147,7 +152,7 @@ def check_host(
 @app.command("print")
 def print_host(
     server_url: ServerUrl,
-    token_file: TokenFile,
+    token_file: TokenFile = None,
     form: Annotated[Form, typer.Option("--as", help="Commands, or files that last.")] = (
         Form.COMMANDS
     ),
@@ -169,11 +174,13 @@ def print_host(
 
 
 def _run_for_pods(
-    settings: AgentSettings, directory: Path, told: Callable[[Report, float], None]
+    settings: AgentSettings, where: Path, told: Callable[[Report, float], None]
 ) -> None:
-    claims = Claims(AgentClient(settings.server_url, settings.token_file.read_text().strip()))
+    claims = Claims(settings.client())
     claims.start()
-    Agent(settings, _READ, Pods(directory, claims.put).reconcile, told=told).run()
+    renewing = partial(renew_forever, settings)
+    pods = Pods(namespace_files(where), claims.put)
+    Agent(settings, _READ, pods.reconcile, told=told, beside=(renewing,)).run()
 
 
 def _once(settings: AgentSettings, host: Host, wait_s: float) -> None:

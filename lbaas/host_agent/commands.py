@@ -52,7 +52,7 @@ def command(step: HostStep) -> str:
     """The shell commands, one a line, that do what *step* says. Source: ip-link(8), ip-fou(8), nft(8), sysctl(8)."""
     match step:
         case ReplaceTable():
-            return f"nft -f - <<'END'\n{transaction(step.declaration)}END"
+            return f"nft -f - <<'END'\n{transaction(step)}END"
         case SetSysctl():
             return f"sysctl -w {step.name}={step.value}"
         case AddDevice():

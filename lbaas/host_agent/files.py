@@ -57,7 +57,7 @@ def shown(files: Files) -> str:
 
 def _common(steps: Iterable[HostStep]) -> Files:
     settings = [f"{step.name} = {step.value}\n" for step in steps if isinstance(step, SetSysctl)]
-    tables = [transaction(step.declaration) for step in steps if isinstance(step, ReplaceTable)]
+    tables = [transaction(step) for step in steps if isinstance(step, ReplaceTable)]
     return {_SYSCTL: "".join(settings), _NFT: "".join(tables)}
 
 

@@ -54,7 +54,7 @@ class Passage:
         self, vips: Collection[Address], pods: Collection[Address]
     ) -> Sequence[Subsystem]:
         return (
-            Subsystem("sysctl", lambda: self._plan_sysctls(pods), sysctl_apply.apply),
+            Subsystem("sysctl", lambda: self._plan_sysctls(vips, pods), sysctl_apply.apply),
             Subsystem(
                 "passage",
                 lambda: self._plan_table(vips),
@@ -62,8 +62,8 @@ class Passage:
             ),
         )
 
-    def _plan_sysctls(self, pods: Iterable[Address]) -> Plan[SetSysctl]:
-        ways = self._ways(pods)
+    def _plan_sysctls(self, vips: Iterable[Address], pods: Iterable[Address]) -> Plan[SetSysctl]:
+        ways = self._ways(vips, pods)
         observed = sysctl_observe.observe(settings_of(ways))
         if shut := shut_by_all(ways, observed):
             cause = (
@@ -72,14 +72,15 @@ class Passage:
             raise StepFailed("passage", "observe", ALL, cause)
         return plan_sysctl(observed, opened(ways, observed))
 
-    def _ways(self, pods: Iterable[Address]) -> list[Way]:
+    def _ways(self, vips: Iterable[Address], pods: Iterable[Address]) -> list[Way]:
         with routing() as asked:
             towards = {asked.device_towards(pod) for pod in pods if pod.version == 4}
+            of_node = any(asked.device_towards(vip) == "lo" for vip in vips if vip.version == 4)
         names = dict(socket.if_nameindex())
         addressed = {
             names.get(held.index) for held in self._link.held() if held.address.version == 4
         }
-        return [Way(name, name in addressed) for name in sorted(filter(None, towards))]
+        return [Way(name, name in addressed, of_node) for name in sorted(filter(None, towards))]
 
     def _plan_table(self, vips: Collection[Address]) -> Plan[PassageStep]:
         wanted = declaration(vips)

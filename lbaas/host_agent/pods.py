@@ -10,17 +10,19 @@ from uuid import UUID
 
 import structlog
 
-from lbaas.agent.rounds import Round
+from lbaas.agent.rounds import Round, attempt
 from lbaas.dataplane.namespaces import Namespace
 from lbaas.domain.addresses import Address
 from lbaas.host_agent.lingering import Lingering
 from lbaas.host_agent.passage import Passage
 from lbaas.host_agent.reconcile import Host
+from lbaas.host_agent.sandboxes import Sandboxes
 from lbaas.wire.state import HostState
 
 log = structlog.get_logger()
 
 PROC = Path("/proc")
+SOCKET = ".sock"
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,27 @@ def share(state: HostState, addresses: Collection[Address]) -> HostState:
     return state.model_copy(update={"endpoints": tuple(own), "vips": vips})
 
 
-def namespace_files(directory: Path) -> Iterator[Path]:
-    """The files that may name a pod's namespace: all of *directory*; of /proc, those of its processes."""
-    if directory == PROC:
-        return (each / "ns/net" for each in PROC.iterdir() if each.name.isdecimal())
-    return directory.iterdir()
+def namespace_files(where: Path) -> Callable[[], Iterator[Path]]:
+    """What finds, each time, the files that may name a pod's namespace.
+
+    All of the directory *where*; of /proc, those of its processes; at a container runtime's socket, what it names.
+    """
+    if where.suffix == SOCKET:
+        return Sandboxes(where).files
+    if where == PROC:
+        return lambda: (each / "ns/net" for each in PROC.iterdir() if each.name.isdecimal())
+    return where.iterdir
 
 
 class Pods:
-    """The namespaces under *directory*, found anew each round. *claim* is told of all addresses in them."""
+    """The namespaces that *files* names, found anew each round. *claim* is told of all addresses in them."""
 
-    def __init__(self, directory: Path, claim: Callable[[frozenset[Address]], object]) -> None:
-        self._directory = directory
+    def __init__(
+        self,
+        files: Callable[[], Iterator[Path]],
+        claim: Callable[[frozenset[Address]], object],
+    ) -> None:
+        self._files = files
         self._claim = claim
         self._machine = Host(shut_without_vips=True)
         self._passage = Passage()
@@ -61,8 +72,12 @@ class Pods:
         self._hosts: dict[int, Host] = {}
 
     def reconcile(self, state: HostState, agent: UUID) -> Round:
-        """Each namespace holds its share of *state* as far as it could be had; others were not touched."""
-        self._discover()
+        """Each namespace holds its share of *state* as far as it could be had; others were not touched.
+
+        While nobody says which pods there are, those that were known are.
+        """
+        found = Round()
+        attempt(found, "pods", "observe", self._discover)
         pods = list(self._pods())
         self._claim(frozenset(address for pod in pods for address in pod.addresses))
         shares = [(pod.host, share(state, pod.addresses)) for pod in pods]
@@ -75,7 +90,7 @@ class Pods:
         held = self._lingering.held(vips, time.monotonic())
         passage = self._passage.reconcile(held, answering)
         passage.pending = self._lingering.pending
-        return _joined([passage, *(self._round(host, own, agent) for host, own in shares)])
+        return _joined([found, passage, *(self._round(host, own, agent) for host, own in shares)])
 
     def _round(self, host: Host, own: HostState, agent: UUID) -> Round:
         """A namespace without VIPs is not touched, unless we did so before."""
@@ -94,7 +109,7 @@ class Pods:
 
     def _inodes(self) -> Iterator[tuple[int, Path]]:
         own = PROC.joinpath("thread-self/ns/net").stat().st_ino
-        for path in namespace_files(self._directory):
+        for path in self._files():
             try:
                 inode = path.stat().st_ino
             except OSError:

@@ -11,7 +11,7 @@ from lbaas.agent.rounds import Round, Subsystem, begin
 from lbaas.dataplane.guard import apply as guard_apply
 from lbaas.dataplane.guard import observe as guard_observe
 from lbaas.dataplane.guard.desired import declaration, guard
-from lbaas.dataplane.guard.plan import ReplaceTable
+from lbaas.dataplane.guard.plan import GuardStep
 from lbaas.dataplane.guard.plan import plan as plan_guard
 from lbaas.dataplane.gue import apply as gue_apply
 from lbaas.dataplane.gue.desired import openings, owned
@@ -158,7 +158,7 @@ class Host:
             return Plan()  # a kernel that can't has nothing open
         return plan_gue(owned(found, state.endpoints), wanted)
 
-    def _plan_guard(self, state: HostState) -> Plan[ReplaceTable]:
+    def _plan_guard(self, state: HostState) -> Plan[GuardStep]:
         wanted = declaration(guard(state, smallest_mtus(self._link, state)))
         if wanted not in self._expected:
             self._expected = {wanted: guard_observe.expected(self._nft, wanted)}

@@ -19,6 +19,7 @@ from lbaas.kube import reading, status
 from lbaas.kube.cluster import Cluster, now_text
 from lbaas.kube.desired import Owner, Unservable, Wanted, wanted
 from lbaas.kube.lbaas_side import Application, observe
+from lbaas.kube.placement import placement
 from lbaas.kube.plan import keep, plan
 from lbaas.kube.records import FINALIZER, Key, Service
 from lbaas.kube.status import Shown
@@ -115,13 +116,15 @@ class Reconciler:
         statuses = [await self._api.status(str(each)) for each in application.vips.values()]
         programmed = all(each.programmed for each in statuses)
         vips = [application.addresses[vip.family] for vip in target.vips]
-        shown = status.served(service, vips, programmed=programmed, now=now_text())
+        local = placement(service, target.members.values(), statuses, now_text())
+        shown = status.served(service, vips, programmed=programmed, now=now_text(), local=local)
         await self._show(service, shown)
-        if shown != status.present(service):
+        if local is not None and local.status == "False":
+            await self._tell(service, "Warning", local.reason, local.message)
+        elif shown != status.present(service):
             words = ", ".join(map(str, vips))
-            await self._tell(
-                service, "Normal", "Served", f"{words}: {shown.conditions[-1].message}"
-            )
+            message = f"{words}: {shown.conditions[-1].message}"
+            await self._tell(service, "Normal", "Served", message)
         endpoints = self._view.around(service.key).endpoints
         answering = status.answering(statuses)
         ready, others_wait = status.opening(endpoints, self._view.pods.known, answering)

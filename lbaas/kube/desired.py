@@ -26,10 +26,14 @@ POOL_ANNOTATIONS = {
     "lbaas/monitor": "monitor",
 }
 WEIGHT = "lbaas/weight"  # a pod's
+BALANCER = (
+    "lbaas/node"  # a machine's: the name of the lbaas node that it is, if that is not its own
+)
 
 # No packet has such a source, so nobody may come: RFC 6666, RFC 919.
 _NOBODY = {4: "255.255.255.255/32", 6: "100::/64"}
 _MOST_MEMBERS = 1000
+_LONGEST_NAME = 63
 
 _LABELS = ("kubernetes/cluster", "kubernetes/namespace", "kubernetes/service")
 
@@ -81,8 +85,11 @@ class WantedVip:
 
 @dataclass(frozen=True)
 class WantedMember:
+    """*node* is the lbaas node on whose machine it is, where that matters."""
+
     weight: int = 1
     drained: bool = False
+    node: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,7 @@ def wanted(
             for protocol in sorted({port.protocol for port in service.ports})
         },
         _pool(service),
-        _members(around, frozenset(service.families)),
+        _members(around, frozenset(service.families), local=service.local),
     )
 
 
@@ -195,6 +202,7 @@ def _pool(service: Service) -> dict[str, Any]:
         for annotation, field in POOL_ANNOTATIONS.items()
         if service.annotations.get(annotation)
     }
+    said["local"] = service.local
     said.setdefault("encapsulation", Encapsulation.IPIP)
     if said["encapsulation"] == Encapsulation.GUE:
         said["gue_port"] = GUE_PORT
@@ -217,11 +225,13 @@ def _value(annotation: str, text: str) -> Any:
         raise Unservable("InvalidAnnotation", f"{annotation}: not JSON: {error}") from None
 
 
-def _members(around: Surroundings, families: frozenset[int]) -> dict[Address, WantedMember]:
+def _members(
+    around: Surroundings, families: frozenset[int], *, local: bool
+) -> dict[Address, WantedMember]:
     found: dict[Address, WantedMember] = {}
     for endpoint in sorted(around.endpoints, key=lambda each: address_key(each.address)):
         if endpoint.address.version in families:
-            member = _member(endpoint, around)
+            member = _member(endpoint, around, local=local)
             # An address that two slices name, as in the moment between them, serves if one says so.
             known = found.get(endpoint.address, member)
             found[endpoint.address] = max(
@@ -234,14 +244,21 @@ def _members(around: Surroundings, families: frozenset[int]) -> dict[Address, Wa
     return found
 
 
-def _member(endpoint: Endpoint, around: Surroundings) -> WantedMember:
+def _member(endpoint: Endpoint, around: Surroundings, *, local: bool) -> WantedMember:
     """Not ready: it gets its alias, and no flows yet. Terminating, or on an excluded node: it drains."""
     pod = around.pods.get(endpoint.pod) if endpoint.pod else None
     node = around.nodes.get(Key("", endpoint.node))
     weight = _weight(pod)
+    place = _place(endpoint, node) if local else None
     if endpoint.terminating or (node is not None and node.excluded):
-        return WantedMember(weight, drained=True)
-    return WantedMember(weight if endpoint.ready else 0)
+        return WantedMember(weight, drained=True, node=place)
+    return WantedMember(weight if endpoint.ready else 0, node=place)
+
+
+def _place(endpoint: Endpoint, node: Node | None) -> str | None:
+    """None for a name that no lbaas node can have."""
+    name = node.balancer if node else endpoint.node
+    return name if 0 < len(name) <= _LONGEST_NAME else None
 
 
 def _weight(pod: Pod | None) -> int:

@@ -78,7 +78,9 @@ def held_pool(pool: wire.Pool, members: Iterable[wire.Member], tag: str) -> Held
         pool.model_dump(mode="json"),
         {
             member.address: WantedMember(
-                member.weight, drained=member.admin_state is MemberAdminState.DRAINED
+                member.weight,
+                drained=member.admin_state is MemberAdminState.DRAINED,
+                node=member.node,
             )
             for member in members
         },

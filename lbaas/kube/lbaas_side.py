@@ -129,6 +129,7 @@ def _bodies(members: Mapping[Address, WantedMember]) -> list[dict[str, Any]]:
             "address": str(address),
             "weight": member.weight,
             "admin_state": MemberAdminState.DRAINED if member.drained else MemberAdminState.ACTIVE,
+            "node": member.node,
         }
         for address, member in members.items()
     ]

@@ -10,7 +10,7 @@ from lightkube.models import meta_v1 as meta
 
 from lbaas.domain.terms import Protocol
 from lbaas.errors import ClusterUnavailable
-from lbaas.kube.desired import WEIGHT
+from lbaas.kube.desired import BALANCER, WEIGHT
 from lbaas.kube.records import (
     FINALIZER,
     READINESS_GATE,
@@ -96,7 +96,9 @@ def pod(found: core.Pod) -> Pod:
 
 def node(found: core.Node) -> Node:
     """What concerns us of it."""
-    return Node(key_of(found), _EXCLUDED in (metadata_of(found).labels or {}))
+    metadata = metadata_of(found)
+    balancer = (metadata.annotations or {}).get(BALANCER) or metadata.name or ""
+    return Node(key_of(found), _EXCLUDED in (metadata.labels or {}), balancer)
 
 
 def _port(port: core.ServicePort) -> Port:

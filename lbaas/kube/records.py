@@ -12,6 +12,7 @@ DEFAULT_CLASS = "lbaas/dsr"
 FINALIZER = "lbaas/dsr"
 READINESS_GATE = "lbaas/dsr-ready"
 PROGRAMMED = "lbaas/programmed"
+LOCAL = "lbaas/local"
 
 
 class Key(NamedTuple):
@@ -103,7 +104,11 @@ class Pod:
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of the cluster. *excluded*: external load balancers shall leave it alone."""
+    """A machine of the cluster. *excluded*: external load balancers shall leave it alone.
+
+    *balancer* is the name of the lbaas node that runs on it, if any does.
+    """
 
     key: Key
     excluded: bool = False
+    balancer: str = ""

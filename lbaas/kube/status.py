@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lbaas.domain.addresses import Address
-from lbaas.kube.records import PROGRAMMED, Condition, Endpoint, Key, Pod, Service
+from lbaas.kube.records import LOCAL, PROGRAMMED, Condition, Endpoint, Key, Pod, Service
 from lbaas.wire.status import VipStatus
 
 # kube-proxy must not take packets to the VIP itself, nor make it an address of every machine: a reply that comes out
 # of a pod with a source that is local would be dropped as martian. Source: KEP-1860, net/ipv4/fib_frontend.c.
 _MODE = "Proxy"
+
+_OURS = frozenset({PROGRAMMED, LOCAL})
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,17 @@ def present(service: Service) -> Shown:
     return Shown(service.ingress, service.conditions)
 
 
-def served(service: Service, vips: Sequence[Address], *, programmed: bool, now: str) -> Shown:
+def served(
+    service: Service,
+    vips: Sequence[Address],
+    *,
+    programmed: bool,
+    now: str,
+    local: Condition | None = None,
+) -> Shown:
     """The VIPs are shown as soon as they are had. That they once were programmed stays said: each rollout
     of pods passes through moments in which the newest change is not everywhere yet."""
-    before = _of_ours(service)
+    before = _said(service, PROGRAMMED)
     new = programmed or (before is not None and before.status == "True" and _same(service, vips))
     condition = Condition(
         PROGRAMMED,
@@ -52,19 +61,18 @@ def served(service: Service, vips: Sequence[Address], *, programmed: bool, now: 
         now,
         service.generation,
     )
-    return Shown(_ingress(vips), _with(service, condition))
+    return Shown(_ingress(vips), _with(service, *filter(None, (local, condition))))
 
 
 def refused(service: Service, reason: str, message: str, now: str) -> Shown:
     """The addresses stay as they are; the condition says why the Service is not as its spec says."""
     condition = Condition(PROGRAMMED, "False", reason, message, now, service.generation)
-    return Shown(service.ingress, _with(service, condition))
+    return Shown(service.ingress, _with(service, *filter(None, (_said(service, LOCAL), condition))))
 
 
 def released(service: Service) -> Shown:
     """Nothing of ours is said."""
-    others = (each for each in service.conditions if each.type != PROGRAMMED)
-    return Shown((), tuple(others))
+    return Shown((), _with(service))
 
 
 def answering(statuses: Iterable[VipStatus]) -> frozenset[Address]:
@@ -101,19 +109,23 @@ def _same(service: Service, vips: Sequence[Address]) -> bool:
     return service.ingress == _ingress(vips)
 
 
-def _of_ours(service: Service) -> Condition | None:
-    return next((each for each in service.conditions if each.type == PROGRAMMED), None)
+def _said(service: Service, kind: str) -> Condition | None:
+    return next((each for each in service.conditions if each.type == kind), None)
 
 
-def _with(service: Service, condition: Condition) -> tuple[Condition, ...]:
-    """All conditions, ours replaced; it keeps its time as long as its status stays."""
-    before = _of_ours(service)
-    if before is not None and before.status == condition.status:
-        condition = replace(condition, since=before.since)
-        if (before.reason, before.message) == (condition.reason, condition.message):
-            condition = before
-    others = tuple(each for each in service.conditions if each.type != PROGRAMMED)
-    return (*others, condition)
+def _with(service: Service, *ours: Condition) -> tuple[Condition, ...]:
+    """All conditions, *ours* in place of those that were."""
+    others = (each for each in service.conditions if each.type not in _OURS)
+    return (*others, *(_lasting(_said(service, each.type), each) for each in ours))
+
+
+def _lasting(before: Condition | None, condition: Condition) -> Condition:
+    """It keeps its time as long as its status stays."""
+    if before is None or before.status != condition.status:
+        return condition
+    if (before.reason, before.message) == (condition.reason, condition.message):
+        return before
+    return replace(condition, since=before.since)
 
 
 def _document(condition: Condition) -> dict[str, Any]:

@@ -68,10 +68,9 @@ class View:
             for service in self._services_of.get(key, ()):
                 self._look_at(service)
 
-    def _node(self, old: Node | None, new: Node | None) -> None:
-        if old is None or new is None or old.excluded != new.excluded:
-            for service in self.services.known:
-                self._look_at(service)
+    def _node(self, _old: Node | None, _new: Node | None) -> None:
+        for service in self.services.known:
+            self._look_at(service)
 
     def _look_at(self, key: Key) -> None:
         service = self.services.known.get(key)

@@ -53,7 +53,7 @@ class ServerProcess:
     def start(self) -> None:
         """The server is on its way up, with the data of its last run if there was one."""
         listeners = [self._api.fileno(), self._loopback.fileno()]
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "lbaas", "server"],
                 stdin=subprocess.DEVNULL,
@@ -102,10 +102,11 @@ class ServerProcess:
 
     def log_tail(self) -> str:
         """The last of what it wrote."""
-        return self._log.read_bytes()[-TAIL:].decode(errors="replace")
+        return self.log.read_bytes()[-TAIL:].decode(errors="replace")
 
     @property
-    def _log(self) -> Path:
+    def log(self) -> Path:
+        """What it writes, from its first start on."""
         return self._directory / "server.log"
 
     def _is_ready(self) -> bool:

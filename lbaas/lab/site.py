@@ -119,12 +119,13 @@ class Site:
                 self.start_agent(machine.name)
         self._await_reports()
 
-    def start_agent(self, name: str) -> Process:
-        """The machine's agent runs, with the state that its last run left on disk."""
+    def start_agent(self, name: str, **environment: str) -> Process:
+        """The machine's agent runs, with the state that its last run left on disk, in *environment* besides its own."""
         machine = next(m for m in self.lab.topology.machines if m.name == name)
         role = "node-agent" if machine.role is Role.NODE else "host-agent"
         argv = [sys.executable, "-m", "lbaas", role]
-        process = self.lab.spawn(name, argv, env=self._agent_environment(machine), name=role)
+        env = self._agent_environment(machine) | environment
+        process = self.lab.spawn(name, argv, env=env, name=role)
         self.agents[name] = process
         return process
 

@@ -11,7 +11,6 @@ import structlog
 
 from lbaas.agent.loop import AgentSettings, Read
 from lbaas.agent.newest import Newest
-from lbaas.client.agent import AgentClient
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.usage.apply import remove
 from lbaas.errors import LbaasError
@@ -62,13 +61,10 @@ class Metering:
             _stop_counting(self._meter.source.table)
             return
         buffer = self._buffer()
-        delivery = Delivery(buffer, self._client(), spread_s=self._meter.period_s / 4)
+        delivery = Delivery(buffer, self._agent.client(), spread_s=self._meter.period_s / 4)
         threading.Thread(target=delivery.run, daemon=True).start()
         counter = Counter(self._meter.source, buffer, Table(self._meter.source.table))
         self._count_forever(counter, delivery.wake)
-
-    def _client(self) -> AgentClient:
-        return AgentClient(self._agent.server_url, self._agent.token_file.read_text().strip())
 
     def _buffer(self) -> Buffer:
         while True:

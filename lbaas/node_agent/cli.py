@@ -19,6 +19,7 @@ from lbaas.agent.options import (
     TokenFile,
     check_option,
 )
+from lbaas.agent.renewing import certificate_ends_s, renew_forever
 from lbaas.agent.textfile import Textfile
 from lbaas.dataplane.usage.desired import USUAL_BITS
 from lbaas.domain.addresses import Address
@@ -44,7 +45,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def node_agent(
     server_url: ServerUrl,
-    token_file: TokenFile,
+    token_file: TokenFile = None,
     state_dir: Annotated[
         Path, typer.Option(envvar="LBAAS_STATE_DIR", help="Where the last good state is kept.")
     ] = Path("/var/lib/lbaas/node-agent"),
@@ -94,8 +95,9 @@ def node_agent(
         return explainer.explain(flow, health.details().unhealthy)
 
     watch = TableWatch(lambda: node.structure, node.mend)
-    beside = (metering.run, partial(answer_forever, settings, explain), watch.run)
-    told = Textfile(metrics_file).write
+    renewing = partial(renew_forever, settings)
+    beside = (metering.run, partial(answer_forever, settings, explain), watch.run, renewing)
+    told = Textfile(metrics_file, partial(certificate_ends_s, settings)).write
     agent = Agent(settings, read, node.reconcile, details, told, beside)
     node.wake_with(agent.wake)
 

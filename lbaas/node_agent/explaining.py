@@ -29,6 +29,7 @@ from lbaas.explain.node_facts import Announced, NodeDesired, NodeSeen
 from lbaas.health.effect import outlook, withdrawn
 from lbaas.node_agent.announce import BirdPaths
 from lbaas.node_agent.foreign import FwmarkRule, concerns
+from lbaas.node_agent.locality import localized
 from lbaas.wire.explanation import Answer, FiveTuple
 from lbaas.wire.reading import ClusterParts
 from lbaas.wire.report import Unhealthy
@@ -53,7 +54,7 @@ class Explainer:
         parts = ClusterParts.read(last_good.entries, last_good.revision)
         settings = parts.bare.nodes.get(last_good.agent)
         machine = "this node" if settings is None else settings.name
-        state = _of_vip(parts, wanted.vip)
+        state = localized(_of_vip(parts, wanted.vip), machine)
         desired = _desired(state, settings, unhealthy, time.time())
         with ExitStack() as sockets:
             seen = Look(self.bird, sockets).at(state, wanted)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lbaas.node_agent import known
 from lbaas.wire.state import MarkRange
 
 
@@ -21,7 +22,7 @@ class Surroundings:
     """What was found. *tables* are the nftables tables of others, by name, as text.
 
     *services* are IPVS services that are not ours, *strict* the devices with a strict rp_filter, *legacy* the
-    tables that iptables filters with beside nftables.
+    tables that iptables filters with beside nftables, *devices* the names of all devices.
     """
 
     services: int
@@ -29,6 +30,7 @@ class Surroundings:
     rules: tuple[FwmarkRule, ...]
     strict: tuple[str, ...]
     legacy: tuple[str, ...]
+    devices: tuple[str, ...] = ()
 
 
 def described(found: Surroundings, marks: MarkRange) -> tuple[str, ...]:
@@ -37,20 +39,30 @@ def described(found: Surroundings, marks: MarkRange) -> tuple[str, ...]:
 
 
 def _sentences(found: Surroundings, marks: MarkRange) -> Iterator[str]:
+    software = known.of_devices(found.devices)
     if found.services:
-        yield f"IPVS: {found.services} services that are not ours"
+        owners = known.named(known.of_services(software))
+        yield f"IPVS: {found.services} services that are not ours{owners}"
     for name, text in sorted(found.tables.items()):
-        if _SETS_MARKS.search(text):
-            yield f"nftables: table {name} sets packet marks: a packet that loses its mark is refused"
-        if _STATEFUL.search(text):
-            yield f"nftables: table {name} drops by connection state: a node sees one half of each connection"
+        yield from _of_table(name, text)
     for rule in found.rules:
         if concerns(rule, marks):
-            yield f"routing: rule {rule.priority} is for packets with marks of ours"
+            owner = known.named(known.of_rule(rule.mark, rule.mask))
+            yield f"routing: rule {rule.priority}{owner} is for packets with marks of ours"
+    for each in software:
+        yield f"devices: {each} is at work on this machine"
     if found.strict:
         yield f"rp_filter is strict on {', '.join(found.strict)}: a client reached another way is dropped"
     if found.legacy:
         yield f"iptables (legacy) has tables {', '.join(found.legacy)}: what they do is not known to us"
+
+
+def _of_table(name: str, text: str) -> Iterator[str]:
+    table = f"nftables: table {name}{known.named(known.of_table(name, text))}"
+    if _SETS_MARKS.search(text):
+        yield f"{table} sets packet marks: a packet that loses its mark is refused"
+    if _STATEFUL.search(text):
+        yield f"{table} drops by connection state: a node sees one half of each connection"
 
 
 _SETS_MARKS = re.compile(r"\bmeta mark set\b|\bMARK\b")

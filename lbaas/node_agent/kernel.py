@@ -1,5 +1,6 @@
 """This node's kernel: what is planned and applied there, subsystem by subsystem."""
 
+import socket
 from collections.abc import Callable
 from functools import cached_property, partial
 
@@ -107,8 +108,10 @@ class Kernel:
         """
         observed, self._observed = self._observed, {}
         held = {key: each for key, each in observed.items() if key.mark in bare.marks}
-        # What retires does so on each node in its own time.
-        lasting = services({vip: each for vip, each in wanted.items() if each.prefix is not None})
+        # What retires does so on each node in its own time; what is local differs by design.
+        lasting = services(
+            {vip: each for vip, each in wanted.items() if each.prefix is not None and each.alike}
+        )
         return NodeFacts(
             revision=bare.revision,
             services=len(held),
@@ -127,6 +130,7 @@ class Kernel:
             rules=rules,
             strict=tuple(strict_rp_filter()),
             legacy=tuple(legacy_tables()),
+            devices=tuple(name for _, name in socket.if_nameindex()),
         )
 
     def _observe_services(self, marks: MarkRange) -> ServiceTable:

@@ -20,12 +20,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class VipTables:
-    """One VIP's services and marks, and the prefix that announces it, None if nothing shall."""
+    """One VIP's services and marks, and the prefix that announces it, None if nothing shall.
+
+    *alike*: every node of the cluster holds the same.
+    """
 
     services: ServiceTable = field(default_factory=dict)
     marks: MarkTable = field(default_factory=lambda: MarkTable(None))
     prefix: Prefix | None = None
     communities: tuple[str, ...] = ()
+    alike: bool = True
 
 
 # What a step can be about: a VIP, a service, a mark.
@@ -70,6 +74,7 @@ def picture(state: ClusterState) -> dict[Address, VipTables]:
             mark_table(part, None),
             announced.get(vip),
             state.communities.get(announced[vip], ()) if vip in announced else (),
+            alike=not any(each.local for each in part.services),
         )
         for vip, part in _by_vip(state).items()
     }
@@ -119,6 +124,7 @@ def united(old: VipTables, new: VipTables, prefix: Prefix | None) -> VipTables:
         joined(None, [old.marks, new.marks]),
         prefix,
         new.communities,
+        new.alike,
     )
 
 

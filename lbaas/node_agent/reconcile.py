@@ -109,7 +109,7 @@ class Node:
         if settings is None:
             return _not_ours(agent)
         leave = Leave.of(parts.bare, settings)
-        change = self._wanted.turn_to(parts, self._to_review(), leave)
+        change = self._wanted.turn_to(parts, self._to_review(), leave, settings.name)
         round_ = self._round(parts.bare, settings, change)
         round_.pending = self._wanted.pending
         self._failures = list(round_.failures)

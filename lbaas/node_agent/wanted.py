@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from lbaas.domain.addresses import Address
+from lbaas.node_agent.locality import localized
 from lbaas.node_agent.picture import Change, Picture, VipTables, picture, services, united
 from lbaas.node_agent.removal import Leave, RemovalGuard
 from lbaas.node_agent.retiring import Retiring
@@ -32,6 +33,8 @@ class Wanted:
         self._retiring = Retiring()
         self.guard = RemovalGuard()
         self._kept: frozenset[Address] = frozenset()
+        self._local: set[str] = set()
+        self._places: tuple[str, frozenset[str]] = ("", frozenset())
 
     @property
     def pending(self) -> bool:
@@ -39,15 +42,20 @@ class Wanted:
         return self._retiring.pending
 
     def turn_to(
-        self, parts: ClusterParts, reviewed: Iterable[Address], leave: Leave = _ALL
+        self,
+        parts: ClusterParts,
+        reviewed: Iterable[Address],
+        leave: Leave = _ALL,
+        here: str = "",
     ) -> Change:
-        """*picture* is what *parts* wants by the view's word; what that changed.
+        """*picture* is what *parts* wants of the node named *here* by the view's word; what that changed.
 
         The view is asked about VIPs that differ from the last state, about *reviewed*, and about those
         whose retirement is over. VIPs that lose services keep what they have if *leave* does not cover it.
         """
         now_s = self._clock()
         keys = set(parts.vips() if self._parts is None else parts.differing(self._parts))
+        keys |= self._displaced(parts, here)
         again = {*reviewed, *self._retiring.expired(now_s), *self._kept}
         vips = {self._vip_of[key] for key in keys if key in self._vip_of} | again
         keys |= {self._key_of[vip] for vip in again if vip in self._key_of}
@@ -60,6 +68,12 @@ class Wanted:
         wanted |= self._keep(vips, wanted, leave)
         return self._hold(vips, wanted, now_s)
 
+    def _displaced(self, parts: ClusterParts, here: str) -> AbstractSet[str]:
+        """The keys of local VIPs, if the cluster has other nodes by now, or this one another name."""
+        places = here, frozenset(node.name for node in parts.bare.nodes.values())
+        before, self._places = self._places, places
+        return frozenset() if places == before else frozenset(self._local)
+
     def _read(self, parts: ClusterParts, keys: Iterable[str]) -> Picture:
         """What the VIPs of *keys* shall be; under which keys they are is noted."""
         found = {key: vip for key in keys if (vip := parts.vip(key)) is not None}
@@ -69,7 +83,10 @@ class Wanted:
         for key, vip in found.items():
             self._vip_of[key] = vip.address
             self._key_of[vip.address] = key
-        part = parts.part(found.values())
+        local = {key for key, vip in found.items() if any(each.local for each in vip.listeners)}
+        self._local.difference_update(keys)
+        self._local |= local
+        part = localized(parts.part(found.values()), self._places[0])
         return picture(self._view(part, frozenset(part.vips)))
 
     def _keep(self, vips: AbstractSet[Address], wanted: Picture, leave: Leave) -> Picture:

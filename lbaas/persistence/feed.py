@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import (
     ColumnElement,
+    Text,
     bindparam,
     func,
     insert,
@@ -28,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.persistence.models import HORIZON, Change, Listener, Pruned, Vip
 from lbaas.persistence.prepared import Prepared
+from lbaas.persistence.provenance import UNKNOWN, Provenance
 
 HORIZON_COLUMN = literal_column(HORIZON.text, Change.revision.type)
 
@@ -80,22 +82,37 @@ class Noted(NamedTuple):
 
 
 async def note_change(
-    session: AsyncSession, kind: str, object_id: UUID, clusters: Iterable[UUID | None]
+    session: AsyncSession,
+    kind: str,
+    object_id: UUID,
+    clusters: Iterable[UUID | None],
+    provenance: Provenance = UNKNOWN,
 ) -> None:
     """The object's change is on the feed of each of *clusters* as soon as the transaction commits."""
-    rows = [
-        {"cluster_id": cluster, "kind": kind, "object_id": object_id} for cluster in set(clusters)
-    ]
+    changed = {"kind": kind, "object_id": object_id, **provenance.columns}
+    rows = [{"cluster_id": cluster, **changed} for cluster in set(clusters)]
     if rows:
         await session.execute(insert(Change), rows)
 
 
-async def note_vips(session: AsyncSession, which: ColumnElement[bool]) -> set[UUID]:
+async def note_vips(
+    session: AsyncSession, which: ColumnElement[bool], provenance: Provenance = UNKNOWN
+) -> set[UUID]:
     """A change of each VIP that is *which* is on its cluster's feed; answers the clusters."""
-    vips = select(Vip.cluster_id, literal("vip"), Vip.id).where(which)
-    noted = insert(Change).from_select(["cluster_id", "kind", "object_id"], vips)
+    known = provenance.columns
+    written = (literal(value, Text()) for value in known.values())
+    vips = select(Vip.cluster_id, literal("vip"), Vip.id, *written).where(which)
+    noted = insert(Change).from_select(["cluster_id", "kind", "object_id", *known], vips)
     clusters = await session.scalars(noted.returning(Change.cluster_id))
     return {cluster for cluster in clusters if cluster is not None}
+
+
+async def note_pool(session: AsyncSession, pool: UUID) -> set[UUID]:
+    """A change of the pool is on the feeds of the clusters in which some listener uses it; answers those."""
+    using = select(Vip.cluster_id, literal("pool"), literal(pool))
+    using = using.join(Listener, Listener.vip_id == Vip.id).where(Listener.pool_id == pool)
+    noted = insert(Change).from_select(["cluster_id", "kind", "object_id"], using.distinct())
+    return set(await session.scalars(noted.returning(Change.cluster_id)))
 
 
 async def current_transaction(session: AsyncSession) -> int | None:
@@ -170,9 +187,3 @@ async def vip_revision(session: AsyncSession, vip: UUID) -> int:
     )
     query = select(func.max(Change.revision)).where(Change.object_id.in_(objects.scalar_subquery()))
     return await session.scalar(query) or 0
-
-
-async def clusters_of_pool(session: AsyncSession, pool: UUID) -> set[UUID]:
-    """The clusters in which some listener uses the pool."""
-    query = select(Vip.cluster_id).join(Listener, Listener.vip_id == Vip.id)
-    return set(await session.scalars(query.where(Listener.pool_id == pool).distinct()))

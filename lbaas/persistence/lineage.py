@@ -5,8 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy import func, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.persistence.hot import Statement
+from lbaas.persistence.models import FeedEpoch
 
 _MADE_AT = Statement(
     """
@@ -17,9 +20,6 @@ _MADE_AT = Statement(
     """
 )
 _EPOCH = "SELECT id, begun_at FROM epoch"
-_RENEW = Statement(
-    "UPDATE epoch SET id = gen_random_uuid(), begun_at = now() WHERE id = :id RETURNING id, begun_at"
-)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,13 @@ async def epoch(connection: asyncpg.Connection) -> Epoch:
     return Epoch(*row)
 
 
-async def renew(connection: asyncpg.Connection, present: UUID) -> Epoch | None:
+async def renew(session: AsyncSession, present: UUID) -> Epoch | None:
     """A new epoch in place of the *present* one; None if that is not the present one."""
-    row = await connection.fetchrow(_RENEW.sql, *_RENEW.values({"id": present}))
+    renewing = (
+        update(FeedEpoch)
+        .where(FeedEpoch.id == present)
+        .values(id=func.gen_random_uuid(), begun_at=func.now())
+        .returning(FeedEpoch.id, FeedEpoch.begun_at)
+    )
+    row = (await session.execute(renewing)).one_or_none()
     return None if row is None else Epoch(*row)

@@ -95,6 +95,7 @@ _POOL = _said(
     Pool.one_packet,
     Pool.drain_deadline_s,
     Pool.quorum,
+    Pool.local,
 )
 
 
@@ -137,6 +138,7 @@ def _members() -> LateralFromClause:
         func.host(Member.address),
         Member.weight,
         cast(func.extract("epoch", Member.drained_at), BigInteger),
+        Member.node,
     )
     arrays = (func.array_agg(column).label(f"m{place}") for place, column in enumerate(columns))
     return select(*arrays).where(Member.pool_id == Pool.id).lateral()

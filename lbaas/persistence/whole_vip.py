@@ -58,7 +58,8 @@ _MARKED = """marked AS (
   SELECT :mark_space, (SELECT number FROM mark) + given.place - 1, given.id::uuid
   FROM held, jsonb_array_elements_text(:listeners) WITH ORDINALITY AS given (id, place)
 ), changed AS (
-  INSERT INTO change (cluster_id, kind, object_id) SELECT vip.cluster_id, 'vip', vip.id FROM vip
+  INSERT INTO change (cluster_id, kind, object_id, request_id, traceparent)
+  SELECT vip.cluster_id, 'vip', vip.id, CAST(:request_id AS text), CAST(:traceparent AS text) FROM vip
 )"""
 _TOLD = """told AS (
   INSERT INTO event ({columns}) SELECT {values}

@@ -9,6 +9,7 @@ import zstandard
 
 from lbaas.services.books import Book
 from lbaas.wire.body import Kind, encode
+from lbaas.wire.state import Write
 
 # Lowest levels: on states they come within a third of the best, in a tenth of the time.
 _LEVEL = 1
@@ -31,11 +32,12 @@ CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """*body* leads whoever asked to the state of *revision*, whose digest is *digest*."""
+    """*body* leads whoever asked, by *writes*, to the state of *revision*, whose digest is *digest*."""
 
     revision: int
     digest: str
     body: bytes
+    writes: tuple[Write, ...] = ()
     _encoded: dict[str, asyncio.Task[bytes]] = field(default_factory=dict, repr=False)
 
     async def encoded(self, coding: str) -> bytes:
@@ -67,7 +69,8 @@ class Published:
             if len(self._answers) >= MAX_ANSWERS:
                 del self._answers[next(iter(self._answers))]
             digest = self.book.entries.digest
-            self._answers[update.base] = Answer(self.book.revision, digest, encode(update))
+            body, writes = encode(update), update.writes
+            self._answers[update.base] = Answer(self.book.revision, digest, body, writes)
         return self._answers[update.base]
 
 

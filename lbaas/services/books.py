@@ -21,9 +21,10 @@ from lbaas.compiler.compile import (
 )
 from lbaas.compiler.history import History, Step
 from lbaas.errors import NotFound
-from lbaas.persistence import feed, served, snapshot
+from lbaas.persistence import feed, provenance, served, snapshot
 from lbaas.wire.body import Kind, Update
 from lbaas.wire.entries import Delta, Entries
+from lbaas.wire.state import Write
 
 # So many changes of the past are read when a process first serves a cluster: agents that another process
 # served before get deltas from this one.
@@ -43,24 +44,34 @@ class Subject:
 
 @dataclass(frozen=True)
 class Book:
-    """The state at *revision*, and what changed on the way there."""
+    """The state at *revision*, and what changed on the way there; of the *writes* that did it the newest."""
 
     revision: int
     entries: Entries
     history: History
+    writes: tuple[Write, ...] = ()
 
-    def following(self, revision: int, entries: Entries) -> Self:
-        """The book at *revision*, when the state is *entries*."""
-        keys = self.entries.differing(entries.values)
+    def following(self, revision: int, entries: Entries, writes: Iterable[Write] = ()) -> Self:
+        """The book at *revision*, when the state is *entries* by *writes*."""
+        return self.then(revision, entries, self.entries.differing(entries.values), writes)
+
+    def then(
+        self, revision: int, entries: Entries, keys: frozenset[str], writes: Iterable[Write]
+    ) -> Self:
+        """The book at *revision*, when the state is *entries* by *writes*, and the same but at *keys*."""
         history = self.history.then(revision, keys) if keys else self.history
-        return type(self)(revision, entries, history)
+        new = (write for write in writes if write.revision > self.revision)
+        told = (*self.writes, *new)[-provenance.MOST :]
+        return type(self)(revision, entries, history, told)
 
     def update(self, kind: Kind, since: int | None) -> Update:
         """What leads from the state of *since* to this one: the whole if *since* is None or too long ago."""
         keys = None if since is None else self.history.keys_since(since)
-        if keys is None:
-            return Update(kind, None, self.revision, self.entries.at(self.entries.values))
-        return Update(kind, since, self.revision, self.entries.at(keys))
+        if since is None or keys is None:
+            whole = self.entries.at(self.entries.values)
+            return Update(kind, None, self.revision, whole, self.writes)
+        writes = tuple(write for write in self.writes if write.revision > since)
+        return Update(kind, since, self.revision, self.entries.at(keys), writes)
 
 
 async def load(at: asyncpg.Connection, cluster: UUID, known: Book | None) -> Book:
@@ -76,7 +87,8 @@ async def load(at: asyncpg.Connection, cluster: UUID, known: Book | None) -> Boo
     keys = touched_keys(known.entries.values, touched)
     changed = recompile(touched)
     entries = known.entries.after(Delta(changed, keys - changed.keys()))
-    return Book(revision, entries, known.history.then(revision, keys))
+    writes = await provenance.of_cluster(at, cluster, known.revision, revision)
+    return known.then(revision, entries, keys, writes)
 
 
 async def _first(at: asyncpg.Connection, cluster: UUID) -> Book:
@@ -89,7 +101,9 @@ async def _first(at: asyncpg.Connection, cluster: UUID) -> Book:
     for start in range(0, len(vips), BATCH):
         rows = await served.load_vips(at, cluster, vips[start : start + BATCH])
         entries = entries.after(Delta(compile_vips(rows)))
-    return Book(revision, entries, await _past(at, cluster, revision))
+    past = await _past(at, cluster, revision)
+    writes = await provenance.of_cluster(at, cluster, await feed.pruned_upto(at), revision)
+    return Book(revision, entries, past, writes)
 
 
 async def _past(at: asyncpg.Connection, cluster: UUID, revision: int) -> History:

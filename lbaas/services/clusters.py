@@ -22,7 +22,7 @@ from lbaas.persistence.models import (
 )
 from lbaas.services import rules
 from lbaas.services.scope import Lock, change, fetch, referred, users
-from lbaas.services.work import ALL, TOKEN, Work
+from lbaas.services.work import ALL, Work
 from lbaas.wire import operators as wire
 
 
@@ -133,7 +133,7 @@ async def delete_node(work: Work, node_id: UUID) -> None:
     node = await fetch(work, Node, node_id, lock=Lock.CHANGE)
     await work.session.delete(node)
     await changed(work, node.cluster_id)
-    work.tell(TOKEN, ALL)
+    await work.revoke(ALL)
 
 
 async def count_nodes(work: Work, cluster_id: UUID) -> int:

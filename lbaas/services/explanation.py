@@ -235,7 +235,8 @@ async def _heard(session: AsyncSession, agents: Sequence[Agent]) -> dict[UUID, H
             (now - each.reported_at).total_seconds() if each.reported_at else None,
             each.applied_revision,
             tuple(_failure(failure) for failure in each.failures),
-            _token(tokens[each.id], now),
+            _token(tokens[each.id], each.certificate_expires_at, now),
+            enrolled=each.certificate_expires_at is not None,
         )
         for each in agents
     }
@@ -255,11 +256,18 @@ async def _tokens(
     return found
 
 
-def _token(expiries: Sequence[datetime | None], now: datetime) -> str:
-    if not expiries:
-        return "the agent has no token"
+def _token(
+    expiries: Sequence[datetime | None], certificate_ends: datetime | None, now: datetime
+) -> str:
+    """Empty if the agent has a token or a certificate that holds, else what is wrong with what it has."""
     if any(each is None or each > now for each in expiries):
         return ""
+    if certificate_ends is not None:
+        if certificate_ends > now:
+            return ""
+        return f"the agent's certificate expired at {certificate_ends:%Y-%m-%dT%H:%M:%SZ}"
+    if not expiries:
+        return "the agent has no token"
     newest = max(each for each in expiries if each is not None)
     return f"the agent's token expired at {newest:%Y-%m-%dT%H:%M:%SZ}"
 

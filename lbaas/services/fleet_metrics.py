@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge
-from sqlalchemy import ColumnElement, Float, Select, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Float, Select, and_, case, cast, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lbaas.domain.terms import NodeAdminState
 from lbaas.persistence.models import (
     AddressPool,
+    AgentCertificate,
     BackendHost,
     Cluster,
     FreeExtent,
@@ -68,6 +69,12 @@ class Fleet:
             "Members that fail their checks, over all nodes and listeners.",
             "cluster",
         )
+        self._certificates = gauge(
+            "lbaas_agent_certificates",
+            "Agents by their newest certificate: good, overdue (not renewed though it was time), expired.",
+            "kind",
+            "state",
+        )
         self._free = gauge(
             "lbaas_address_pool_free_ratio", "How much of an address pool is free.", "pool"
         )
@@ -85,10 +92,13 @@ class Fleet:
             (self._free, _free()),
         ):
             _show(gauge, (await session.execute(query)).all())
+        self._certificates.clear()
         for kind, agents in (("node", Node), ("host", BackendHost)):
             failing = func.jsonb_array_length(agents.failures) > 0
             count = await session.scalar(select(func.count()).select_from(agents).where(failing))
             self._failing.labels(kind).set(count or 0)
+            for state, agents_in_it in (await session.execute(_certificates(agents))).all():
+                self._certificates.labels(kind, state).set(agents_in_it)
 
 
 def _show(gauge: Gauge, rows: Sequence[Sequence[object]]) -> None:
@@ -131,6 +141,21 @@ def _unhealthy() -> Select[str, int]:
         .join(by_mark, literal(True))  # noqa: FBT003  # SQL's ON true
     )
     return query.where(NodeFinding.kind == "unhealthy").group_by(Cluster.name)
+
+
+def _certificates(agents: type[Node] | type[BackendHost]) -> Select[str, int]:
+    """How many agents are in which state. They renew in the last third: at a sixth it must have failed for long."""
+    issued = AgentCertificate
+    owner = issued.node_id if agents is Node else issued.host_id
+    ends = agents.certificate_expires_at
+    state = case(
+        (ends <= func.now(), "expired"),
+        (ends - (ends - issued.issued_at) / 6 <= func.now(), "overdue"),
+        else_="good",
+    )
+    newest = and_(owner == agents.id, issued.expires_at == ends)
+    query = select(state, func.count(agents.id.distinct())).select_from(agents)
+    return query.outerjoin(issued, newest).where(ends.is_not(None)).group_by(state)
 
 
 def _free() -> Select[str, Any]:

@@ -18,7 +18,7 @@ from lbaas.compiler.history import History
 from lbaas.compiler.snapshot import HostRow
 from lbaas.domain.addresses import Address
 from lbaas.errors import NotFound
-from lbaas.persistence import feed, snapshot
+from lbaas.persistence import feed, provenance, snapshot
 from lbaas.persistence.database import Database
 from lbaas.persistence.hosts import load_hosts
 from lbaas.services.answers import Answer, Published
@@ -27,6 +27,7 @@ from lbaas.services.books import Book, Subject
 from lbaas.services.lineage import Lineage
 from lbaas.services.retries import Retries
 from lbaas.wire.entries import Entries
+from lbaas.wire.state import Write
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,10 @@ class HostStates:
         async with self._database.snapshot() as at:
             revision, touched = await self._touched(at)
             rows = await load_hosts(at, asked | touched)
+            made = await provenance.by_object(at, await feed.pruned_upto(at), revision)
         moved, self._looked = revision > self._looked, revision
         for host in asked | touched:
-            self._publish(host, rows.get(host))
+            self._publish(host, rows.get(host), made)
         if moved:
             self._ring(self._ahead)
             self._ahead.clear()
@@ -195,14 +197,20 @@ class HostStates:
         self._ring(self._held)
         self._held.clear()
 
-    def _publish(self, host: UUID, row: HostRow | None) -> None:
+    def _publish(self, host: UUID, row: HostRow | None, made: Iterable[tuple[UUID, Write]]) -> None:
         known = self._held.pop(host, None)
         if row is not None:
             entries = Entries.of(compile_host(row))
-            book = (
-                Book(self._looked, entries, History(self._looked))
-                if known is None
-                else known.book.following(self._looked, entries)
-            )
+            if known is None:
+                writes = _concerning(row.depends_on, made)
+                book = Book(self._looked, entries, History(self._looked), writes)
+            else:
+                writes = _concerning(row.depends_on | known.row.depends_on, made)
+                book = known.book.following(self._looked, entries, writes)
             self._held[host] = _Held(Published("host", book), row)
         self._ring([host])
+
+
+def _concerning(objects: Collection[UUID], made: Iterable[tuple[UUID, Write]]) -> tuple[Write, ...]:
+    """The writes that changed any of *objects*, each once."""
+    return tuple(dict.fromkeys(write for changed, write in made if changed in objects))

@@ -9,7 +9,7 @@ from lbaas.domain.addresses import Address, Prefix, address_key
 from lbaas.errors import AddressTaken, Gone
 from lbaas.persistence.models import BackendHost
 from lbaas.services.scope import Lock, change, fetch, users
-from lbaas.services.work import ALL, TOKEN, Work
+from lbaas.services.work import ALL, Work
 from lbaas.wire import operators as wire
 
 
@@ -56,7 +56,7 @@ async def claim(work: Work, body: wire.PodAddresses) -> BackendHost:
 async def delete(work: Work, host_id: UUID) -> None:
     """The host and its tokens are gone, and nobody waits for it."""
     await work.session.delete(await fetch(work, BackendHost, host_id, lock=Lock.CHANGE))
-    work.tell(TOKEN, ALL)
+    await work.revoke(ALL)
 
 
 async def _changed(work: Work, host_id: UUID) -> None:

@@ -8,19 +8,19 @@ import asyncio
 from collections.abc import Mapping
 from uuid import UUID
 
-import structlog
-
 from lbaas.errors import Conflict
 from lbaas.persistence import lineage
 from lbaas.persistence.database import Database
 from lbaas.persistence.lineage import Epoch, Moment
-from lbaas.services.work import Caller
+from lbaas.persistence.notices import Notice
+from lbaas.services.trail import Action, Deed
+from lbaas.services.work import Work
 from lbaas.wire.lineage import EPOCH, FORGOTTEN, MADE_AT, SINCE_MADE_AT
 
 # Revisions that somebody was told of; the agents of a cluster mostly hold one or two.
 REMEMBERED = 10_000
 
-log = structlog.get_logger()
+RENEWED = "epoch"  # topic of notices, and kind of events
 
 
 class Lineage:
@@ -69,16 +69,6 @@ class Lineage:
             self._epoch = task = asyncio.create_task(self._read_epoch())
         return task.result() if task.done() else await asyncio.shield(task)
 
-    async def renew(self, caller: Caller, present: UUID) -> Epoch:
-        """Agents obey this database from now on. Raises Conflict if *present* is not the present epoch."""
-        async with self._primary.hot.connection() as connection:
-            renewed = await lineage.renew(connection, present)
-        self.forget_epoch()
-        if renewed is None:
-            raise Conflict("that is not the present epoch: look again")
-        log.warning("a new epoch begins", before=str(present), now=str(renewed.id), by=caller.name)
-        return renewed
-
     def forget_epoch(self) -> None:
         """It may be another by now."""
         self._epoch = None
@@ -106,6 +96,17 @@ class Lineage:
     async def _read_epoch(self) -> Epoch:
         async with self._primary.hot.connection() as connection:
             return await lineage.epoch(connection)
+
+
+async def renew(work: Work, present: UUID) -> Epoch:
+    """Agents obey this database from the commit on. Raises Conflict if *present* is not the present epoch."""
+    renewed = await lineage.renew(work.session, present)
+    if renewed is None:
+        raise Conflict("that is not the present epoch: look again")
+    before, after = ({"id": str(each)} for each in (present, renewed.id))
+    work.trail.add(Deed(Action.UPDATE, RENEWED, renewed.id, "", None, before, after))
+    work.notices.append(Notice(RENEWED, str(renewed.id)))
+    return renewed
 
 
 def _since(moment: Moment) -> Mapping[str, str]:

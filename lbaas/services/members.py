@@ -14,7 +14,6 @@ from sqlalchemy.orm import aliased
 
 from lbaas.domain.addresses import Address
 from lbaas.errors import BlindWrite, ChangedMeanwhile
-from lbaas.persistence import feed
 from lbaas.persistence.models import Member, Pool
 from lbaas.services import pools, tenants, uses
 from lbaas.services.scope import Lock, change, fetch
@@ -49,7 +48,7 @@ async def replace(work: Work, pool_id: UUID, body: wire.MemberSet) -> list[Membe
     _unchanged(expected, await set_tag(work, pool_id))
     await _fit(work, pool, body.members, _pointers(body))
     await _replace(work, pool, present, body)
-    await _changed(work, pool_id)
+    await work.pool_changed(pool_id)
     work.shown = await set_tag(work, pool_id)
     return await _all(work, pool_id)
 
@@ -96,7 +95,7 @@ async def patch(work: Work, pool_id: UUID, member_id: UUID, body: wire.MemberPat
     member = await _fetch(work, pool_id, member_id, lock=Lock.CHANGE)
     _change(member, body.changes())
     await work.session.flush()
-    await _changed(work, pool_id)
+    await work.pool_changed(pool_id)
     return member
 
 
@@ -111,7 +110,7 @@ async def remove(work: Work, pool_id: UUID, member_id: UUID) -> None:
     """The member is gone from every node."""
     await fetch(work, Pool, pool_id, lock=Lock.SHARE)
     await work.session.delete(await _fetch(work, pool_id, member_id, lock=Lock.CHANGE))
-    await _changed(work, pool_id)
+    await work.pool_changed(pool_id)
 
 
 def members_of(pool_id: UUID) -> ColumnElement[bool]:
@@ -127,7 +126,7 @@ async def _add(
     members = [pools.new_member(pool, body) for body in bodies]
     work.session.add_all(members)
     await work.session.flush()
-    await _changed(work, pool_id)
+    await work.pool_changed(pool_id)
     return members
 
 
@@ -150,7 +149,3 @@ async def _all(work: Work, pool_id: UUID) -> list[Member]:
 
 async def _fetch(work: Work, pool_id: UUID, member_id: UUID, lock: Lock = Lock.NONE) -> Member:
     return await fetch(work, Member, member_id, members_of(pool_id), lock=lock)
-
-
-async def _changed(work: Work, pool_id: UUID) -> None:
-    await work.changed("pool", pool_id, await feed.clusters_of_pool(work.session, pool_id))

@@ -76,6 +76,11 @@ class Metrics:
         self._connections = self._gauge(
             "lbaas_postgres_connections", "Connections of this process's pool.", "state"
         )
+        self._ends = self._gauge(
+            "lbaas_certificate_expires_timestamp_seconds",
+            "When certificates of this process end: its own for TLS, and that of its authority.",
+            "of",
+        )
         self.requests = Requests(self._registry)
         self._fleet = Fleet(self._registry)
 
@@ -86,6 +91,10 @@ class Metrics:
         for direction, count in (("sent", sent), ("heard", heard)):
             self._notices.labels(direction).inc(count - self._counted[direction])
             self._counted[direction] = count
+
+    def set_certificate(self, of: str, ends: datetime) -> None:
+        """The certificate *of* this process, ``server`` or ``authority``, ends then."""
+        self._ends.labels(of).set(ends.timestamp())
 
     async def scrape(self) -> bytes:
         """All figures as they are now, in Prometheus's text format."""

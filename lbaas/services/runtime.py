@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,12 +15,14 @@ from lbaas.persistence.notices import Listener, Notice, Sender
 from lbaas.persistence.outages import DATABASE_ERRORS
 from lbaas.persistence.pruning import prune
 from lbaas.services import questions, upkeep
+from lbaas.services.authority import Authority
 from lbaas.services.bells import Bells
 from lbaas.services.books import Subject
+from lbaas.services.certificates import CertificateDirectory, agreed
 from lbaas.services.code_flow import CodeFlow, Registration
 from lbaas.services.explanation import Explainer
 from lbaas.services.ledger import Ledger
-from lbaas.services.lineage import Lineage
+from lbaas.services.lineage import RENEWED, Lineage
 from lbaas.services.metrics import Metrics
 from lbaas.services.oidc import Provider, Trust
 from lbaas.services.rates import Rates
@@ -44,7 +46,8 @@ log = structlog.get_logger()
 class Runtime:
     """The process's shared parts, wired together.
 
-    Agents' states are read from *replica*, if there is one; all else, and every notice, from *database*.
+    Agents' states are read from *replica*, if there is one; all else, and every notice, from *database*. Without an
+    *authority* no certificate is issued; if *certificates_required*, no agent comes without one.
     """
 
     database: Database
@@ -54,6 +57,8 @@ class Runtime:
     trust: Trust | None = None
     registration: Registration | None = None
     retention: Retention = field(default_factory=Retention)
+    authority: Authority | None = None
+    certificates_required: bool = False
 
     def __post_init__(self) -> None:
         self.sender = Sender(self.database)
@@ -66,21 +71,37 @@ class Runtime:
         self.reports = ReportWriter(self.database, self.sender)
         self.ledger = Ledger(self.database, self.retention)
         self.metrics = Metrics(self.database)
+        if self.authority is not None:
+            self.metrics.set_certificate("authority", self.authority.expires_at)
         self.tokens = TokenDirectory(self.database, lambda: self.listener.connected)
+        self.certificates = CertificateDirectory(self.database, lambda: self.listener.connected)
         self.provider = None if self.trust is None else Provider(self.trust, self.database)
         self.code_flow = self._code_flow()
         self.rates = Rates(self.rate_limit)
         self.whole_vips = WholeVips(self.database, self.sender)
         self.explainer = Explainer(self.database, self.sender, self.bells)
 
-    async def caller(self, credential: str) -> Caller:
-        """Who bears *credential*, a token of ours or a JWT. Raises Unauthenticated or RateLimited."""
-        if self.provider is not None and not credential.startswith(TOKEN_START):
-            caller = await self.provider.caller(credential)
-        else:
-            caller = await self.tokens.caller(credential)
+    async def caller(self, credential: str | None, certificate: bytes | None = None) -> Caller:
+        """As :meth:`identified`, and counted. Raises RateLimited, too."""
+        caller = await self.identified(credential, certificate)
         self.rates.count(caller.bearer)
         return caller
+
+    async def identified(self, credential: str | None, certificate: bytes | None) -> Caller:
+        """Who bears *credential*, a token of ours or a JWT, or has the certificate of that SHA-256; or both.
+
+        Raises Unauthenticated.
+        """
+        by_token = None if credential is None else await self._bearer(credential)
+        by_certificate = (
+            None if certificate is None else await self.certificates.caller(certificate)
+        )
+        return agreed(by_token, by_certificate, required=self.certificates_required)
+
+    async def _bearer(self, credential: str) -> Caller:
+        if self.provider is not None and not credential.startswith(TOKEN_START):
+            return await self.provider.caller(credential)
+        return await self.tokens.caller(credential)
 
     def _code_flow(self) -> CodeFlow | None:
         if self.registration is None or self.trust is None or self.provider is None:
@@ -116,12 +137,26 @@ class Runtime:
         )
         return await self.metrics.scrape()
 
+    def tell(self, notices: Sequence[Notice]) -> None:
+        """Every replica hears soon; a revocation, which the others heard of with its commit, counts here at once.
+
+        So does a new epoch.
+        """
+        for notice in notices:
+            if notice.topic == TOKEN:
+                self._forget(notice.subject)
+            elif notice.topic == RENEWED:
+                self.lineage.forget_epoch()
+        self.sender.send(notice for notice in notices if notice.topic != TOKEN)
+
     def _hear(self, notice: Notice) -> None:
         key = notice.topic, notice.subject
         if notice.topic == TOKEN:
             self._forget(notice.subject)
         elif notice.topic == CHANGE:
             self.states.changed(key, notice.revision)
+        elif notice.topic == RENEWED:
+            self.lineage.forget_epoch()
         elif notice.topic == questions.QUESTION:
             self.bells.ring(questions.Asked(notice.subject))
         self.bells.ring(key)
@@ -134,6 +169,8 @@ class Runtime:
 
     def _forget(self, subject: str) -> None:
         self.tokens.forget(subject)
+        if subject == ALL:
+            self.certificates.forget_all()
         if self.provider is not None and subject == ALL:
             self.provider.forget_tenants()
 

@@ -22,6 +22,8 @@ from lbaas.services.host_states import HostStates
 from lbaas.services.lineage import Lineage
 from lbaas.services.retries import Retries
 from lbaas.services.work import CHANGE, HOSTS, Caller
+from lbaas.tracing import spans
+from lbaas.wire.state import places
 
 log = structlog.get_logger()
 
@@ -149,8 +151,13 @@ class StateDirectory:
         return slot.published
 
     async def _load(self, subject: Subject, known: Book | None) -> Book:
+        began_ns = spans.now_ns()
         async with self._database.snapshot() as at:
-            return await books.load(at, subject.id, known)
+            book = await books.load(at, subject.id, known)
+        if known is not None:
+            facts: spans.Facts = {"lbaas.cluster": str(subject.id), "lbaas.revision": book.revision}
+            spans.follow("compile", facts, places(book.writes, known.revision), began_ns)
+        return book
 
     def _look_again_if_needed(self, subject: Subject, slot: _Slot) -> None:
         if slot.revision < slot.wanted:

@@ -174,6 +174,7 @@ def _node(
         programmed=programmed(node, revision),
         stale=stale(node, datetime.now(UTC)),
         reported_at=node.reported_at,
+        certificate_expires_at=node.certificate_expires_at,
         failures=[Failure.model_validate(failure) for failure in node.failures],
         unhealthy=unhealthy,
         order_differs=order_differs,
@@ -189,4 +190,5 @@ def _host(host: BackendHost, revision: int, members: Collection[Address]) -> wir
         applied_revision=host.applied_revision,
         programmed=programmed(host, revision),
         stale=stale(host, datetime.now(UTC)),
+        certificate_expires_at=host.certificate_expires_at,
     )

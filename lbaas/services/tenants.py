@@ -9,7 +9,7 @@ from lbaas.errors import FieldProblem, Forbidden, InUse, Invalid
 from lbaas.persistence.models import Member, Pool, Tenant, Vip
 from lbaas.services import rules
 from lbaas.services.scope import Lock, change, fetch, referred, users
-from lbaas.services.work import ALL, TOKEN, Work
+from lbaas.services.work import ALL, Work
 from lbaas.wire import operators as wire
 
 
@@ -58,7 +58,7 @@ async def delete(work: Work, tenant_id: UUID) -> None:
     if owned:
         raise InUse(f"tenant {tenant.name} owns objects", extra={"used_by": users(owned)})
     await work.session.delete(tenant)
-    work.tell(TOKEN, ALL)
+    await work.revoke(ALL)
 
 
 async def get(work: Work, tenant_id: UUID) -> Tenant:

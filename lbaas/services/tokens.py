@@ -25,14 +25,14 @@ from lbaas.domain.terms import Role
 from lbaas.errors import Unauthenticated
 from lbaas.persistence.database import Database
 from lbaas.persistence.models import BackendHost, Node, Tenant, Token
+from lbaas.services.remembered import Remembered
 from lbaas.services.scope import Lock, fetch, referred
-from lbaas.services.work import ALL, TOKEN, Caller, Work
+from lbaas.services.work import ALL, Caller, Work
 from lbaas.wire import operators as wire
 
 TOKEN_START = "lbaas_"  # noqa: S105 - how a token is told from a JWT, no secret
 PREFIX_LENGTH = 8
-SHAPE = re.compile(r"lbaas_([0-9A-Za-z]{8})_([0-9A-Za-z_-]{43})")
-CACHE_SIZE = 100_000
+SHAPE = re.compile(r"([0-9A-Za-z]{8})_([0-9A-Za-z_-]{43})")
 BOOTSTRAP_LOCK = 0x1BAA6  # any constant, the same in all replicas
 _NOTE_USES = text(
     "UPDATE token SET last_used_at = greatest(last_used_at, used.at) FROM unnest("
@@ -48,28 +48,31 @@ class Secret:
 
     prefix: str
     secret: str
+    start: str = TOKEN_START
 
     def __str__(self) -> str:
-        return f"{TOKEN_START}{self.prefix}_{self.secret}"
+        return f"{self.start}{self.prefix}_{self.secret}"
 
     @property
     def sha256(self) -> bytes:
         return hashlib.sha256(self.secret.encode()).digest()
 
 
-def new_secret() -> Secret:
-    """One that nobody has seen."""
+def new_secret(start: str = TOKEN_START) -> Secret:
+    """One that nobody has seen, of a text that begins with *start*."""
     alphabet = string.ascii_letters + string.digits
     prefix = "".join(secrets.choice(alphabet) for _ in range(PREFIX_LENGTH))
-    return Secret(prefix, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="))
+    secret = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    return Secret(prefix, secret, start)
 
 
-def parse_secret(token: str) -> Secret:
-    """The parts of *token*. Raises Unauthenticated."""
-    match = SHAPE.fullmatch(token)
+def parse_secret(token: str, start: str = TOKEN_START) -> Secret:
+    """The parts of *token*, which begins with *start*. Raises Unauthenticated."""
+    match = SHAPE.fullmatch(token.removeprefix(start)) if token.startswith(start) else None
     if match is None:
         raise Unauthenticated(NO_GOOD)
-    return Secret(*match.groups())
+    prefix, secret = match.groups()
+    return Secret(prefix, secret, start)
 
 
 async def create(work: Work, body: wire.TokenCreate) -> wire.NewToken:
@@ -86,10 +89,10 @@ async def create(work: Work, body: wire.TokenCreate) -> wire.NewToken:
 
 
 async def revoke(work: Work, token_id: UUID) -> None:
-    """The token opens nothing any more: at once here, within a second on every replica."""
+    """The token opens nothing any more: here once the request is answered, elsewhere once a replica hears of it."""
     token = await fetch(work, Token, token_id, lock=Lock.CHANGE)
     await work.session.delete(token)
-    work.tell(TOKEN, token.prefix)
+    await work.revoke(token.prefix)
 
 
 async def bootstrap(database: Database, path: Path) -> bool:
@@ -121,16 +124,16 @@ class TokenDirectory:
 
     def __init__(self, database: Database, hearing: Callable[[], bool]) -> None:
         self._database = database
-        self._hearing = hearing
-        self._known: dict[str, tuple[bytes, Caller]] = {}
-        self._generation = 0
+        self._known = Remembered(self._look_up, hearing)
         self._used: dict[str, datetime] = {}
 
     async def caller(self, token: str) -> Caller:
         """The bearer of *token*. Raises Unauthenticated."""
         secret = parse_secret(token)
-        known = self._known.get(secret.prefix) if self._hearing() else None
-        sha256, caller = known or await self._look_up(secret.prefix)
+        known = await self._known.get(secret.prefix)
+        if known is None:
+            raise Unauthenticated(NO_GOOD)
+        sha256, caller = known
         if not hmac.compare_digest(sha256, secret.sha256) or caller.expired:
             raise Unauthenticated(NO_GOOD)
         self._used[secret.prefix] = datetime.now(UTC)
@@ -149,21 +152,13 @@ class TokenDirectory:
 
     def forget(self, prefix: str) -> None:
         """The next use of the token asks Postgres; of any token if *prefix* is ALL."""
-        self._generation += 1
         if prefix == ALL:
-            self._known.clear()
-        self._known.pop(prefix, None)
+            self._known.forget_all()
+        self._known.forget(prefix)
 
-    async def _look_up(self, prefix: str) -> tuple[bytes, Caller]:
-        generation = self._generation
+    async def _look_up(self, prefix: str) -> tuple[bytes, Caller] | None:
         async with self._database.session() as session:
-            found = await _find(session, prefix)
-        if found is None:
-            raise Unauthenticated(NO_GOOD)
-        # A revocation that came while we read may already be in force: then what we read is not kept.
-        if generation == self._generation and len(self._known) < CACHE_SIZE:
-            self._known[prefix] = found
-        return found
+            return await _find(session, prefix)
 
 
 async def _find(session: AsyncSession, prefix: str) -> tuple[bytes, Caller] | None:

@@ -66,6 +66,10 @@ class Trail:
         """In the order in which the objects were first touched."""
         return list(self._deeds.values())
 
+    def add(self, deed: Deed) -> None:
+        """What was done to something that is no resource of the API's."""
+        self._deeds[deed.object_id] = deed
+
     def _flushed(self, session: Session, _context: object) -> None:
         for deed in _seen(session):
             earlier = self._deeds.pop(deed.object_id, None)

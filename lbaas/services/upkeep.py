@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from lbaas.persistence import feed, resting
 from lbaas.persistence.database import Database
 from lbaas.persistence.outages import DATABASE_ERRORS
-from lbaas.services import idempotency, questions, sessions
+from lbaas.services import certificates, idempotency, questions, sessions
 from lbaas.services.ledger import Ledger
 from lbaas.services.tokens import TokenDirectory
 
@@ -40,6 +40,7 @@ async def once(database: Database, tokens: TokenDirectory, ledger: Ledger) -> No
     await _done(database, idempotency.forget_old)
     await _done(database, sessions.forget_old)
     await _done(database, questions.forget_old)
+    await _done(database, certificates.forget_old)
     await _done(database, tokens.note_uses)
     await _done(database, ledger.tend)
 

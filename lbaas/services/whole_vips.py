@@ -106,6 +106,7 @@ class WholeVips:
                 **_from_premises(premises),
                 **_from_claim(claim),
                 **_from_rows(made.rows, draft),
+                **draft.provenance.columns,
                 "listeners": to_json([listener.id for listener in vip.listeners]).decode(),
             }
             row = await self._write(premises.tenant, _count(made.rows), values)

@@ -12,9 +12,11 @@ from lbaas.domain.terms import Role
 from lbaas.errors import ChangedMeanwhile
 from lbaas.persistence import feed
 from lbaas.persistence.models import Vip
-from lbaas.persistence.notices import Notice
+from lbaas.persistence.notices import Notice, notify
+from lbaas.persistence.provenance import Provenance
 from lbaas.persistence.violations import as_refusal
 from lbaas.services.trail import Trail
+from lbaas.tracing import spans
 
 CHANGE, REPORT, TOKEN = "change", "report", "token"  # topics of notices
 HOSTS = "hosts"  # subject: whatever concerns backend hosts
@@ -23,10 +25,10 @@ ALL = "*"  # subject: every token
 
 @dataclass(frozen=True)
 class Caller:
-    """The bearer of a good token. *tenant_id*, *node_id*, *host_id*: whichever the role implies.
+    """The bearer of a good token, or of a good certificate if *certified*.
 
-    *bearer* names him for good (``token:…``), *name* for people. *cluster_id* is the node's, which never
-    changes.
+    *tenant_id*, *node_id*, *host_id*: whichever the role implies. *bearer* names him for good (``token:…``), *name* for
+    people. *cluster_id* is the node's, which never changes.
     """
 
     bearer: str
@@ -37,6 +39,7 @@ class Caller:
     host_id: UUID | None = None
     cluster_id: UUID | None = None
     expires_at: datetime | None = None
+    certified: bool = False
 
     @property
     def idempotency_scope(self) -> str:
@@ -88,27 +91,46 @@ class Work:
     def __post_init__(self) -> None:
         self.trail = Trail(self.session)
 
+    @property
+    def provenance(self) -> Provenance:
+        """What the feed tells of who wrote."""
+        return Provenance(self.request_id or None, spans.current())
+
     async def changed(self, kind: str, object_id: UUID, clusters: Iterable[UUID | None]) -> None:
         """The object's change goes to the feeds of *clusters*; None stands for backend hosts alone."""
         concerned = set(clusters)
         self._clusters |= concerned
-        await feed.note_change(self.session, kind, object_id, concerned)
+        await feed.note_change(self.session, kind, object_id, concerned, self.provenance)
+
+    async def pool_changed(self, pool_id: UUID) -> None:
+        """The pool's change goes to the feeds of the clusters in which it is used."""
+        self._clusters |= await feed.note_pool(self.session, pool_id)
 
     async def tenant_changed(self, tenant_id: UUID) -> None:
         """The change of all VIPs of the tenant goes to the feeds of their clusters."""
-        self._clusters |= await feed.note_vips(self.session, Vip.tenant_id == tenant_id)
+        self._clusters |= await feed.note_vips(
+            self.session, Vip.tenant_id == tenant_id, self.provenance
+        )
 
     async def address_pool_changed(self, pool_id: UUID) -> None:
         """The change of all VIPs that have an address of the pool goes to the feed of their cluster."""
-        self._clusters |= await feed.note_vips(self.session, Vip.address_pool_id == pool_id)
+        self._clusters |= await feed.note_vips(
+            self.session, Vip.address_pool_id == pool_id, self.provenance
+        )
 
     def keep(self, row: object) -> None:
         """The session answers for *row* without asking again; it forgets what nobody holds."""
         self._kept.append(row)
 
-    def tell(self, topic: str, subject: object) -> None:
-        """Every replica hears of it after the commit."""
-        self.notices.append(Notice(topic, str(subject)))
+    async def revoke(self, prefix: str) -> None:
+        """With the commit every replica forgets the token of *prefix*; every token if it is ALL.
+
+        Other notices may be lost with this process, since whoever waits for one also looks for himself. For a
+        revocation nobody looks: its notice is a part of the transaction.
+        """
+        notice = Notice(TOKEN, prefix)
+        await notify(self.session, notice)
+        self.notices.append(notice)
 
     def written_at(self, revision: int) -> None:
         """The transaction has written, and *revision* is its revision."""

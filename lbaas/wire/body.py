@@ -10,19 +10,23 @@ from typing import Literal
 from lbaas.errors import BadState
 from lbaas.wire.canonical import canonical_json
 from lbaas.wire.entries import Delta
-from lbaas.wire.state import WIRE_VERSION, StateBody
+from lbaas.wire.state import WIRE_VERSION, StateBody, Write
 
 Kind = Literal["cluster", "host"]
 
 
 @dataclass(frozen=True)
 class Update:
-    """*delta* leads from the state of revision *base*, or from nothing if that is None, to *revision*."""
+    """*delta* leads from the state of revision *base*, or from nothing if that is None, to *revision*.
+
+    *writes* tell where it came from, and are no part of the state; of a whole one, how it came about lately.
+    """
 
     kind: Kind
     base: int | None
     revision: int
     delta: Delta
+    writes: tuple[Write, ...] = ()
 
 
 def encode(update: Update) -> bytes:
@@ -35,7 +39,10 @@ def encode(update: Update) -> bytes:
             b'},"deleted":[',
             b",".join(map(_text, sorted(update.delta.deleted))),
             b'],"kind":"%s","revision":%d,' % (update.kind.encode(), update.revision),
-            b'"version":%d}' % WIRE_VERSION,
+            b'"version":%d' % WIRE_VERSION,
+            # After the entries: a reader that knows nothing of writes finds the head that it knows.
+            b',"writes":%s' % _documents(update.writes) if update.writes else b"",
+            b"}",
         )
     )
 
@@ -54,7 +61,7 @@ def decode(body: bytes) -> Update:
     changed |= {key: canonical_json(value) for key, value in parsed.changed.items()}
     _disjoint(changed, parsed.deleted)
     delta = Delta(changed, frozenset(parsed.deleted))
-    return Update(parsed.kind, parsed.base, parsed.revision, delta)
+    return Update(parsed.kind, parsed.base, parsed.revision, delta, parsed.writes)
 
 
 def _opened(text: str) -> tuple[str, dict[str, bytes]]:
@@ -85,6 +92,10 @@ _JSON = JSONDecoder()
 def _disjoint(changed: Iterable[str], deleted: Iterable[str]) -> None:
     if both := set(changed) & set(deleted):
         raise BadState(f"not a state: {min(both)} is both changed and deleted")
+
+
+def _documents(writes: Iterable[Write]) -> bytes:
+    return canonical_json([write.model_dump(exclude_none=True) for write in writes])
 
 
 def _text(key: str) -> bytes:

@@ -194,6 +194,9 @@ class Cluster(Resource):
     connection_sync: bool
 
 
+CERTIFICATE = "When the newest certificate of its agent ends; null if it has none."
+
+
 class NodeCreate(Input):
     cluster_id: UUID
     name: Name
@@ -226,6 +229,7 @@ class Node(Resource):
     repaired: int | None = Field(description="Those of them that undid what others had changed.")
     reported_at: datetime | None
     checked: int | None = Field(description="Members that it checks, once for each listener.")
+    certificate_expires_at: datetime | None = Field(description=CERTIFICATE)
     facts: NodeFacts | None = Field(description="What it says of itself; null before it did.")
 
 
@@ -343,6 +347,7 @@ class BackendHost(Resource):
     changes: int | None = Field(description="Writes to the kernel since the agent started.")
     repaired: int | None = Field(description="Those of them that undid what others had changed.")
     reported_at: datetime | None
+    certificate_expires_at: datetime | None = Field(description=CERTIFICATE)
 
 
 class AddressPoolFill(BaseModel):

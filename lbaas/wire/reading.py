@@ -216,6 +216,7 @@ def _services(vips: Iterable[VipSettings]) -> Iterator[VirtualService]:
                 monitor=listener.monitor,
                 quorum=listener.quorum,
                 when_no_backend=vip.when_no_backend,
+                local=listener.local,
             )
 
 

@@ -9,6 +9,7 @@ Sequences are in canonical order: by address, then mark; the backends of a servi
 flow to two backends.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -58,12 +59,14 @@ class PortRange(Document):
 class Backend(Document):
     """Where packets of a service go. Weight 0: keeps its flows, gets no new ones.
 
-    A drained backend leaves the service at *drain_until*, seconds since the epoch, if it says so.
+    A drained backend leaves the service at *drain_until*, seconds since the epoch, if it says so. *node* names the
+    node on whose machine it is, where the service is local.
     """
 
     address: Address
     weight: Annotated[int, Field(ge=0, le=65535)]
     drain_until: int | None = None
+    node: str | None = None
 
 
 class Tunnel(Document):
@@ -132,7 +135,10 @@ class Monitor(Document):
 
 
 class VirtualService(Document):
-    """One IPVS service keyed by (address family, fwmark). *vip* is where its clients' packets go."""
+    """One IPVS service keyed by (address family, fwmark). *vip* is where its clients' packets go.
+
+    *local*: each node sends to backends on its own machine only (see lbaas.node_agent.locality).
+    """
 
     mark: Mark
     family: Literal[4, 6]
@@ -145,6 +151,7 @@ class VirtualService(Document):
     monitor: Monitor | None = None
     quorum: Annotated[int, Field(ge=1)] = 1
     when_no_backend: WhenNoBackend = WhenNoBackend.SEND_TO_ALL
+    local: bool = False
 
 
 class Flow(Document):
@@ -235,6 +242,7 @@ class ListenerSettings(Document):
     sources: tuple[Prefix, ...] = ()
     monitor: Monitor | None = None
     quorum: Annotated[int, Field(ge=1)] = 1
+    local: bool = False
 
 
 class VipSettings(Document):
@@ -274,10 +282,25 @@ class Located(Document):
     endpoints: tuple[Address, ...] = ()
 
 
+class Write(Document):
+    """The write that made *revision*: which request it was, and where its trace goes on (W3C Trace Context)."""
+
+    request_id: str
+    revision: int
+    traceparent: str | None = None
+
+
+def places(writes: Iterable[Write], after: int = 0) -> list[str]:
+    """Where the traces go on of those *writes* above revision *after* that are traced."""
+    later = (write.traceparent for write in writes if write.revision > after)
+    return [traceparent for traceparent in later if traceparent is not None]
+
+
 class StateBody(Document):
     """What leads from revision *base* to *revision*; from nothing if *base* is null: the whole state.
 
-    *changed* holds entries by key, *deleted* the keys that are gone. ``LBaaS-Digest`` proves the result.
+    *changed* holds entries by key, *deleted* the keys that are gone. ``LBaaS-Digest`` proves the result. *writes* are
+    the newest of those that led from *base* there, the oldest first; where *base* is null, the newest of all.
     """
 
     kind: Literal["cluster", "host"]
@@ -286,6 +309,7 @@ class StateBody(Document):
     revision: Annotated[int, Field(ge=0)]
     changed: dict[str, Any]
     deleted: tuple[str, ...]
+    writes: tuple[Write, ...] = ()
 
 
 class ClusterState(Document):

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from lbaas.domain.terms import NodeAdminState
 from lbaas.wire.fields import Address
+from lbaas.wire.operators import CERTIFICATE
 from lbaas.wire.report import Failure
 
 
@@ -39,6 +40,7 @@ class NodeStatus(BaseModel):
     programmed: bool
     stale: bool = Field(description="No report for 90 seconds, or never.")
     reported_at: datetime | None
+    certificate_expires_at: datetime | None = Field(description=CERTIFICATE)
     failures: list[Failure]
     unhealthy: list[UnhealthyMember]
     order_differs: bool = Field(
@@ -60,6 +62,7 @@ class HostStatus(BaseModel):
     applied_revision: int | None
     programmed: bool
     stale: bool = Field(description="No report for 90 seconds, or never.")
+    certificate_expires_at: datetime | None = Field(description=CERTIFICATE)
 
 
 class VipStatus(BaseModel):

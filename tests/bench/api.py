@@ -23,57 +23,15 @@ from lbaas.persistence.extents import Span
 from lbaas.persistence.hot import Statement
 from tests.bench.figures import Figures
 from tests.bench.http import Connection
-from tests.integration.server.conftest import LiveServer, start_server
+from tests.bench.processes import cpu_s, rss_kib
+from tests.bench.raw_create import RAW
+from tests.integration.server.conftest import Json, LiveServer, start_server
 
 CLIENTS = 32
 LOAD_S = 3.0
 ROUNDS = 5  # of raw statements and of POSTs by turns: what else the machine does then strikes both
 ALONE = 300
 MANY = 100_000
-
-# What POST /v1/vips of a listener, a pool with a monitor and 4 members writes, and nothing that it reads.
-RAW = """
-WITH taken AS (
-  UPDATE free_extent SET lo = lo + 1 WHERE (space_id, hi) = (
-    SELECT space_id, hi FROM free_extent WHERE space_id = $1 AND hi >= $4 ORDER BY hi LIMIT 1
-    FOR UPDATE SKIP LOCKED) RETURNING lo - 1 AS number
-), marked AS (
-  UPDATE free_extent SET lo = lo + 1 WHERE (space_id, hi) = (
-    SELECT space_id, hi FROM free_extent WHERE space_id = $2 AND hi >= $5 ORDER BY hi LIMIT 1
-    FOR UPDATE SKIP LOCKED) RETURNING lo - 1 AS number
-), v AS (
-  INSERT INTO vip (id, tenant_id, cluster_id, address_pool_id, name, address, labels)
-  SELECT gen_random_uuid(), $3, $2, $1, $6, '0.0.0.0'::inet + number::bigint, '{}' FROM taken
-  RETURNING id
-), p AS (
-  INSERT INTO pool (id, tenant_id, name, scheduler, forwarding, monitor)
-  VALUES (gen_random_uuid(), $3, $6 || '-http', 'mh', 'tunnel', '{"kind": "tcp", "fall": 3, "rise": 2}')
-  RETURNING id
-), m AS (
-  INSERT INTO member (id, tenant_id, pool_id, address, weight, admin_state)
-  SELECT gen_random_uuid(), $3, p.id, '10.0.20.1'::inet + n, 1, 'active'
-  FROM p, generate_series(0, 3) AS n RETURNING id
-), l AS (
-  INSERT INTO listener (id, tenant_id, vip_id, name, protocol, ports, pool_id)
-  SELECT gen_random_uuid(), $3, v.id, 'http', 'tcp', '[{"last": 80, "first": 80}]', p.id FROM v, p
-  RETURNING id
-), k AS (
-  INSERT INTO mark (cluster_id, mark, listener_id) SELECT $2, number, l.id FROM marked, l
-), c AS (
-  INSERT INTO change (cluster_id, kind, object_id) SELECT $2, 'vip', id FROM v
-), e AS (
-  INSERT INTO event (id, tenant_id, actor, actor_name, role, action, kind, object_id, object_name,
-                     after, request_id)
-  SELECT gen_random_uuid(), $3, 'token', 'bench', 'member', 'create', kind, id, $6,
-         '{"name": "some", "labels": {}, "weight": 1, "address": "10.0.20.1"}', 'request'
-  FROM (SELECT 'vip' AS kind, id FROM v UNION ALL SELECT 'pool', id FROM p
-        UNION ALL SELECT 'member', id FROM m UNION ALL SELECT 'listener', id FROM l) AS made
-), s AS (
-  INSERT INTO stored_answer (bearer, key_sha256, request_sha256, status, headers, body, sealed)
-  VALUES ('bench', decode(md5($6), 'hex'), ''::bytea, 201, '{}', repeat('x', 900)::bytea, false)
-)
-SELECT id FROM v
-"""
 
 
 class Site:
@@ -109,9 +67,9 @@ def full_vip() -> bytes:
     return json.dumps({"name": f"v-{uuid4().hex}", "listeners": [entry]}).encode()
 
 
-async def post_full(connection: Connection) -> dict[str, str]:
+async def post_full(connection: Connection) -> Json:
     answer = await connection.ask("POST", "/v1/vips", full_vip(), {"Idempotency-Key": uuid4().hex})
-    made: dict[str, str] = json.loads(answer)
+    made: Json = json.loads(answer)
     return made
 
 
@@ -200,17 +158,6 @@ def descendants(process: int) -> list[int]:
     tasks = Path(f"/proc/{process}/task").glob("*/children")
     children = [int(child) for task in tasks for child in task.read_text().split()]
     return children + [below for child in children for below in descendants(child)]
-
-
-def cpu_s(process: int) -> float:
-    """Of all its threads; to the nanosecond, where /proc/PID/stat counts hundredths of a second."""
-    threads = Path(f"/proc/{process}/task").glob("*/schedstat")
-    return sum(int(path.read_text().split()[0]) for path in threads) / 1e9
-
-
-def rss_mib(process: int) -> float:
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
 async def fill(site: Site, count: int) -> None:
@@ -304,7 +251,7 @@ async def measure(site: Site, figures: Figures) -> None:
         pairs = await allocations(site, first, size)
         figures.at_least(f"api.allocate_and_release_{name}", pairs, "per_s", 2500)
     await flatness(site, figures)
-    figures.at_most("api.rss", rss_mib(site.servers[0].process.pid), "MiB", 150)
+    figures.at_most("api.rss", rss_kib(site.servers[0].process.pid) / 1024, "MiB", 150)
 
 
 def main() -> None:

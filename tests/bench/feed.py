@@ -28,11 +28,12 @@ from lbaas.persistence.own_postgres import own_postgres
 from lbaas.services import books, tokens
 from lbaas.services.answers import Published
 from lbaas.services.books import Book
-from tests.bench.feed_agents import Poller, last_answer_s
+from tests.bench.feed_agents import Poller, last_answer_s, tell
 from tests.bench.feed_hosts import hosts
 from tests.bench.feed_reports import reports
 from tests.bench.feed_writers import writing
 from tests.bench.figures import Figures
+from tests.bench.processes import cpu_s, rss_kib
 
 AGENTS, COMMITS, IDLE_S, POLLS_S = 1_000, 300, 30, 4
 CLUSTER, NODE = UUID(int=1), UUID(int=2)
@@ -147,7 +148,7 @@ async def commit(connection: asyncpg.Connection) -> float:
         await connection.execute(CHANGE, 1, CLUSTER)
         revision = await connection.fetchval("SELECT pg_current_xact_id()::text")
     at = loop.time()
-    await connection.execute(f"NOTIFY lbaas, 'change {CLUSTER} {revision}'")
+    await tell(connection, CLUSTER, revision)
     return at
 
 
@@ -203,9 +204,9 @@ async def waiting(
         begin = (agent.until_newer(path(since, 25)) for agent in agents[len(polls) :])
         polls += [asyncio.create_task(poll) for poll in begin]
         await asyncio.sleep(2)
-        held.append(rss_kb(pid))
+        held.append(rss_kib(pid))
     # The second half's: the first finds memory that earlier work has left.
-    figures.at_most("feed.waiting_memory", (held[1] - held[0]) / (AGENTS / 2), "KB", 25)
+    figures.at_most("feed.waiting_memory", (held[1] - held[0]) / (AGENTS / 2), "KiB", 25)
     used = cpu_s(pid)
     await asyncio.sleep(IDLE_S)
     figures.at_most("feed.waiting_cpu", 100 * (cpu_s(pid) - used) / IDLE_S, "% of a core", 1)
@@ -245,16 +246,6 @@ async def bare_wake_up(body: bytes) -> float:
 async def fire(port: int, body: bytes) -> None:
     async with httpx.AsyncClient() as http:
         await http.post(f"http://127.0.0.1:{port}/", content=body)
-
-
-def rss_kb(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
-
-
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,15 @@
-"""Simulated agents: as little as speaks HTTP, so that what is measured is the server."""
+"""Simulated agents: as little as speaks HTTP, so that what is measured is the server. And what wakes them."""
 
 import asyncio
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
+
+import asyncpg
+
+from lbaas.persistence.notices import CHANNEL, NOTIFY, Notice
+from lbaas.services.work import CHANGE
 
 
 @dataclass
@@ -49,3 +55,10 @@ async def last_answer_s(pollers: Iterable[Poller]) -> float:
     """The loop's time at which the last of them, all waiting, had its answer."""
     await asyncio.gather(*(poller.answer() for poller in pollers))
     return asyncio.get_running_loop().time()
+
+
+async def tell(connection: asyncpg.Connection, subject: object, revision: str) -> None:
+    """Servers hear of a change as one of them tells it."""
+    payloads = [Notice(CHANGE, str(subject), int(revision)).encode()]
+    values = NOTIFY.values({"channel": CHANNEL, "payloads": json.dumps(payloads)})
+    await connection.execute(NOTIFY.sql, *values)

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import asyncpg
 
-from lbaas.services import tokens
-from tests.bench.feed_agents import Poller
+from lbaas.services import tokens, work
+from tests.bench.feed_agents import Poller, tell
 from tests.bench.figures import Figures
 
 HOSTS, COMMITS, SETTLE_S = 1_000, 50, 2
@@ -95,5 +95,5 @@ async def told(connection: asyncpg.Connection, pool: UUID) -> None:
     async with connection.transaction():
         await connection.execute(CHANGE, CLUSTER, pool)
         revision = await connection.fetchval("SELECT pg_current_xact_id()::text")
-    await connection.execute(f"NOTIFY lbaas, 'change hosts {revision}'")
+    await tell(connection, work.HOSTS, revision)
     await asyncio.sleep(0.01)

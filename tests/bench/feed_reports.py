@@ -1,7 +1,4 @@
-"""Agents' signs of life: how many a second one process takes, from a thousand backend hosts.
-
-10,000 agents that report every 30 s are 333 a second; every 10 s, 1,000.
-"""
+"""Agents' signs of life: how many a second one process takes, from a thousand backend hosts."""
 
 import asyncio
 import json
@@ -15,6 +12,7 @@ from tests.bench.feed_agents import Poller
 from tests.bench.figures import Figures
 
 AT_ONCE, LASTING_S = 64, 8
+OF_TEN_THOUSAND = 10_000 / 30  # a second, where each reports every half minute
 
 
 class Reporting:
@@ -47,7 +45,7 @@ async def reports(
     slices = [agents[start::AT_ONCE] for start in range(AT_ONCE)]
     spent = [each for of in await asyncio.gather(*map(again_and_again, slices)) for each in of]
     lasted = time.monotonic() - begun
-    figures.shown("feed.reports", len(spent) / lasted, "1/s")
+    figures.at_least("feed.reports", len(spent) / lasted, "1/s", OF_TEN_THOUSAND)
     figures.at_most("feed.report_cpu", (cpu_s() - used) / len(spent) * 1e3, "ms", 1)
     figures.shown("feed.report_p99", quantiles(spent, n=100)[98] * 1e3, "ms")
 

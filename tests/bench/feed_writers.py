@@ -1,149 +1,184 @@
 """What the feed costs its writers, and that whoever tails it misses nothing.
 
-The same writes with and without the feed's rows and wake-ups, in short turns, and the median of what each pair of
-turns says: so a machine that is busy with other things for a second spoils a pair, and not the figure. What is
-written is a whole VIP (pool, listener, mark, four members, event) in one statement, the leanest write there is, so
-that the feed's share shows at its largest.
+The same writes with and without the feed's rows and wake-ups, in short turns A B B A: what grows or slows down steadily
+strikes both alike, and what else the machine does for a second spoils one block and not the median of all. What is
+written is what a POST of a whole VIP writes, in one statement.
 """
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from itertools import count
+from dataclasses import dataclass
+from ipaddress import ip_address
+from operator import add
 from statistics import median
-from uuid import UUID
+from typing import NamedTuple
+from uuid import UUID, uuid4
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
-from lbaas.persistence import feed
+from lbaas.persistence import extents, feed
 from lbaas.persistence.database import Database
+from lbaas.persistence.extents import Span
 from lbaas.persistence.notices import Notice, Sender
 from lbaas.services.work import CHANGE
 from tests.bench.figures import Figures
+from tests.bench.processes import cpu_s
+from tests.bench.raw_create import RAW, RAW_WITHOUT_FEED
 
-WRITERS, PAIRS, WARM_UP, TURN_S = 8, 40, 4, 0.3
+WRITERS, BLOCKS, WARM_UP, TURN_S = 8, 24, 2, 0.3
 TAILED_WRITERS, TAILED_COMMITS = 16, 10_000
 CLUSTER, TENANT, ADDRESS_POOL = UUID(int=1), UUID(int=3), UUID(int=4)
-
-CREATE = """
-    WITH pool AS (
-        INSERT INTO pool (id, tenant_id, name, scheduler, forwarding)
-        VALUES ($1, $5, $1::uuid::text, 'mh', 'tunnel')
-    ), vip AS (
-        INSERT INTO vip (id, tenant_id, cluster_id, address_pool_id, name, address, labels)
-        VALUES ($2, $5, $6, $7, $2::uuid::text, inet '198.18.0.0' + $4::bigint, '{}')
-    ), listener AS (
-        INSERT INTO listener (id, tenant_id, vip_id, name, protocol, ports, pool_id)
-        VALUES ($3, $5, $2, 'l', 'tcp', '[{"first": 80, "last": 80}]', $1)
-    ), mark AS (
-        INSERT INTO mark (cluster_id, mark, listener_id) VALUES ($6, $4, $3)
-    ), members AS (
-        INSERT INTO member (id, tenant_id, pool_id, address, weight, admin_state)
-        SELECT gen_random_uuid(), $5, $1, inet '10.0.0.0' + n, 1, 'active' FROM generate_series(1, 4) n
-    )%s
-    INSERT INTO event (
-        id, tenant_id, actor, actor_name, role, action, kind, object_id, object_name, request_id
-    ) VALUES (gen_random_uuid(), $5, 'a', 'a', 'member', 'create', 'vip', $2, 'v', '')
-    RETURNING pg_current_xact_id()::text::bigint
-"""
-WITHOUT = CREATE % ""
-WITH = CREATE % (
-    ", change AS (INSERT INTO change (cluster_id, kind, object_id) VALUES ($6, 'vip', $2))"
-)
+# Far more than are taken, and none of those that feed.sql has given out.
+ADDRESSES = Span(int(ip_address("100.64.0.0")), int(ip_address("100.127.255.255")))
+MARKS = Span(0x1000_0000, 0x1FFF_FFFF)
 
 BETWEEN = "SELECT object_id FROM change WHERE cluster_id = $1 AND revision > $2 AND revision <= $3"
 
 
 async def writing(figures: Figures, database: Database, dsn: str) -> None:
     """The feed's cost and its losses, in a database with a cluster that nobody else writes to."""
-    numbers = count(20_000)
+    await prepare(database)
     async with AsyncExitStack() as stack:
-        connections = []
-        for _ in range(TAILED_WRITERS):
-            connections.append(await asyncpg.connect(dsn))
-            stack.push_async_callback(connections[-1].close)
+        writers = []
         sender = Sender(database)
+        for _ in range(TAILED_WRITERS):
+            connection = await asyncpg.connect(dsn)
+            stack.push_async_callback(connection.close)
+            writers.append(Writer(connection, sender))
         sending = asyncio.create_task(sender.run())
         try:
-            await cost(figures, connections[:WRITERS], numbers, sender)
-            await tail(figures, database, connections, numbers, sender)
+            await cost(figures, writers[:WRITERS])
+            await tail(figures, database, writers)
         finally:
             sending.cancel()
             with suppress(asyncio.CancelledError):
                 await sending
 
 
-async def cost(
-    figures: Figures, connections: list[asyncpg.Connection], numbers: Iterator[int], sender: Sender
-) -> None:
-    done: dict[str, list[int]] = {WITHOUT: [], WITH: []}
-    for pair in range(WARM_UP + PAIRS):
-        # Now this one first, now that one.
-        for statement in (WITHOUT, WITH) if pair % 2 else (WITH, WITHOUT):
-            until = time.monotonic() + TURN_S
-            writers = (write_until(until, each, statement, numbers, sender) for each in connections)
-            done[statement].append(sum(await asyncio.gather(*writers)))
-    without, with_feed = (done[statement][WARM_UP:] for statement in (WITHOUT, WITH))
-    figures.shown("feed.writes_without", median(without) / TURN_S, "1/s")
-    figures.shown("feed.writes_with", median(with_feed) / TURN_S, "1/s")
-    ratio = median(written / bare for written, bare in zip(with_feed, without, strict=True))
+async def prepare(database: Database) -> None:
+    """There are numbers to take, and neither a checkpoint nor a vacuum falls into the one turn and not the other."""
+    async with database.session() as session:
+        await extents.open_space(session, ADDRESS_POOL, [ADDRESSES])
+        await extents.open_space(session, CLUSTER, [MARKS])
+        await session.commit()
+    connection = await database.connect()
+    for setting in ("max_wal_size = '8GB'", "checkpoint_timeout = '1h'", "autovacuum = off"):
+        await connection.execute(f"ALTER SYSTEM SET {setting}")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.execute("CHECKPOINT")
+    await connection.close()
+
+
+@dataclass(frozen=True)
+class Writer:
+    """One client, which writes as fast as it is answered."""
+
+    connection: asyncpg.Connection
+    sender: Sender
+
+    async def write(self, *, on_feed: bool) -> UUID:
+        """The VIP that was made; whoever waits is told if it is on the feed."""
+        statement, made = RAW if on_feed else RAW_WITHOUT_FEED, None
+        while made is None:  # where two met at one extent, the second finds nothing
+            places = somewhere(ADDRESSES), somewhere(MARKS)
+            name = uuid4().hex
+            made = await self.connection.fetchrow(
+                statement, ADDRESS_POOL, CLUSTER, TENANT, *places, name
+            )
+        if on_feed:
+            self.sender.send([Notice(CHANGE, str(CLUSTER), made["revision"])])
+        return UUID(str(made["id"]))
+
+    async def write_until(self, until: float, *, on_feed: bool) -> int:
+        """How many were written until then."""
+        written = 0
+        while time.monotonic() < until:
+            await self.write(on_feed=on_feed)
+            written += 1
+        return written
+
+    async def write_some(self, commits: int) -> set[UUID]:
+        """So many VIPs, on the feed."""
+        return {await self.write(on_feed=True) for _ in range(commits)}
+
+
+def somewhere(span: Span) -> int:
+    """In the first half: from there on something is free."""
+    return span.first + uuid4().int % ((span.last - span.first) // 2)
+
+
+async def cost(figures: Figures, writers: Sequence[Writer]) -> None:
+    blocks = [await block(writers, mirrored=n % 2 == 1) for n in range(WARM_UP + BLOCKS)][WARM_UP:]
+    figures.shown("feed.writes_without", median(of.without.rate for of in blocks), "1/s")
+    figures.shown("feed.writes_with", median(of.on_feed.rate for of in blocks), "1/s")
+    ratio = median(of.on_feed.rate / of.without.rate for of in blocks)
     figures.at_least("feed.writes_with_per_without", ratio, "ratio", 0.95)
+    # What a busy machine can't spoil: Postgres's part of each write.
+    ratio = median(of.on_feed.cpu_s / of.without.cpu_s for of in blocks)
+    figures.shown("feed.writes_cpu_with_per_without", ratio, "ratio")
 
 
-async def write_until(
-    until: float,
-    connection: asyncpg.Connection,
-    statement: str,
-    numbers: Iterator[int],
-    sender: Sender,
-) -> int:
-    written = 0
-    while time.monotonic() < until:
-        await write(connection, statement, numbers, sender)
-        written += 1
-    return written
+class Spent(NamedTuple):
+    """Of one turn or several: how many were written, in which time, and Postgres's CPU."""
+
+    written: int = 0
+    time_s: float = 0
+    backends_s: float = 0
+
+    def and_then(self, other: "Spent") -> "Spent":
+        return Spent(*map(add, self, other))
+
+    @property
+    def rate(self) -> float:
+        return self.written / self.time_s
+
+    @property
+    def cpu_s(self) -> float:
+        return self.backends_s / self.written
 
 
-async def write(
-    connection: asyncpg.Connection, statement: str, numbers: Iterator[int], sender: Sender
-) -> UUID:
-    """The VIP that was made; whoever waits is told if it is on the feed."""
-    pool, vip, listener = uuid7(), uuid7(), uuid7()
-    revision = await connection.fetchval(
-        statement, pool, vip, listener, next(numbers), TENANT, CLUSTER, ADDRESS_POOL
-    )
-    if statement is WITH:
-        sender.send([Notice(CHANGE, str(CLUSTER), revision)])
-    return UUID(str(vip))
+class Block(NamedTuple):
+    """Two turns of each."""
+
+    without: Spent
+    on_feed: Spent
 
 
-async def tail(
-    figures: Figures,
-    database: Database,
-    connections: list[asyncpg.Connection],
-    numbers: Iterator[int],
-    sender: Sender,
-) -> None:
+async def block(writers: Sequence[Writer], *, mirrored: bool) -> Block:
+    """Four turns: A B B A, or *mirrored* B A A B."""
+    spent = {False: Spent(), True: Spent()}
+    for on_feed in (True, False, False, True) if mirrored else (False, True, True, False):
+        spent[on_feed] = spent[on_feed].and_then(await turn(writers, on_feed=on_feed))
+    return Block(spent[False], spent[True])
+
+
+async def turn(writers: Sequence[Writer], *, on_feed: bool) -> Spent:
+    used, begun = backends_s(writers), time.monotonic()
+    writing = (each.write_until(begun + TURN_S, on_feed=on_feed) for each in writers)
+    written = sum(await asyncio.gather(*writing))
+    return Spent(written, time.monotonic() - begun, backends_s(writers) - used)
+
+
+def backends_s(writers: Sequence[Writer]) -> float:
+    """CPU of the processes that serve them."""
+    return sum(cpu_s(writer.connection.get_server_pid()) for writer in writers)
+
+
+async def tail(figures: Figures, database: Database, writers: Sequence[Writer]) -> None:
     """Commits from all sides, while one reader follows as a server does."""
     async with database.snapshot() as at:
         cursor, _ = await feed.changes_since(at, CLUSTER, 0)
     seen: set[UUID] = set()
-    each = TAILED_COMMITS // len(connections)
-    writers = asyncio.gather(*(write_some(each, c, numbers, sender) for c in connections))
-    while not writers.done():
+    each = TAILED_COMMITS // len(writers)
+    writing = asyncio.gather(*(writer.write_some(each) for writer in writers))
+    while not writing.done():
         cursor = await follow(database, cursor, seen)
     await follow(database, cursor, seen)
-    written = set().union(*await writers)
+    written = set().union(*await writing)
     figures.shown("feed.tailed_commits", len(written), "commits")
     figures.at_most("feed.tail_missed", len(written - seen), "changes", 0)
-
-
-async def write_some(
-    commits: int, connection: asyncpg.Connection, numbers: Iterator[int], sender: Sender
-) -> set[UUID]:
-    return {await write(connection, WITH, numbers, sender) for _ in range(commits)}
 
 
 async def follow(database: Database, cursor: int, seen: set[UUID]) -> int:

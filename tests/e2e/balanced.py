@@ -43,6 +43,13 @@ def guard_removals(site: Site, percent: int) -> None:
     site.admin.patch(path, {"removal_guard_percent": percent})
 
 
+def next_hops(site: Site, vip: str) -> frozenset[str]:
+    """The addresses that the router sends packets for *vip* to."""
+    asked = ["ip", "-6" if ":" in vip else "-4", "route", "show", vip]
+    words = site.lab.run("router", asked).stdout.split()
+    return frozenset(after for word, after in pairwise(words) if word == "via")
+
+
 @dataclass(frozen=True)
 class Balanced:
     """A VIP with a listener on PORT, tcp and udp, and a pool of all backends."""
@@ -116,9 +123,7 @@ class Balanced:
 
     def next_hops(self) -> frozenset[str]:
         """The nodes' addresses that the router sends the VIP's packets to."""
-        asked = ["ip", f"-{self.family}", "route", "show", self.address]
-        words = self.site.lab.run("router", asked).stdout.split()
-        return frozenset(after for word, after in pairwise(words) if word == "via")
+        return next_hops(self.site, self.address)
 
     def fetch(self, source_port: int = 0, path: str = "/", timeout_s: float = 3) -> Fetched:
         """One request from the client."""

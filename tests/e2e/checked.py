@@ -15,7 +15,7 @@ from tests.e2e.balanced import CLIENT, eventually, wait_programmed
 
 PORT = 8000
 NODES = ("lb1", "lb2")
-INTERVAL_S, TIMEOUT_S, FALL = 0.5, 0.4, 2
+INTERVAL_S, TIMEOUT_S, FALL = 0.5, 0.4, 3
 
 _numbers = count(1)
 _WEB = Path(__file__).with_name("web_process.py")

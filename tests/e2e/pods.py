@@ -4,7 +4,7 @@ As with most container networks: each pod has a cable to its machine and nothing
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from lbaas.lab.site import Site
 from lbaas.lab.topology import API_ADDRESS, API_PORT, FABRIC, MANAGEMENT, ROUTER, SEGMENTS, Role
 from tests.e2e.balanced import PORT
 
-MACHINE = "kube1"
+MACHINE, _NUMBER = "kube1", 200
 RUN_NETNS = Path("/run/netns")
 
 _WEB = Path(__file__).with_name("pod_web.py")
@@ -49,11 +49,14 @@ class PodAddress:
 
     @property
     def v4(self) -> str:
-        return str(_BACKENDS.prefix4[200 + self.number])
+        return str(_BACKENDS.prefix4[_NUMBER + self.number])
 
     @property
     def v6(self) -> str:
         return str(_BACKENDS.prefix6[0x200 + self.number])
+
+    def address(self, family: int) -> str:
+        return self.v4 if family == 4 else self.v6
 
 
 @contextmanager
@@ -65,13 +68,19 @@ def machine_with_pods(site: Site, count: int) -> Iterator[list[PodAddress]]:
         "/v1/backend-hosts",
         {
             "name": MACHINE,
-            "addresses": [str(_BACKENDS.prefix4[200])],
+            "addresses": [str(_BACKENDS.prefix4[_NUMBER])],
             "prefixes": [str(_BACKENDS.prefix4), str(_BACKENDS.prefix6)],
         },
     )
     try:
         _build(site, pods)
-        processes += [_serve(site, pods), _start_agent(site, str(host["id"]))]
+        token = issue_token(site, MACHINE, str(host["id"]))
+        # Not ``ip netns exec``: that mounts another /sys, and so needs a mount namespace that outlives its files.
+        entered = ["nsenter", f"--net={RUN_NETNS / MACHINE}"]
+        processes += [
+            serve(site, (pod.name for pod in pods)),
+            start_agent(site, ROUTER, token, RUN_NETNS, entered),
+        ]
         yield pods
     finally:
         for process in processes:
@@ -81,81 +90,116 @@ def machine_with_pods(site: Site, count: int) -> Iterator[list[PodAddress]]:
         site.admin.delete(f"/v1/backend-hosts/{host['id']}")
 
 
+def has_connections(site: Site, pod: str) -> bool:
+    """Somebody still speaks, or begins to speak, with the pod's server."""
+    states = "state established state syn-recv state fin-wait-1 state close-wait"
+    return bool(_in_namespace(site, pod, f"ss -Htn {states} sport = :{PORT}"))
+
+
+def end(site: Site, pod: str) -> None:
+    """The pod answers nothing any more."""
+    _in_namespace(site, pod, "ip link set eth0 down")
+
+
+def _in_namespace(site: Site, pod: str, command: str) -> str:
+    entered = ["nsenter", f"--net={RUN_NETNS / pod}", "sh", "-c", command]
+    ran = site.lab.run(ROUTER, entered)
+    assert ran.status == 0, ran.stderr
+    return ran.stdout
+
+
 def _build(site: Site, pods: list[PodAddress]) -> None:
-    names = " ".join([MACHINE, *(pod.name for pod in pods)])
-    _sh(site, ROUTER, f"for each in {names}; do ip netns add $each; done")
-    for namespace, (bridge, device) in _CABLES.items():
-        made = f"ip link add kube-{device} type veth peer name {device} netns {MACHINE}"
-        _sh(site, namespace, f"{made} && ip link set kube-{device} master {bridge} up")
+    names = " ".join(pod.name for pod in pods)
+    sh(site, ROUTER, f"for each in {names}; do ip netns add $each; done")
+    build_machine(site, MACHINE, _NUMBER)
     settings = "net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.eth0.proxy_arp"
     strict = "net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=1"
     inside = [
-        f"ip -n {MACHINE} -batch - <<'END'\n{_machine()}END",
         f"for each in {settings} net.ipv6.conf.eth0.proxy_ndp; do sysctl -qw $each=1; done",
         f"sysctl -qw {strict}",
-        f"ip -n {MACHINE} -batch - <<'END'\n{''.join(map(_on_machine, pods))}END",
-        *(f"ip -n {pod.name} -batch - <<'END'\n{_in_pod(pod)}END" for pod in pods),
+        *(plugged(pod, str(_BACKENDS.prefix4[_NUMBER])) for pod in pods),
+        *(f"ip neighbour add proxy {pod.v6} dev eth0" for pod in pods),
         f"nft -f - <<'END'\n{_KUBE_PROXY}END",
     ]
     script = "\n".join(inside)
-    _sh(site, ROUTER, f"ip netns exec {MACHINE} sh -eu <<'SCRIPT'\n{script}\nSCRIPT")
+    sh(site, ROUTER, f"ip netns exec {MACHINE} sh -eu <<'SCRIPT'\n{script}\nSCRIPT")
 
 
-def _machine() -> str:
+def build_machine(site: Site, name: str, number: int) -> None:
+    """There is one of this name on the backends' segment, with addresses that end in *number*, and it sees the API."""
+    sh(site, ROUTER, f"ip netns add {name}")
+    for namespace, (bridge, device) in _CABLES.items():
+        made = f"ip link add {name}-{device} type veth peer name {device} netns {name}"
+        sh(site, namespace, f"{made} && ip link set {name}-{device} master {bridge} up")
+    sh(site, ROUTER, f"ip -n {name} -batch - <<'END'\n{_machine(number)}END")
+
+
+def _machine(number: int) -> str:
     return (
         "link set lo up\nlink set eth0 up\nlink set mgmt up\n"
-        f"address add {_BACKENDS.prefix4[200]}/{_BACKENDS.prefix4.prefixlen} dev eth0\n"
-        f"address add {_BACKENDS.prefix6[0x200]}/{_BACKENDS.prefix6.prefixlen} dev eth0 nodad\n"
-        f"address add 10.255.9.1/{API_ADDRESS.network.prefixlen} dev mgmt\n"
+        f"address add {_BACKENDS.prefix4[number]}/{_BACKENDS.prefix4.prefixlen} dev eth0\n"
+        f"address add {_BACKENDS.prefix6[number]}/{_BACKENDS.prefix6.prefixlen} dev eth0 nodad\n"
+        f"address add 10.255.9.{number}/{API_ADDRESS.network.prefixlen} dev mgmt\n"
         f"route add default via {_BACKENDS.gateway4}\n"
         f"route add default via {_BACKENDS.gateway6}\n"
     )
 
 
-def _on_machine(pod: PodAddress) -> str:
+def plugged(pod: PodAddress, machine: str) -> str:
+    """The commands, in the machine's namespace, that lay the cable to the pod's; *machine* is where its way out is."""
+    inside = f"ip -n {pod.name} -batch - <<'END'\n{_in_pod(pod, machine)}END"
+    return f"ip -batch - <<'END'\n{_on_machine(pod, machine)}END\n{inside}"
+
+
+def _on_machine(pod: PodAddress, machine: str) -> str:
     return (
         f"link add veth-{pod.name} type veth peer name eth0 netns {pod.name}\n"
         f"link set veth-{pod.name} up\n"
         f"address add fe80::1/64 dev veth-{pod.name} nodad\n"
-        f"route add {pod.v4} dev veth-{pod.name} src {_BACKENDS.prefix4[200]}\n"
+        f"route add {pod.v4} dev veth-{pod.name} src {machine}\n"
         f"route add {pod.v6} dev veth-{pod.name}\n"
-        f"neighbour add proxy {pod.v6} dev eth0\n"
     )
 
 
-def _in_pod(pod: PodAddress) -> str:
+def _in_pod(pod: PodAddress, machine: str) -> str:
     return (
         "link set lo up\nlink set eth0 up\n"
         f"address add {pod.v4}/32 dev eth0\n"
         f"address add {pod.v6}/128 dev eth0 nodad\n"
-        f"route add {_BACKENDS.prefix4[200]} dev eth0\n"
-        f"route add default via {_BACKENDS.prefix4[200]}\n"
+        f"route add {machine} dev eth0\n"
+        f"route add default via {machine}\n"
         "route add default via fe80::1 dev eth0\n"
     )
 
 
-def _serve(site: Site, pods: list[PodAddress]) -> Process:
-    names = [pod.name for pod in pods]
+def serve(site: Site, names: Iterable[str]) -> Process:
+    """Each pod of these *names* answers on PORT by its name."""
     argv = [sys.executable, str(_WEB), str(PORT), *names]
     return site.lab.spawn(ROUTER, argv, env={}, name="pod-web")
 
 
-def _start_agent(site: Site, host: str) -> Process:
-    token = site.lab.share / f"{MACHINE}-token"
-    bearer = {"name": MACHINE, "role": "host", "host_id": host}
+def issue_token(site: Site, machine: str, host: str) -> Path:
+    """A file with the token of the backend host *host*, which *machine* is."""
+    token = site.lab.share / f"{machine}-host-token"
+    bearer = {"name": machine, "role": "host", "host_id": host}
     token.write_text(site.admin.post("/v1/tokens", bearer)["token"])
-    agent = [sys.executable, "-m", "lbaas", "host-agent", "--pods", str(RUN_NETNS)]
+    return token
+
+
+def start_agent(
+    site: Site, namespace: str, token: Path, pods: Path, entered: Sequence[str] = ()
+) -> Process:
+    """A host agent looks after the namespaces that *pods* has files of, by *entered* in another than *namespace*."""
     environment = {
         "LBAAS_SERVER_URL": f"http://{API_ADDRESS.ip}:{API_PORT}",
         "LBAAS_TOKEN_FILE": str(token),
-        "LBAAS_STATE_DIR": str(site.lab.share / f"{MACHINE}-state"),
+        "LBAAS_STATE_DIR": f"{token}-state",
         "LBAAS_CYCLE_S": "1",
     }
-    # Not ``ip netns exec``: that mounts another /sys, and so needs a mount namespace that outlives its files.
-    argv = ["nsenter", f"--net={RUN_NETNS / MACHINE}", *agent]
-    return site.lab.spawn(ROUTER, argv, env=environment, name="pod-agent")
+    argv = [*entered, sys.executable, "-m", "lbaas", "host-agent", "--pods", str(pods)]
+    return site.lab.spawn(namespace, argv, env=environment, name="pod-agent")
 
 
-def _sh(site: Site, namespace: str, script: str) -> None:
+def sh(site: Site, namespace: str, script: str) -> None:
     ran = site.lab.run(namespace, ["sh", "-eu", "-c", script], timeout_s=120)
     assert ran.status == 0, ran.stderr

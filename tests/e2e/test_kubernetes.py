@@ -1,59 +1,165 @@
-"""Pods are namespaces on a machine of the lab: ``kubectl apply``, and packets arrive with the client's address."""
+"""Pods are namespaces on a machine of the lab: ``kubectl apply``, and packets arrive with the client's address.
 
+LBAAS_KUBE_PODS says up to how many pods the Deployment grows under traffic (4).
+"""
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
+from lbaas.lab.handles import Load
 from lbaas.lab.site import Site
 from lbaas.lab.topology import Role
-from tests.e2e.balanced import CLIENT, PORT, eventually
-from tests.e2e.pods import PodAddress, machine_with_pods
-from tests.kube_api.world import POD, Behind, World, world
+from tests.e2e import pods
+from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, eventually, next_hops, wait_programmed
+from tests.e2e.pod_nodes import nodes_with_pods
+from tests.kube_api.deployment import Deployment
+from tests.kube_api.world import Behind, World, world
 
 SERVICE = "shop"
+FEW, MANY, SOME = 2, int(os.environ.get("LBAAS_KUBE_PODS", "4")), 3
+FLOWS = 6
+DUAL = {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"]}
 
 
-def put_behind(kube: World, pods: list[PodAddress], *, ready: bool) -> None:
-    """As the endpoint slice controller says it."""
-    for family in (4, 6):
-        endpoints = [
-            Behind(pod.v4 if family == 4 else pod.v6, ready=ready, pod=pod.name, port=PORT)
-            for pod in pods
-        ]
-        kube.put_behind(SERVICE, *endpoints, family=family)
-
-
-def gate_is_open(kube: World, pod: PodAddress) -> bool:
-    found = kube.api.store.get(POD, (kube.namespace, pod.name)).get("status", {})
-    return any(
-        (each["type"], each["status"]) == ("lbaas/dsr-ready", "True")
-        for each in found.get("conditions", ())
-    )
-
-
-def answering(site: Site, vip: str, count: int = 12) -> set[tuple[str, str]]:
+def answers(site: Site, vip: str, count: int = 12) -> set[tuple[str, str]]:
     """Who answered new connections, and whom it saw."""
-    found = [site.lab.fetch(CLIENT, vip, PORT, timeout_s=5) for _ in range(count)]
+    fetch = partial(site.lab.fetch, CLIENT, vip, PORT, timeout_s=PATIENT_S)
+    found = [fetch() for _ in range(count)]
     assert all(each.ok for each in found), [each.error for each in found if not each.ok]
     return {(each.backend, each.client) for each in found}
 
 
-def test_an_applied_service_is_answered_by_its_pods_themselves(site: Site, tmp_path: Path) -> None:
+def put_behind(kube: World, places: Mapping[str, pods.PodAddress], ready: Collection[str]) -> None:
+    """A pod on each node, ready on those of *ready*."""
+    for family in (4, 6):
+        behind = (
+            Behind(pod.address(family), node in ready, node=node, port=PORT)
+            for node, pod in places.items()
+        )
+        kube.put_behind(SERVICE, *behind, family=family)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A dual-stack Service with a Deployment behind it, on one machine of the lab."""
+
+    site: Site
+    kube: World
+    deployment: Deployment
+
+    @property
+    def vips(self) -> list[str]:
+        return self.kube.ingress(SERVICE)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """New connections are made to each VIP meanwhile, and none of them fails."""
+        begin = partial(self.site.lab.load, CLIENT, port=PORT, every_ms=100, timeout_s=PATIENT_S)
+        loads: list[Load] = [begin(address=vip) for vip in self.vips]
+        yield
+        attempts = [attempt for load in loads for attempt in load.stop()]
+        assert attempts
+        assert [each for each in attempts if not each.ok] == []
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Connections to each VIP live as long."""
+        flows = [self.site.lab.flows(CLIENT, vip, PORT, FLOWS) for vip in self.vips]
+        for each in flows:
+            eventually(lambda each=each: all(flow.exchanged for flow in each.read()))  # type: ignore[misc]  # bound now
+        yield
+        for each in flows:
+            assert [flow.error for flow in each.stop() if not flow.alive] == []
+
+    def delete(self) -> None:
+        self.kube.kubectl("delete", "service", SERVICE, "--wait=false")
+        eventually(lambda: self.kube.is_gone(SERVICE))
+
+
+class Ending:
+    """A pod's end as its kubelet has it: it gets no new connections, ends those that it has, and is gone."""
+
+    def __init__(self, site: Site, kube: World) -> None:
+        self._site = site
+        self._of_service = {"labels": f"kubernetes/namespace={kube.namespace}"}
+
+    def __call__(self, names: Sequence[str]) -> None:
+        eventually(lambda: self._drained() >= 2 * len(names))
+        for vip in self._site.tenant.get("/v1/vips", **self._of_service)["items"]:
+            wait_programmed(self._site, vip)
+        for name in names:
+            eventually(lambda name=name: not pods.has_connections(self._site, name))  # type: ignore[misc]  # bound now
+            pods.end(self._site, name)
+
+    def _drained(self) -> int:
+        """Members of both families that are drained."""
+        (pool,) = self._site.tenant.get("/v1/pools", **self._of_service)["items"]
+        members = self._site.tenant.get(f"/v1/pools/{pool['id']}/members", limit=1000)["items"]
+        return sum(each["admin_state"] == "drained" for each in members)
+
+
+@contextmanager
+def cluster(site: Site, directory: Path) -> Iterator[World]:
+    """A cluster with a controller at work."""
     pools = {
         f"LBAAS_ADDRESS_POOL_V{family}": str(pool) for family, pool in site.inventory.pools.items()
     }
-    (client,) = site.lab.topology.of(Role.CLIENT)
-    with machine_with_pods(site, 2) as pods, world(tmp_path, f"ns-{uuid4().hex[:8]}") as kube:
+    with world(directory, f"ns-{uuid4().hex[:8]}") as kube:
         kube.start_controller(site.tenant, site.server.url, **pools)
-        for pod in pods:
-            kube.add_pod(pod.name, gated=True)
-        put_behind(kube, pods, ready=False)
-        kube.apply(SERVICE, PORT, ipFamilyPolicy="RequireDualStack", ipFamilies=["IPv4", "IPv6"])
-        eventually(lambda: all(gate_is_open(kube, pod) for pod in pods))
-        put_behind(kube, pods, ready=True)
-        vips = dict(zip((4, 6), kube.ingress(SERVICE), strict=True))
-        seen = {4: str(client.address4), 6: str(client.address6)}
-        for family, vip in vips.items():
-            eventually(lambda vip=vip: site.lab.fetch(CLIENT, vip, PORT, timeout_s=5).ok)  # type: ignore[misc]  # bound now
-            assert {saw for _, saw in answering(site, vip)} == {seen[family]}
+        yield kube
+
+
+@pytest.fixture
+def shop(site: Site, tmp_path: Path) -> Iterator[Shop]:
+    places = pods.machine_with_pods(site, MANY + SOME)
+    with places as found, cluster(site, tmp_path) as kube:
+        deployment = Deployment(kube, SERVICE, found, PORT, Ending(site, kube))
+        kube.apply(SERVICE, PORT, **DUAL)
+        yield Shop(site, kube, deployment)
+
+
+def test_pods_answer_themselves_and_come_and_go_without_a_failed_connection(shop: Shop) -> None:
+    (client,) = shop.site.lab.topology.of(Role.CLIENT)
+    shop.deployment.order(FEW)
+    eventually(lambda: len(shop.vips) == 2)
+    for vip, seen in zip(shop.vips, (client.address4, client.address6), strict=True):
+        eventually(lambda vip=vip: shop.site.lab.fetch(CLIENT, vip, PORT, timeout_s=5).ok)  # type: ignore[misc]  # bound now
+        assert {saw for _, saw in answers(shop.site, vip)} == {str(seen)}
+    with shop.busy():
+        with shop.held():
+            shop.deployment.order(MANY)
+        shop.deployment.order(SOME)
+        shop.deployment.order(SOME, version="2")
+    for vip in shop.vips:
+        assert {name for name, _ in answers(shop.site, vip)} <= set(shop.deployment.pods)
+    shop.delete()
+
+
+def test_with_local_pods_a_node_sends_to_those_on_its_own_machine(
+    site: Site, tmp_path: Path
+) -> None:
+    """And it announces the VIP as long as it has one that takes flows."""
+    with nodes_with_pods(site) as places, cluster(site, tmp_path) as kube:
+        one, other = places
+        machines = site.lab.topology.of(Role.NODE)
+        nodes = {each.name: {4: each.address4, 6: each.address6} for each in machines}
+        kube.apply(SERVICE, PORT, **DUAL, externalTrafficPolicy="Local")
+        eventually(lambda: len(kube.ingress(SERVICE)) == 2)
+        for ready in ({one}, {one, other}, {other}):
+            put_behind(kube, places, ready)
+            for family, vip in zip((4, 6), kube.ingress(SERVICE), strict=True):
+                ways = {str(nodes[each][family]) for each in ready}
+                eventually(lambda vip=vip, ways=ways: next_hops(site, vip) == ways)  # type: ignore[misc]  # bound now
+                eventually(lambda vip=vip: site.lab.fetch(CLIENT, vip, PORT, timeout_s=5).ok)  # type: ignore[misc]  # bound now
+                answering = {name for name, _ in answers(site, vip)}
+                assert answering == {places[node].name for node in ready}
+        assert [each["reason"] for each in kube.conditions(SERVICE)] == ["OnNodes", "Programmed"]
         kube.kubectl("delete", "service", SERVICE, "--wait=false")
         eventually(lambda: kube.is_gone(SERVICE))

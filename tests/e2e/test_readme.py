@@ -78,7 +78,7 @@ def test_the_quickstart_prints_what_it_says(environment: dict[str, str], tmp_pat
 
 def test_the_operators_page_can_be_followed(environment: dict[str, str], tmp_path: Path) -> None:
     examples = EXAMPLE.findall(OPERATORS.read_text())
-    assert len(examples) == 2
+    assert len(examples) == 3
     *_, last = _run([commands for commands, _ in examples], environment, tmp_path)
     assert re.search(r"^lb-1 +192\.0\.2\.11,2001:db8::11 +active", last, re.MULTILINE)
     for token in ("lb-1.token", "rack-7.token", "shop.token"):

@@ -27,8 +27,8 @@ _PATH = re.compile(
 )
 BOOKMARK_EVERY_S = 0.5
 
-# May a bearer (None: anonymous) use a verb on a resource, as RBAC would name both?
-Authorizer = Callable[[str | None, str, str, str], bool]
+# May a bearer (None: anonymous) of a group's resource use a verb, on the object of this name? As RBAC would name them.
+Authorizer = Callable[[str | None, str, str, str, str], bool]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class KubeApi:
         bearer = token if scheme == "Bearer" else None
         resource = f"{target.kind.plural}/{target.sub}" if target.sub else target.kind.plural
         self.asked.append((bearer, verb, resource))
-        if not self._authorize(bearer, target.kind.group, resource, verb):
+        if not self._authorize(bearer, target.kind.group, resource, verb, target.name):
             raise Refusal(403, "Forbidden", f'cannot {verb} resource "{resource}"')
 
     def _do(self, verb: str, target: Target, request: Request, body: bytes) -> Json:

@@ -25,12 +25,12 @@ SLICE = BY_PATH["discovery.k8s.io", "v1", "endpointslices"]
 NAMESPACE = BY_PATH["", "v1", "namespaces"]
 
 
-def eventually(holds: Callable[[], object], timeout_s: float = 60) -> None:
+def eventually(holds: Callable[[], object], timeout_s: float = 60, every_s: float = 0.05) -> None:
     """*holds* was true at some moment within *timeout_s*; else the test fails."""
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline, f"not within {timeout_s} s: {holds}"
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 @dataclass(frozen=True)
@@ -146,10 +146,12 @@ class World:
 
     def condition(self, name: str) -> Json:
         """Ours, empty if it is not there yet."""
-        for each in self.shown(name).get("status", {}).get("conditions", ()):
-            if each["type"] == "lbaas/programmed":
-                return dict(each)
-        return {}
+        found = (each for each in self.conditions(name) if each["type"] == "lbaas/programmed")
+        return next(found, {})
+
+    def conditions(self, name: str) -> list[Json]:
+        """All that its status says."""
+        return list(self.shown(name).get("status", {}).get("conditions", ()))
 
     def events(self, name: str) -> list[tuple[str, str]]:
         """Reason and message of each Event on the Service."""

@@ -23,6 +23,9 @@ options:
   weight:
     description: How many flows it gets, in proportion to the others.
     type: int
+  node:
+    description: The name of the node on whose own machine it is, where pools are local.
+    type: str
   labels:
     description: Its labels.
     type: dict

@@ -31,6 +31,9 @@ options:
       weight:
         description: How many flows it gets, in proportion to the others.
         type: int
+      node:
+        description: The name of the node on whose own machine it is, where pools are local.
+        type: str
       labels:
         description: Its labels.
         type: dict
@@ -61,6 +64,9 @@ options:
   quorum:
     description: With fewer healthy members a listener counts as having none.
     type: int
+  local:
+    description: Whether a node sends only to the members on its own machine, and announces only while it has one.
+    type: bool
   monitor:
     description: The health check, with the fields that the API has for it, like C(kind) and C(interval_s).
     type: dict

@@ -14,9 +14,10 @@ from lbaas.services import hosts, questions, reading, states
 from lbaas.services.answers import IDENTITY, Answer, choose_coding
 from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller
+from lbaas.tracing import spans
 from lbaas.wire import explanation, operators
 from lbaas.wire.report import Report
-from lbaas.wire.state import StateBody
+from lbaas.wire.state import StateBody, places
 from lbaas.wire.usage import UsageAcknowledged, UsageReports
 
 router = APIRouter(prefix="/agent", tags=["agent"], route_class=Route)
@@ -71,6 +72,7 @@ async def respond(
     """*answer* as the caller, an agent that held the state of revision *held*, is sent it."""
     if answer is None:
         return Response(status_code=304)
+    began_ns = spans.now_ns()
     coding = choose_coding(accept_encoding)
     headers = {
         "LBaaS-Agent": str(caller.node_id or caller.host_id),
@@ -81,7 +83,10 @@ async def respond(
     }
     if coding != IDENTITY:
         headers["Content-Encoding"] = coding
-    return Response(await answer.encoded(coding), media_type="application/json", headers=headers)
+    body = await answer.encoded(coding)
+    facts: spans.Facts = {"lbaas.agent": headers["LBaaS-Agent"], "lbaas.revision": answer.revision}
+    spans.follow("deliver", facts, places(answer.writes), began_ns)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 @router.post(

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from lbaas.api.dependencies import OperatorCaller, Shared
-from lbaas.api.problems import responses
+from lbaas.api.dependencies import OperatorCaller, OperatorCreates, Shared
 from lbaas.api.route import Route
-from lbaas.api.routers import READS
+from lbaas.api.routers import CREATES, READS
+from lbaas.services import lineage
 from lbaas.wire.epoch import Epoch, EpochRenewal
 
 router = APIRouter(prefix="/epoch", tags=["operator"], route_class=Route)
@@ -20,8 +20,7 @@ async def get_epoch(shared: Shared, caller: OperatorCaller) -> Epoch:  # noqa: A
     "/renew",
     summary="Begin a new epoch: agents obey this database from now on",
     description="After the database was restored to the past, agents keep what they hold until this is said.",
-    responses=READS | responses(409, 422),
+    responses=CREATES,
 )
-async def renew_epoch(shared: Shared, caller: OperatorCaller, body: EpochRenewal) -> Epoch:
-    renewed = await shared.lineage.renew(caller, body.present)
-    return Epoch.model_validate(renewed, from_attributes=True)
+async def renew_epoch(work: OperatorCreates, body: EpochRenewal) -> Epoch:
+    return Epoch.model_validate(await lineage.renew(work, body.present), from_attributes=True)

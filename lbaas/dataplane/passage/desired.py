@@ -2,7 +2,8 @@
 
 A reply passes the machine without the request that it answers: that one came inside a tunnel. So connection tracking
 finds it invalid, and what drops invalid packets, as kube-proxy does, would drop every reply. And its source is an
-address that is nowhere near the pod's device, which rp_filter there may not let in.
+address that is nowhere near the pod's device, which rp_filter there may not let in. Where the machine is a node as
+well, the source is even an address of the machine's own, and such packets are martians unless accept_local is set.
 Source: tcp_new in net/netfilter/nf_conntrack_proto_tcp.c; the chain KUBE-FORWARD; ip-sysctl.rst.
 """
 
@@ -16,6 +17,7 @@ FAMILY, TABLE = "inet", "lbaas_pods"
 _TYPES = {4: "ipv4_addr", 6: "ipv6_addr"}
 _OFF, _STRICT, _LOOSE = "0", "1", "2"
 ALL = "net.ipv4.conf.all.rp_filter"
+_ACCEPTED = "1"
 
 _CHAIN = """\
 chain untracked {
@@ -34,10 +36,14 @@ def declaration(vips: Iterable[Address]) -> str:
 
 @dataclass(frozen=True)
 class Way:
-    """A device by which pods are reached. *addressed*: it has an IPv4 address itself, as a bridge does."""
+    """A device by which pods are reached. *addressed*: it has an IPv4 address itself, as a bridge does.
+
+    *of_node*: the machine takes in packets to VIPs itself, as a node does.
+    """
 
     device: str
     addressed: bool
+    of_node: bool = False
 
     @property
     def open(self) -> str:
@@ -48,7 +54,7 @@ class Way:
 
 def settings_of(ways: Iterable[Way]) -> list[str]:
     """What must be known to say which of *ways* are shut."""
-    return [ALL, *(_setting(way.device) for way in ways)]
+    return [ALL, *(name for way in ways for name in (_setting(way.device), _local(way.device)))]
 
 
 def opened(ways: Iterable[Way], observed: Mapping[str, str | None]) -> dict[str, str]:
@@ -56,7 +62,9 @@ def opened(ways: Iterable[Way], observed: Mapping[str, str | None]) -> dict[str,
 
     The kernel takes the larger of ``all`` and the device's own: strict is 1, loose is 2.
     """
-    return {_setting(way.device): way.open for way in ways if _shut(way, observed)}
+    ways = tuple(ways)
+    accepting = {_local(way.device): _ACCEPTED for way in ways if way.of_node}
+    return accepting | {_setting(way.device): way.open for way in ways if _shut(way, observed)}
 
 
 def shut_by_all(ways: Iterable[Way], observed: Mapping[str, str | None]) -> list[str]:
@@ -72,6 +80,10 @@ def _shut(way: Way, observed: Mapping[str, str | None]) -> bool:
 
 def _setting(device: str) -> str:
     return f"net.ipv4.conf.{device.replace('.', '/')}.rp_filter"
+
+
+def _local(device: str) -> str:
+    return f"net.ipv4.conf.{device.replace('.', '/')}.accept_local"
 
 
 def _set(family: int, vips: Iterable[Address]) -> str:

@@ -94,3 +94,12 @@ def test_kubernetes_manifests_are_well_formed_and_select_what_they_make(name: st
             for probe in ("livenessProbe", "readinessProbe", "startupProbe")
         }
         assert probed <= create_app().openapi()["paths"].keys()
+
+
+@pytest.mark.parametrize("directory", ["kubernetes", "kubernetes-node", "kubernetes-server"])
+def test_kubectl_builds_what_is_shipped_for_kubernetes(directory: str) -> None:
+    built = run("kubectl", "kustomize", TOP / "deploy" / directory)
+    assert built.returncode == 0, built.stderr
+    objects = list(yaml.safe_load_all(built.stdout))
+    assert all(each["kind"] and each["metadata"]["name"] for each in objects)
+    assert {each["metadata"].get("namespace", "lbaas") for each in objects} == {"lbaas"}

@@ -1,110 +1,23 @@
 """The example of every operation in the description does what the operation says."""
 
-import json
-import secrets
-from ipaddress import IPv6Address
-from typing import Any
-from uuid import uuid4
-
-import httpx
 import pytest
 
-from lbaas.api.app import create_app
-from lbaas.api.examples import IDS
+from .conftest import Site
+from .described import Operation, ask, bearer, objects, operations, request
 
-from .conftest import Json, Site, listener, unique
-
-DESCRIBED = create_app().openapi()
-OPERATIONS = [
-    pytest.param(path, method, operation, id=operation["operationId"])
-    for path, operations in DESCRIBED["paths"].items()
-    for method, operation in operations.items()
-]
+OPERATIONS = [pytest.param(each, id=each.id) for each in operations()]
 
 
-def objects(site: Site) -> dict[str, str]:
-    """An object of each kind that nothing else uses, by the name that paths and bodies call its id."""
-    owner, admin, named = site.member(), site.admin, {"name": unique("x")}
-    on_v4 = {"address_pool_id": site.v4["id"]}
-    used = owner.post(
-        "/v1/vips", {"name": unique("v"), **on_v4, "listeners": [listener("http", 80)]}
-    )
-    pool = owner.post("/v1/pools", {**named, "members": [{"address": "10.0.20.1"}]})
-    [member] = owner.get(f"/v1/pools/{pool['id']}/members")["items"]
-    cluster = admin.post("/v1/clusters", {**named, "as_number": 65001})
-    inside = {"cluster_id": cluster["id"]}
-    addresses = {"addresses": [str(IPv6Address(0xFD000030 << 96 | secrets.randbits(64)))]}
-    peer = {"address": "10.0.10.1", "as_number": 65000}
-    tenant = admin.post("/v1/tenants", named)
-    spare = admin.post("/v1/address-pools", {**named, **inside, "prefix": "192.0.2.0/28"})
-    return {
-        "vip_id": owner.post("/v1/vips", {**named, **on_v4})["id"],
-        "listener_id": used["listeners"][0]["id"],
-        "pool_id": pool["id"],
-        "member_id": member["id"],
-        "tenant_id": tenant["id"],
-        "token_id": admin.post("/v1/tokens", {**named, "role": "admin"})["id"],
-        "cluster_id": cluster["id"],
-        "node_id": site.nodes[0]["id"],
-        "peer_id": admin.post("/v1/peers", {**named, **inside, **peer})["id"],
-        "address_pool_id": spare["id"],
-        "question_id": str(uuid4()),  # nobody asked it: the answer is dropped
-        "backend_host_id": admin.post("/v1/backend-hosts", {**named, **addresses})["id"],
-        "epoch_id": admin.get("/v1/epoch")["id"],
-    }
-
-
-def example(operation: Json) -> Any:
-    """The operation's body; None if it takes none."""
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    if body is None:
-        return None
-    schema = DESCRIBED["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
-    return schema["examples"][0]
-
-
-def query(operation: Json) -> Json:
-    """What has to be said, and that nothing is worth waiting for."""
-    found = [each for each in operation.get("parameters", ()) if each["in"] == "query"]
-    needed = {each["name"]: each["examples"]["any"]["value"] for each in found if each["required"]}
-    return needed | {each["name"]: 0 for each in found if each["name"] == "timeout_s"}
-
-
-def bearer(site: Site, operation: Json, ids: dict[str, str]) -> httpx.Client:
-    tag = operation["tags"][0]
-    if operation["operationId"] == "replace_addresses":
-        return site.client("host", host_id=ids["backend_host_id"])._http
-    if tag == "agent":
-        return site.node()._http
-    return (site.member() if tag == "tenant" else site.admin)._http
-
-
-def needed_empty(operation: Json, ids: dict[str, str], site: Site) -> None:
+def needed_empty(operation: Operation, ids: dict[str, str], site: Site) -> None:
     """What else must go before the operation can be done."""
-    if operation["operationId"] == "delete_cluster":
+    if operation.id == "delete_cluster":
         site.admin.delete(f"/v1/address-pools/{ids['address_pool_id']}")
         site.admin.delete(f"/v1/peers/{ids['peer_id']}")
 
 
-@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
-def test_the_example_is_answered_with_success(
-    site: Site, path: str, method: str, operation: Json
-) -> None:
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_example_is_answered_with_success(site: Site, operation: Operation) -> None:
     ids = objects(site)
     needed_empty(operation, ids, site)
-    text = json.dumps([path.format_map(IDS), example(operation)])
-    for name, shown in IDS.items():
-        text = text.replace(shown, ids[name])
-    url, body = json.loads(text)
-    if body is not None and "name" in body:
-        body["name"] = unique("x")  # names are the server's, which other tests share
-
-    answer = bearer(site, operation, ids).request(
-        method,
-        url,
-        params=query(operation),
-        content=None if body is None else json.dumps(body),
-        headers={"Content-Type": "application/json", "If-Match": "*"},
-    )
-
+    answer = ask(bearer(site, operation, ids), operation, *request(operation, ids))
     assert answer.is_success, answer.text

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lbaas.client.api import ApiClient, ApiProblem
 
-from .conftest import Site, fetch, make_site, start_server
+from .conftest import Site, fetch, listener, make_site, start_server, unique
 from .test_agents import make_vip, report, state
 
 pytestmark = pytest.mark.anyio
@@ -138,6 +138,15 @@ def test_requests_are_counted_by_route_and_never_by_path(alone: Site) -> None:
         "lbaas_http_requests_total",
         (("method", "GET"), ("route", "none"), ("status", "404")),
     ) in found
+
+
+def test_a_vip_that_is_made_before_the_routes_is_counted_as_its_routes(alone: Site) -> None:
+    body = {"name": unique("v"), "address_pool_id": alone.v6["id"], "listeners": [listener()]}
+    labels = (("method", "POST"), ("route", "/v1/vips"), ("status", "201"))
+    key = ("lbaas_http_requests_total", labels)
+    before = scrape(alone.admin).get(key, 0)
+    alone.member().post("/v1/vips", body)
+    assert scrape(alone.admin)[key] == before + 1
 
 
 def test_the_fleet_is_shown_as_it_last_reported(alone: Site) -> None:

@@ -141,6 +141,7 @@ async def test_agents_obey_a_restored_database_only_at_an_operators_word(
             renewed = admin.post("/v1/epoch/renew", {"present": present})
             with pytest.raises(ApiProblem):
                 admin.post("/v1/epoch/renew", {"present": present})
+            (event,) = admin.events(kind="epoch")
             taken = await asyncio.to_thread(ask, lasting, token, held)
     finally:
         for server in servers:
@@ -148,5 +149,6 @@ async def test_agents_obey_a_restored_database_only_at_an_operators_word(
         await primary.stop()
 
     assert renewed["id"] != present
+    assert (event.before, event.after) == ({"id": present}, {"id": renewed["id"]})
     assert addresses(taken) == addresses(newest) == {kept} | made
     assert lost not in addresses(taken)

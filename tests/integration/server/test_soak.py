@@ -38,7 +38,7 @@ pytestmark = pytest.mark.anyio
 
 WRITERS, AGENTS, SERVERS = 32, 20, 2
 SOAK_S = float(os.environ.get("LBAAS_SOAK_S", "15"))
-CATCH_UP_S = 30
+CATCH_UP_S = 60
 DOWN = (httpx.TransportError, httpx.HTTPStatusError)
 
 
@@ -231,6 +231,7 @@ async def test_nothing_is_missed_whatever_is_restarted(short_dir: Callable[[], P
             for writer in writers
         ]
         await disturb(fleet, dice)
+        await all_wrote(writers)
         for writer in writers:
             writer.ending = True
         # To the last answer: a write that is cut off may be committed after we have looked.
@@ -249,10 +250,16 @@ async def test_nothing_is_missed_whatever_is_restarted(short_dir: Callable[[], P
         f"{sum(len(w.written) for w in writers)} writes, {sum(len(t.states) for t in tails)} states, "
         f"{sum(t.wholes for t in tails)} whole, {sum(t.differing for t in tails)} digests differed"
     )
-    assert all(writer.written for writer in writers)
     assert sum(missed(writer, tail) for writer in writers for tail in tails) == 0
     assert sum(out_of_order(tail) for tail in tails) == 0
     assert {tail.held.digest for tail in tails} == {book.entries.digest}
+
+
+async def all_wrote(writers: list[Writer]) -> None:
+    """On a busy machine some may have met nothing but servers that were just going."""
+    async with asyncio.timeout(CATCH_UP_S):
+        while not all(writer.written for writer in writers):  # noqa: ASYNC110 - the test's patience
+            await asyncio.sleep(0.1)
 
 
 async def caught_up(tails: list[Tail], revision: int) -> None:

@@ -120,9 +120,9 @@ async def test_a_whole_vip_costs_no_more_statements_than_it_has_kinds_of_rows(
     [
         ("PATCH", "/v1/vips/{vip}", {"new_connections_per_source": 5}, 5),
         ("PATCH", "/v1/pools/{pool}", {"drain_deadline_s": 5}, 5),
-        ("POST", "/v1/pools/{pool}/members", {"address": "10.0.20.7"}, 7),
-        ("PATCH", "/v1/pools/{pool}/members/{member}", {"weight": 5}, 6),
-        ("DELETE", "/v1/pools/{pool}/members/{member}", None, 6),
+        ("POST", "/v1/pools/{pool}/members", {"address": "10.0.20.7"}, 6),
+        ("PATCH", "/v1/pools/{pool}/members/{member}", {"weight": 5}, 5),
+        ("DELETE", "/v1/pools/{pool}/members/{member}", None, 5),
         ("DELETE", "/v1/vips/{vip}?cascade=true", None, 12),
     ],
 )

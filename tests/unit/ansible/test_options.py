@@ -49,7 +49,7 @@ def test_a_module_has_the_fields_of_the_api_by_the_command_lines_names(
 def test_a_listener_and_a_member_inside_have_theirs() -> None:
     vip, pool = (argument_spec(documentation(kind)) for kind in ("vip", "pool"))
     assert set(vip["listeners"]["options"]) == {stem(name) for name in InlineListener.model_fields}
-    assert set(pool["members"]["options"]) == {"address", "weight", "labels"}
+    assert set(pool["members"]["options"]) == {"address", "weight", "node", "labels"}
 
 
 def test_choices_are_those_of_the_api() -> None:

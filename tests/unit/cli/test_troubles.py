@@ -1,8 +1,9 @@
 """A programmed VIP's troubles, as rows."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from lbaas.cli.troubles import refused, sick, unhealthy, unheard
+from lbaas.cli.troubles import locked_out, refused, sick, unhealthy, unheard
 from lbaas.wire.status import DroppedPackets, NodeStatus, UnhealthyMember, VipStatus
 from lbaas.wire.tenants import Listener
 from tests.unit.client.samples import sample
@@ -33,6 +34,18 @@ def test_a_member_that_two_nodes_find_sick_is_one_row_since_the_first_saw_it() -
         ["10.0.20.12", "http", "2026-11-23T00:00:04Z", "lb0,lb1", "refused"],
     ]
     assert sick(seen) == ["10.0.20.11 unhealthy on lb0", "10.0.20.12 unhealthy on lb0,lb1"]
+
+
+def test_agents_whose_certificate_has_expired_are_told() -> None:
+    ends = datetime(2026, 11, 23, tzinfo=UTC)
+    nodes = [
+        sample(NodeStatus, name="lb0", certificate_expires_at=ends.isoformat()),
+        sample(NodeStatus, name="lb1", certificate_expires_at=None),
+    ]
+    seen = VipStatus.model_validate(sample(VipStatus, nodes=nodes, hosts=[], dropped=[]))
+
+    assert locked_out(seen, ends)[1:] == [["lb0", "2026-11-23T00:00:00Z"]]
+    assert locked_out(seen, ends - timedelta(seconds=1)) == []
 
 
 def test_refused_packets_are_told_by_listener_and_reason() -> None:

@@ -43,7 +43,7 @@ def read(row: VipRow) -> VipSettings:
 
 POOLS = st.builds(
     PoolRow,
-    members=st.just((FOUR, SIX._replace(drained_at=5))),
+    members=st.just((FOUR._replace(node="lb1"), SIX._replace(drained_at=5))),
     monitor=st.sampled_from([None, *map(shown, MONITORS)]),
     scheduler=st.sampled_from(Scheduler),
     forwarding=st.sampled_from(Forwarding),
@@ -56,6 +56,7 @@ POOLS = st.builds(
     one_packet=st.booleans(),
     drain_deadline_s=st.none() | st.just(0),
     quorum=st.integers(1, 2),
+    local=st.booleans(),
 )
 LISTENERS = st.builds(
     ListenerRow,
@@ -103,6 +104,14 @@ def test_a_plain_vip_says_no_more_than_where_its_packets_go() -> None:
             }
         ],
     }
+
+
+def test_where_members_are_is_said_for_a_local_pool_alone() -> None:
+    members = (FOUR._replace(node="lb1"), FOUR._replace(id=UUID(int=3), address="10.0.0.3"))
+    for local, nodes in ((True, ["lb1", None]), (False, [None, None])):
+        [listener] = read(vip(PoolRow(members, local=local))).listeners
+        assert listener.local is local
+        assert [backend.node for backend in listener.backends] == nodes
 
 
 def test_a_listener_is_named_by_its_id_where_the_row_has_one() -> None:

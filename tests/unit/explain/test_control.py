@@ -43,6 +43,11 @@ def test_what_the_api_can_tell_by_itself() -> None:
         (replace(WELL, silent_s=91.0), Verdict.BROKEN, "stopped"),
         (replace(WELL, silent_s=91.0, token="the token expired"), Verdict.BROKEN, "expired"),
         (replace(WELL, token="the token expired"), Verdict.SUSPECT, "expired"),
+        (
+            replace(WELL, silent_s=91.0, token="the certificate expired", enrolled=True),
+            Verdict.BROKEN,
+            "certificate expired",
+        ),
         (replace(WELL, applied=6), Verdict.SUSPECT, "not applied yet"),
         (replace(WELL, failures=("ipvs apply: no",)), Verdict.SUSPECT, "ipvs apply: no"),
     ],

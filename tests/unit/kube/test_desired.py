@@ -64,6 +64,16 @@ def test_pods_on_excluded_machines_drain() -> None:
     assert found.members == {ip_address("10.0.0.1"): WantedMember(1, drained=True)}
 
 
+def test_pods_of_a_local_service_say_on_which_lbaas_node_they_are() -> None:
+    nodes = (Node(Key("", "rack7"), balancer="lb7"),)
+    places = {"10.0.0.1": "rack7", "10.0.0.2": "rack8", "10.0.0.3": "", "10.0.0.4": 64 * "x"}
+    pods = [endpoint(address, node=node) for address, node in places.items()]
+    for local, said in ((True, ["lb7", "rack8", None, None]), (False, [None] * 4)):
+        found = wanted(service(local=local), around(*pods, nodes=nodes), OWNER, {})
+        assert [member.node for member in found.members.values()] == said
+        assert found.pool["local"] is local
+
+
 def test_a_pods_weight_is_its_annotation() -> None:
     pod = Pod(Key("shop", "a"), weight="7")
     found = wanted(service(), around(endpoint("10.0.0.1", pod=pod.key), pods=(pod,)), OWNER, {})

@@ -55,6 +55,7 @@ def host(number: int, *addresses: Address, programmed: bool = True) -> HostStatu
         applied_revision=1,
         programmed=programmed,
         stale=False,
+        certificate_expires_at=None,
     )
 
 

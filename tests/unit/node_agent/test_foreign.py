@@ -49,3 +49,60 @@ def test_services_strict_filters_and_old_tables_are_reported() -> None:
     assert services == "IPVS: 2 services that are not ours"
     assert "strict on all, eth0" in strict
     assert "filter" in legacy
+
+
+# As nft lists what each of them has made.
+KUBERNETES = {
+    "ip filter": """\
+	chain KUBE-FORWARD {
+		ct state 0x1 counter packets 0 bytes 0 drop
+		meta mark & 0x00004000 == 0x00004000 counter packets 0 bytes 0 accept
+	}
+	chain cali-FORWARD {
+		counter packets 0 bytes 0 meta mark set mark and 0xfff1ffff
+	}
+""",
+    "ip kube-proxy": """\
+	chain mark-for-masquerade {
+		meta mark set mark or 0x00004000
+	}
+""",
+    "ip mangle": """\
+	chain KUBE-ROUTER-DSR {
+		ip daddr 203.0.113.7 tcp dport 80 counter packets 0 bytes 0 meta mark set 0x00003c1f
+	}
+""",
+    "ip6 mangle": """\
+	chain CILIUM_PRE_mangle {
+		meta l4proto 6 counter packets 0 bytes 0 meta mark set 0x00000200
+	}
+""",
+}
+
+
+def test_who_is_at_work_in_a_table_is_said() -> None:
+    said = described(Surroundings(0, KUBERNETES, (), (), ()), MARKS)
+    marking = [each.split(" sets")[0] for each in said if "sets packet marks" in each]
+    assert marking == [
+        "nftables: table ip filter (kube-proxy, Calico)",
+        "nftables: table ip kube-proxy (kube-proxy)",
+        "nftables: table ip mangle (kube-router)",
+        "nftables: table ip6 mangle (Cilium)",
+    ]
+    (stateful,) = (each for each in said if "connection state" in each)
+    assert stateful.startswith("nftables: table ip filter (kube-proxy, Calico) drops")
+
+
+def test_whose_the_services_in_ipvs_are_is_told_from_the_devices() -> None:
+    devices = ("lo", "eth0", "kube-ipvs0", "cilium_host")
+    assert described(Surroundings(3, {}, (), (), (), devices), MARKS) == (
+        "IPVS: 3 services that are not ours (kube-proxy in ipvs mode)",
+        "devices: Cilium is at work on this machine",
+        "devices: kube-proxy in ipvs mode is at work on this machine",
+    )
+
+
+def test_a_rule_is_named_where_our_marks_meet_it() -> None:
+    rule = FwmarkRule(9, 0x200, 0xF00)
+    (said,) = described(Surroundings(0, {}, (rule,), (), ()), MarkRange(first=0x200, last=0x2FF))
+    assert said == "routing: rule 9 (Cilium) is for packets with marks of ours"

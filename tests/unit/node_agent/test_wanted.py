@@ -233,3 +233,21 @@ def test_services_of_checks_may_all_go_at_once() -> None:
     wanted.turn_to(everything, list(wanted.picture), Leave(10, None, MARKS))
     assert wanted.guard.held is None
     assert len(services(wanted.picture)) == 20
+
+
+def test_a_local_vip_is_looked_at_again_when_the_cluster_has_other_nodes() -> None:
+    """Until lb2 is there, the backend is on no node of the cluster, and everybody's."""
+    vips = many(range(1))
+    vips["vip/0"]["listeners"][0] |= {
+        "local": True,
+        "backends": [{"address": "10.0.20.1", "weight": 1, "node": "lb2"}],
+    }
+    settings = {f"node/{UUID(int=n)}": {"name": f"lb{n}", "admin_state": "active"} for n in (1, 2)}
+    first, *_ = settings
+    wanted = Wanted(as_it_is, Clock())
+    wanted.turn_to(parts(vips | {first: settings[first]}), (), here="lb1")
+    assert announced(wanted.picture)
+    wanted.turn_to(parts(vips | settings, 2), (), here="lb1")
+    assert not announced(wanted.picture)
+    wanted.turn_to(parts(vips | settings, 3), (), here="lb2")
+    assert announced(wanted.picture)

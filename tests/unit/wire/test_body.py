@@ -1,6 +1,7 @@
 """The body of an answer: one encoding, and what a reader refuses."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from lbaas.errors import BadState
 from lbaas.wire.body import Update, decode, encode
 from lbaas.wire.canonical import canonical_json
 from lbaas.wire.entries import Delta
+from lbaas.wire.state import Write
 
 KEYS = st.text(st.characters(codec="utf-8"))
 VALUES = st.recursive(
@@ -36,6 +38,18 @@ def test_what_was_encoded_is_decoded_and_its_encoding_is_canonical(
 
     assert decode(body) == update
     assert canonical_json(json.loads(body)) == body
+
+
+def test_the_writes_that_led_there_are_told_behind_what_older_readers_know() -> None:
+    writes = (
+        Write(request_id="r-1", revision=5),
+        Write(request_id="r-2", revision=7, traceparent=f"00-{1:032x}-{2:016x}-01"),
+    )
+    body = encode(replace(UPDATE, writes=writes))
+
+    assert decode(body) == replace(UPDATE, writes=writes)
+    assert canonical_json(json.loads(body)) == body
+    assert body.startswith(encode(UPDATE)[:-1])
 
 
 def test_a_value_is_brought_into_canonical_form_however_it_was_written() -> None:

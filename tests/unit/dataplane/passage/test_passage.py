@@ -5,7 +5,14 @@ from ipaddress import ip_address
 import pytest
 
 from lbaas.dataplane.passage.apply import transaction
-from lbaas.dataplane.passage.desired import ALL, Way, declaration, opened, shut_by_all
+from lbaas.dataplane.passage.desired import (
+    ALL,
+    Way,
+    declaration,
+    opened,
+    settings_of,
+    shut_by_all,
+)
 from lbaas.dataplane.passage.plan import DeleteTable, ReplaceTable, plan
 from tests.golden_files import assert_golden
 
@@ -45,3 +52,10 @@ def test_a_device_without_address_is_shut_by_a_filter_on_all() -> None:
     ways = [Way("veth1", addressed=False), Way("cni0", addressed=True)]
     assert shut_by_all(ways, {ALL: "1"}) == ["veth1"]
     assert shut_by_all(ways, {ALL: "0"}) == []
+
+
+def test_on_a_node_a_reply_from_an_address_of_the_machine_is_no_martian() -> None:
+    accept = "net.ipv4.conf.veth1.accept_local"
+    ways = [Way("veth1", addressed=False, of_node=True)]
+    assert opened(ways, {ALL: "0", OWN: "1"}) == {accept: "1", OWN: "0"}
+    assert accept in settings_of(ways)
