@@ -1,4 +1,4 @@
-"""Which routers are not told of all that this node should announce to them: read back from BIRD, peer by peer."""
+"""Which routers do not hear of all that this node should announce to them: read back from BIRD, peer by peer."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lbaas.dataplane.bird.control import BirdControl
 from lbaas.dataplane.bird.desired import Announcement, peer_protocol
-from lbaas.dataplane.bird.sessions import exported, exported_count
+from lbaas.dataplane.bird.sessions import exported, exported_count, sessions
 from lbaas.domain.addresses import Address, address_key
 from lbaas.wire.report import Unheard
 
@@ -35,6 +35,13 @@ def lacking(bird: BirdControl, wanted: Announcement) -> Iterator[Unheard]:
             if gone:  # else it has told of the rest meanwhile
                 vips = sorted((each.network_address for each in gone), key=address_key)
                 yield _untold(peer.address, len(due), vips)
+
+
+def without_bfd(control: Path, wanted: Announcement) -> tuple[Address, ...]:
+    """The peers with whom BFD should run and is not up. Raises BirdUnavailable."""
+    with closing(BirdControl(control)) as bird:
+        up = {address for address, state in sessions(bird).bfd.items() if state == "Up"}
+    return tuple(peer.address for peer in wanted.peers if peer.bfd and peer.address not in up)
 
 
 def _untold(peer: Address, due: int, vips: list[Address]) -> Unheard:

@@ -166,7 +166,8 @@ def test_a_router_that_is_told_nothing_is_named(balanced4: Balanced, silenced: s
         facts = site.admin.get(f"/v1/nodes/{site.inventory.nodes[NODE]}")["facts"]
         nodes = site.tenant.get(f"/v1/vips/{balanced4.vip['id']}/status")["nodes"]
         (by_vip,) = [each["unheard_by"] for each in nodes if each["name"] == NODE]
-        return bool(by_vip == [each["peer"] for each in facts["unheard"]] == [silenced])
+        unheard = [each["peer"] for each in facts["unheard"]]
+        return bool(by_vip == unheard == facts["without_bfd"] == [silenced])
 
     eventually(named)
     assert balanced4.fetch().ok  # by the other node
