@@ -5,12 +5,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from uuid import UUID
 
 from lbaas.agent.rounds import Failed, Round, attempt
-from lbaas.dataplane.bird.desired import Announcement, announcement
+from lbaas.dataplane.bird.desired import announcement
 from lbaas.dataplane.bird.observe import observe as observe_bird
 from lbaas.dataplane.bird.plan import Observed, sessions
 from lbaas.dataplane.ipvs.desired import ServiceKey
@@ -24,7 +23,7 @@ from lbaas.node_agent.kernel import Kernel
 from lbaas.node_agent.picture import Change, Picture, Subject, announced, services
 from lbaas.node_agent.refused import dropped
 from lbaas.node_agent.removal import Leave, RemovalGuard
-from lbaas.node_agent.unheard import unheard, without_bfd
+from lbaas.node_agent.unheard import Heard, heard
 from lbaas.node_agent.view import View, as_it_is
 from lbaas.node_agent.wanted import Wanted
 from lbaas.wire.reading import ClusterParts
@@ -225,19 +224,17 @@ class Node:
         facts = attempt(Round(), "facts", "observe", lambda: self._beside.facts(bare, held))
         wanted = announcement(bare, settings, announced(held))
         if facts is not None and bird is not None and bird.loaded is not None:
-            heard = {"sessions": sessions(bird, wanted), **self._heard(wanted)}
-            facts = facts.model_copy(update=heard)
+            told = attempt(Round(), "bird", "observe", lambda: heard(self._bird.control, wanted))
+            told = told or Heard()
+            facts = facts.model_copy(
+                update={
+                    "sessions": sessions(bird, wanted),
+                    "unheard": told.unheard,
+                    "without_bfd": told.without_bfd,
+                }
+            )
         announces = bird is not None and settled(bird, wanted)
         return Findings(round_, bird, facts, announced=announces)
-
-    def _heard(self, wanted: Announcement) -> dict[str, object]:
-        def ask(question: Callable[[Path, Announcement], tuple[object, ...]]) -> tuple[object, ...]:
-            answer = attempt(
-                Round(), "bird", "observe", lambda: question(self._bird.control, wanted)
-            )
-            return answer or ()
-
-        return {"unheard": ask(unheard), "without_bfd": ask(without_bfd)}
 
     def _observe_bird(self) -> Observed:
         return observe_bird(self._bird.control, self._bird.include)

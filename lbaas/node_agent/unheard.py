@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from lbaas.dataplane.bird.control import BirdControl
@@ -14,14 +15,22 @@ from lbaas.wire.report import Unheard
 _NAMED = 20
 
 
-def unheard(control: Path, wanted: Announcement) -> tuple[Unheard, ...]:
-    """One for each peer that BIRD does not tell of all that *wanted* says. Raises BirdUnavailable."""
+@dataclass(frozen=True)
+class Heard:
+    """The peers that are not told of all that they should be, and those with whom BFD should run and is not up."""
+
+    unheard: tuple[Unheard, ...] = ()
+    without_bfd: tuple[Address, ...] = ()
+
+
+def heard(control: Path, wanted: Announcement) -> Heard:
+    """What BIRD says of each of *wanted*'s peers. Raises BirdUnavailable."""
     with closing(BirdControl(control)) as bird:
-        return tuple(lacking(bird, wanted))
+        return Heard(tuple(lacking(bird, wanted)), tuple(without_bfd(bird, wanted)))
 
 
 def lacking(bird: BirdControl, wanted: Announcement) -> Iterator[Unheard]:
-    """The same, of an open session."""
+    """One for each peer that BIRD does not tell of all that *wanted* says."""
     for peer in wanted.peers:
         due = [each for each in wanted.prefixes if each.version == peer.address.version]
         protocol = peer_protocol(peer.address)
@@ -37,11 +46,10 @@ def lacking(bird: BirdControl, wanted: Announcement) -> Iterator[Unheard]:
                 yield _untold(peer.address, len(due), vips)
 
 
-def without_bfd(control: Path, wanted: Announcement) -> tuple[Address, ...]:
-    """The peers with whom BFD should run and is not up. Raises BirdUnavailable."""
-    with closing(BirdControl(control)) as bird:
-        up = {address for address, state in sessions(bird).bfd.items() if state == "Up"}
-    return tuple(peer.address for peer in wanted.peers if peer.bfd and peer.address not in up)
+def without_bfd(bird: BirdControl, wanted: Announcement) -> Iterator[Address]:
+    """The peers with whom BFD should run and is not up."""
+    states = sessions(bird).bfd
+    return (peer.address for peer in wanted.peers if peer.bfd and states.get(peer.address) != "Up")
 
 
 def _untold(peer: Address, due: int, vips: list[Address]) -> Unheard:
