@@ -165,10 +165,10 @@ def left_behind(services: int) -> bytes:
 
 def restarted(bird: BirdPaths, services: int) -> dict[str, float]:
     """An agent that finds all in place; then changes beside audits, of which one follows the other."""
+    stood_still = longest_standstill(AUDITING_S)
     agent = Agent(bird, cycle_s=0)
     held = left_behind(services)
     restart, round_ = timed(lambda: agent.receive(held))
-    stood_still = longest_standstill(AUDITING_S)
     beside, audited = change_every(agent, changes(2), pause_s=PAUSE_S, seconds=AUDITING_S)
     return {
         "stood_still": stood_still,
