@@ -67,7 +67,7 @@ class NodeFacts(Document):
     """What a node says of itself. *foreign* describes what others have in the kernel that could disturb us.
 
     *sessions* are the addresses of the peers with whom a BGP session stands; null if that is not known. *unheard* are
-    the peers that are not told of all that they should be.
+    the peers that are not told of all that they should be, *without_bfd* those with whom BFD should run and does not.
     Nodes that were looked at with the same *revision* applied have the same *order_digest*.
     """
 
@@ -81,6 +81,7 @@ class NodeFacts(Document):
     held_removal: HeldRemoval | None = None
     sessions: tuple[Address, ...] | None = None
     unheard: tuple[Unheard, ...] = ()
+    without_bfd: tuple[Address, ...] = ()
 
 
 class Unsent(Document):
