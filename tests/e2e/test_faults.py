@@ -9,12 +9,11 @@ from ipaddress import ip_address
 import pytest
 
 from lbaas.dataplane.bird.desired import peer_protocol
-from lbaas.lab.messages import Fetched
 from lbaas.lab.site import Site
 from lbaas.lab.topology import SEGMENTS, Role
 from lbaas.node_agent.retiring import RETIRE_S
-from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, Balanced, eventually, guard_removals
-from tests.e2e.test_promises import failures
+from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually, guard_removals
+from tests.e2e.clients import Clients
 
 NODE = "lb1"
 FLOWS = 20
@@ -53,15 +52,6 @@ def said(site: Site) -> str:
     return site.agents[NODE].log_tail()
 
 
-def lost(attempts: tuple[Fetched, ...]) -> list[Fetched]:
-    """The connections that a node lost.
-
-    While one is not announced, a stall of the other's BFD on a busy machine leaves the router no route at all: what it
-    refuses then never came to a node.
-    """
-    return [each for each in failures(attempts) if each.error != "ENETUNREACH"]
-
-
 def marks(site: Site) -> int:
     """How many services lb1 has."""
     return site.lab.run(NODE, ["ipvsadm", "-Sn"]).stdout.count("-A -f")
@@ -84,7 +74,7 @@ def test_a_bird_that_hangs_keeps_nothing_from_the_kernel_and_catches_up(
 ) -> None:
     site = balanced4.site
     flows = site.lab.flows(CLIENT, balanced4.address, PORT, FLOWS)
-    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50, timeout_s=PATIENT_S)
+    clients = Clients(balanced4.site, balanced4.address)
     eventually(lambda: "does not answer" in said(site), timeout_s=60)
     before = marks(site)
     late = Balanced.order(site, 4)
@@ -95,7 +85,7 @@ def test_a_bird_that_hangs_keeps_nothing_from_the_kernel_and_catches_up(
     late.delete()
     eventually(lambda: marks(site) == before, timeout_s=60)
     # Routers took the routes away when BFD fell silent, and gave them back; the node forwarded all the while.
-    assert lost(load.stop()) == []
+    assert clients.failures() == []
     assert all(flow.alive for flow in flows.stop())
 
 
@@ -115,7 +105,7 @@ def test_a_killed_bird_loses_no_packet_and_announces_again_when_it_is_back(
     """The node forwards what still comes; what is new goes by the other node."""
     site, lab = balanced.site, balanced.site.lab
     flows = lab.flows(CLIENT, balanced.address, PORT, FLOWS)
-    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50, timeout_s=PATIENT_S)
+    clients = Clients(balanced.site, balanced.address)
     request.getfixturevalue("killed_bird")
     eventually(lambda: len(balanced.next_hops()) == 1)
     late = Balanced.order(site, balanced.family)
@@ -124,7 +114,7 @@ def test_a_killed_bird_loses_no_packet_and_announces_again_when_it_is_back(
     for vip in (balanced, late):
         vip.wait_programmed()
     late.delete()
-    assert lost(load.stop()) == []
+    assert clients.failures() == []
     held = flows.stop()
     print(f"longest stall of a held flow {max(flow.longest_stall_s for flow in held):.2f} s")
     assert all(flow.alive for flow in held)
@@ -135,11 +125,11 @@ def test_what_cannot_be_written_for_bird_is_told_and_what_is_announced_stays(
     balanced4: Balanced,
 ) -> None:
     site = balanced4.site
-    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50, timeout_s=PATIENT_S)
+    clients = Clients(balanced4.site, balanced4.address)
     late = Balanced.order(site, 4)
     eventually(lambda: "Read-only" in said(site), timeout_s=60)
     assert len(balanced4.next_hops()) == 2
-    assert failures(load.stop()) == []
+    assert clients.failures() == []
     assert (
         site.lab.run(NODE, ["mount", "-o", "remount,rw,bind", str(site.lab.directory(NODE))]).status
         == 0
@@ -190,13 +180,13 @@ def test_flows_live_through_a_link_that_flaps(balanced: Balanced) -> None:
 def test_a_clock_that_jumps_changes_nothing(balanced4: Balanced) -> None:
     """The guest has one clock for all: nodes and hosts jump together."""
     site = balanced4.site
-    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50, timeout_s=PATIENT_S)
+    clients = Clients(balanced4.site, balanced4.address)
     for jump in ("+1 day", "-2 days", "+1 day"):
         assert site.lab.run(NODE, ["sh", "-c", f"date -s \"$(date -d '{jump}')\""]).status == 0
         late = Balanced.create(site, 4)
         assert late.fetch().ok
         late.delete()
-    assert failures(load.stop()) == []
+    assert clients.failures() == []
 
 
 @pytest.mark.usefixtures("guarded")

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,11 +16,11 @@ import pytest
 from lbaas.client.api import Json
 from lbaas.domain.terms import Verdict
 from lbaas.explain.spoken import flow_of
-from lbaas.lab.handles import Load
 from lbaas.lab.site import Site
-from lbaas.lab.topology import ROUTER, Role
+from lbaas.lab.topology import Role
 from tests.e2e import pods
 from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, eventually, next_hops, wait_programmed
+from tests.e2e.clients import Clients
 from tests.e2e.pod_nodes import nodes_with_pods
 from tests.kube_api.deployment import Deployment
 from tests.kube_api.world import Behind, World, world
@@ -30,12 +29,6 @@ SERVICE = "shop"
 FEW, MANY, SOME = 2, int(os.environ.get("LBAAS_KUBE_PODS", "4")), 3
 FLOWS = 6
 DUAL = {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"]}
-
-
-def sessions(site: Site) -> str:
-    """The router's BGP and BFD sessions, and since when they are as they are."""
-    shown = ["birdc", "-s", str(site.lab.bird_socket(ROUTER)), "show", "protocols"]
-    return site.lab.run(ROUTER, shown).stdout
 
 
 def answers(site: Site, vip: str, count: int = 12) -> set[tuple[str, str]]:
@@ -96,19 +89,10 @@ class Shop:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """New connections are made to each VIP meanwhile, and none of them fails.
-
-        A guest that stood still for a second has lost its BFD sessions, and for a moment its routes: what the router
-        itself sends back then is no pod's doing.
-        """
-        before = sessions(self.site)
-        begin = partial(self.site.lab.load, CLIENT, port=PORT, every_ms=100, timeout_s=PATIENT_S)
-        loads: list[Load] = [begin(address=vip) for vip in self.vips]
+        """New connections are made to each VIP meanwhile, and none of them fails."""
+        clients = [Clients(self.site, vip, every_ms=100) for vip in self.vips]
         yield
-        attempts = [attempt for load in loads for attempt in load.stop()]
-        assert attempts
-        excused = () if sessions(self.site) == before else ("ENETUNREACH", "EHOSTUNREACH")
-        assert [each for each in attempts if not each.ok and each.error not in excused] == []
+        assert [each for one in clients for each in one.failures()] == []
 
     @contextmanager
     def held(self) -> Iterator[None]:

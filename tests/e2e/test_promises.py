@@ -18,6 +18,7 @@ from lbaas.lab.handles import Process
 from lbaas.lab.messages import Fetched
 from lbaas.lab.site import Site
 from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, Balanced, eventually
+from tests.e2e.clients import Clients
 
 NODES = ("lb1", "lb2")
 FLOWS = 20
@@ -114,7 +115,7 @@ def test_a_killed_and_restarted_agent_loses_no_packet_and_writes_nothing(
 ) -> None:
     site, lab = balanced.site, balanced.site.lab
     flows = lab.flows(CLIENT, balanced.address, PORT, FLOWS)
-    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50, timeout_s=PATIENT_S)
+    clients = Clients(site, balanced.address)
     killed: list[Process] = [site.agents["lb1"], site.agents["lb2"]]
     for agent in killed:
         agent.kill(signal.SIGKILL)
@@ -125,7 +126,7 @@ def test_a_killed_and_restarted_agent_loses_no_packet_and_writes_nothing(
     eventually(lambda: node(site, "lb1")["reported_at"] != before)
     eventually(lambda: node(site, "lb2")["changes"] == 0)
     assert node(site, "lb1")["changes"] == 0
-    assert failures(load.stop()) == []
+    assert clients.failures() == []
     held = flows.stop()
     assert all(flow.alive for flow in held)
     assert max(flow.longest_stall_s for flow in held) < TAKE_OVER_S
@@ -142,7 +143,7 @@ def test_agents_killed_at_random_moments_of_large_changes_lose_nothing(
     print(f"seed {seed}")
     chance = random.Random(seed)
     flows = lab.flows(CLIENT, balanced4.address, PORT, FLOWS)
-    load = lab.load(CLIENT, balanced4.address, PORT, every_ms=50, timeout_s=PATIENT_S)
+    clients = Clients(site, balanced4.address)
     made: list[Balanced] = []
     for _ in range(KILLS):
         made += [Balanced.order(site, 4) for _ in range(BATCH)]
@@ -157,7 +158,7 @@ def test_agents_killed_at_random_moments_of_large_changes_lose_nothing(
     for vip in made:
         vip.wait_programmed()
     print(f"{KILLS} kills, {BATCH * KILLS} VIPs made")
-    assert failures(load.stop()) == []
+    assert clients.failures() == []
     assert all(flow.alive for flow in flows.stop())
     for vip in made:
         vip.delete()
@@ -201,18 +202,16 @@ def test_without_a_server_forwarding_goes_on_and_an_agent_restarts_from_disk(
     balanced: Balanced,
 ) -> None:
     """The restarted agent finds an emptied kernel, as after a reboot, and no server to ask."""
-    site, lab = balanced.site, balanced.site.lab
+    site = balanced.site
     wanted = _services(site, "lb1")
-    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50, timeout_s=PATIENT_S)
+    clients = Clients(site, balanced.address)
     site.server.stop()
     try:
         with pytest.raises(httpx.TransportError):
             httpx.get(f"{site.server.url}/readyz", timeout=2)
         time.sleep(SERVER_DOWN_S)
         assert balanced.fetch().ok
-        attempts = load.stop()
-        print(f"{len(attempts)} connections without a server")
-        assert failures(attempts) == []
+        assert clients.failures() == []
         site.agents["lb1"].kill(signal.SIGKILL)
         site.agents["lb1"].wait()
         _empty_kernel(site, "lb1")
