@@ -21,8 +21,9 @@ _SNDBUFFORCE = 32  # SO_SNDBUFFORCE: beyond net.core.wmem_max, with CAP_NET_ADMI
 _ATTRIBUTE = struct.Struct("=HH")
 _HEADER = struct.Struct("=IHHII")
 
-# A larger datagram gains nothing, and the errors of one must fit the receive buffer.
-_BATCH = 64
+# Some 32 KB: a larger datagram gains nothing, a smaller one costs calls (60,000 messages, in the lab's guest: 64 at a
+# time 1.1 s, 400 at a time 0.7 s). The errors of one must fit the receive buffer, of which each takes 768 bytes.
+_BATCH = 320
 _RECEIVE_BUFFER = 4 << 20
 _LARGEST_DATAGRAM = 1 << 20
 

@@ -44,7 +44,7 @@ class HostSeen:
 def explain_host(machine: str, state: HostState, seen: HostSeen, wanted: FiveTuple) -> Answer:
     """What becomes of the packets at this host, and of the replies."""
     if wanted.vip not in state.vips:
-        return Answer(hops=(_no_vip(machine, state, wanted),))
+        return Answer(hops=(nowhere(machine, state, wanted),))
     hops = [
         Stage(machine, "state").ok(f"revision {state.revision} names {wanted.vip}"),
         _guard(Stage(machine, "guard"), seen),
@@ -59,7 +59,16 @@ def explain_host(machine: str, state: HostState, seen: HostSeen, wanted: FiveTup
     return Answer(hops=tuple(hops), mtu=seen.mtu)
 
 
-def _no_vip(machine: str, state: HostState, wanted: FiveTuple) -> Hop:
+def nowhere(machine: str, state: HostState, wanted: FiveTuple) -> Hop:
+    """The VIP arrives at no place of this host."""
+    if wanted.vip in state.vips:
+        endpoints = ", ".join(map(str, state.arrivals.get(wanted.vip, state.endpoints)))
+        return Stage(machine, "pods").broken(
+            f"a pod here has an address at which {wanted.vip} arrives",
+            f"none has {endpoints}",
+            "the pod is gone, or its network namespace was not found: nobody answers there",
+            "does the agent's --pods name where this machine's pods have their namespaces?",
+        )
     return Stage(machine, "state").broken(
         f"the state names {wanted.vip}",
         f"revision {state.revision} has {len(state.vips)} others",

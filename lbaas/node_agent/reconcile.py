@@ -23,7 +23,7 @@ from lbaas.node_agent.kernel import Kernel
 from lbaas.node_agent.picture import Change, Picture, Subject, announced, services
 from lbaas.node_agent.refused import dropped
 from lbaas.node_agent.removal import Leave, RemovalGuard
-from lbaas.node_agent.unheard import unheard
+from lbaas.node_agent.unheard import Heard, heard
 from lbaas.node_agent.view import View, as_it_is
 from lbaas.node_agent.wanted import Wanted
 from lbaas.wire.reading import ClusterParts
@@ -224,9 +224,15 @@ class Node:
         facts = attempt(Round(), "facts", "observe", lambda: self._beside.facts(bare, held))
         wanted = announcement(bare, settings, announced(held))
         if facts is not None and bird is not None and bird.loaded is not None:
-            told = attempt(Round(), "bird", "observe", lambda: unheard(self._bird.control, wanted))
-            heard = {"sessions": sessions(bird, wanted), "unheard": told or ()}
-            facts = facts.model_copy(update=heard)
+            told = attempt(Round(), "bird", "observe", lambda: heard(self._bird.control, wanted))
+            told = told or Heard()
+            facts = facts.model_copy(
+                update={
+                    "sessions": sessions(bird, wanted),
+                    "unheard": told.unheard,
+                    "without_bfd": told.without_bfd,
+                }
+            )
         announces = bird is not None and settled(bird, wanted)
         return Findings(round_, bird, facts, announced=announces)
 

@@ -1,12 +1,13 @@
-"""Which routers are not told of all that this node should announce to them: read back from BIRD, peer by peer."""
+"""Which routers do not hear of all that this node should announce to them: read back from BIRD, peer by peer."""
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from lbaas.dataplane.bird.control import BirdControl
 from lbaas.dataplane.bird.desired import Announcement, peer_protocol
-from lbaas.dataplane.bird.sessions import exported, exported_count
+from lbaas.dataplane.bird.sessions import exported, exported_count, sessions
 from lbaas.domain.addresses import Address, address_key
 from lbaas.wire.report import Unheard
 
@@ -14,14 +15,22 @@ from lbaas.wire.report import Unheard
 _NAMED = 20
 
 
-def unheard(control: Path, wanted: Announcement) -> tuple[Unheard, ...]:
-    """One for each peer that BIRD does not tell of all that *wanted* says. Raises BirdUnavailable."""
+@dataclass(frozen=True)
+class Heard:
+    """The peers that are not told of all that they should be, and those with whom BFD should run and is not up."""
+
+    unheard: tuple[Unheard, ...] = ()
+    without_bfd: tuple[Address, ...] = ()
+
+
+def heard(control: Path, wanted: Announcement) -> Heard:
+    """What BIRD says of each of *wanted*'s peers. Raises BirdUnavailable."""
     with closing(BirdControl(control)) as bird:
-        return tuple(lacking(bird, wanted))
+        return Heard(tuple(lacking(bird, wanted)), tuple(without_bfd(bird, wanted)))
 
 
 def lacking(bird: BirdControl, wanted: Announcement) -> Iterator[Unheard]:
-    """The same, of an open session."""
+    """One for each peer that BIRD does not tell of all that *wanted* says."""
     for peer in wanted.peers:
         due = [each for each in wanted.prefixes if each.version == peer.address.version]
         protocol = peer_protocol(peer.address)
@@ -35,6 +44,12 @@ def lacking(bird: BirdControl, wanted: Announcement) -> Iterator[Unheard]:
             if gone:  # else it has told of the rest meanwhile
                 vips = sorted((each.network_address for each in gone), key=address_key)
                 yield _untold(peer.address, len(due), vips)
+
+
+def without_bfd(bird: BirdControl, wanted: Announcement) -> Iterator[Address]:
+    """The peers with whom BFD should run and is not up."""
+    states = sessions(bird).bfd
+    return (peer.address for peer in wanted.peers if peer.bfd and states.get(peer.address) != "Up")
 
 
 def _untold(peer: Address, due: int, vips: list[Address]) -> Unheard:

@@ -67,7 +67,7 @@ class NodeFacts(Document):
     """What a node says of itself. *foreign* describes what others have in the kernel that could disturb us.
 
     *sessions* are the addresses of the peers with whom a BGP session stands; null if that is not known. *unheard* are
-    the peers that are not told of all that they should be.
+    the peers that are not told of all that they should be, *without_bfd* those with whom BFD should run and does not.
     Nodes that were looked at with the same *revision* applied have the same *order_digest*.
     """
 
@@ -81,6 +81,14 @@ class NodeFacts(Document):
     held_removal: HeldRemoval | None = None
     sessions: tuple[Address, ...] | None = None
     unheard: tuple[Unheard, ...] = ()
+    without_bfd: tuple[Address, ...] = ()
+
+
+class Unsent(Document):
+    """Usage that an agent has on its disk and the server has not: *periods*, the first since *since_s* of the epoch."""
+
+    periods: Annotated[int, Field(ge=0)] = 0
+    since_s: int | None = None
 
 
 class Report(Document):
@@ -89,7 +97,7 @@ class Report(Document):
     *revision* and *digest* name the state that the agent last applied, wholly if *failures* is empty.
     *changes* counts the writes to kernel and BIRD since the agent started, *repaired* those of them
     that undid a drift while the desired state had not changed. *checked* backends have a monitor; those
-    that fail it are *unhealthy*.
+    that fail it are *unhealthy*. *unsent* is null where nothing is counted.
     """
 
     boot: UUID
@@ -103,3 +111,4 @@ class Report(Document):
     unhealthy: Annotated[tuple[Unhealthy, ...], Field(max_length=10_000)] = ()
     dropped: Annotated[tuple[Dropped, ...], Field(max_length=10_000)] = ()
     facts: NodeFacts | None = None
+    unsent: Unsent | None = None

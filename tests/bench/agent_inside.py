@@ -3,12 +3,14 @@
 import json
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -38,15 +40,19 @@ def timed(work: Callable[[], object]) -> float:
     return time.monotonic() - begun
 
 
-def table(services: int) -> ServiceTable:
+# A service's scheduler and flags; ``mh`` has the kernel fill a table of its own for each service.
+FLAGS = {"mh": 0x18, "rr": 0}
+
+
+def table(services: int, scheduler: str) -> ServiceTable:
     destinations = tuple(Destination(address, Forwarding.TUNNEL, 1) for address in BACKENDS)
     return {
-        ServiceKey(4, MARKS.first + number): Service("mh", 0x18, destinations)
+        ServiceKey(4, MARKS.first + number): Service(scheduler, FLAGS[scheduler], destinations)
         for number in range(services)
     }
 
 
-def raw_messages(services: int) -> list[Message]:
+def raw_messages(services: int, scheduler: str) -> list[Message]:
     messages = []
     for mark in range(MARKS.first, MARKS.first + services):
         name = encode_service(4, mark)
@@ -55,7 +61,9 @@ def raw_messages(services: int) -> list[Message]:
             Message(Command.NEW_DEST, name + encode_destination(address, Method.TUNNEL, 1))
             for address in BACKENDS
         ]
-        messages.append(Message(Command.SET_SERVICE, encode_service(4, mark, "mh", 0x18)))
+        if scheduler != "rr":
+            whole = encode_service(4, mark, scheduler, FLAGS[scheduler])
+            messages.append(Message(Command.SET_SERVICE, whole))
     return messages
 
 
@@ -66,23 +74,21 @@ def converge(ipvs: IpvsSocket, desired: ServiceTable) -> int:
     return len(steps)
 
 
-def raw(services: int) -> dict[str, float | str]:
-    messages = raw_messages(services)
+def raw(services: int, scheduler: str) -> dict[str, float | str]:
+    messages = raw_messages(services, scheduler)
     with closing(IpvsSocket()) as ipvs:
         seconds = timed(lambda: ipvs.send(messages))
         converge(ipvs, {})  # the guest has memory for one of these tables
         return {"raw": seconds}
 
 
-def measure_converging(services: int) -> dict[str, float | str]:
-    wanted = table(services)
+def measure_converging(services: int, scheduler: str) -> dict[str, float | str]:
+    wanted = table(services, scheduler)
     with closing(IpvsSocket()) as ipvs:
         full = timed(lambda: converge(ipvs, wanted))
         nothing = timed(lambda: converge(ipvs, wanted))
         writes = converge(ipvs, wanted)
-        drained = Destination(BACKENDS[0], Forwarding.TUNNEL, 0)
-        step = EditDestination(ServiceKey(4, MARKS.first), drained)
-        one = timed(lambda: apply(ipvs, [step]))
+        one = statistics.median(timed(partial(apply, ipvs, [step])) for step in edits())
         show = ["ipvsadm", "-Sn"]
         saved = subprocess.run(show, capture_output=True, text=True, check=True).stdout
         converge(ipvs, {})
@@ -95,13 +101,20 @@ def measure_converging(services: int) -> dict[str, float | str]:
     }
 
 
-def restore(_: int) -> dict[str, float | str]:
+def edits() -> Iterator[EditDestination]:
+    """A weight of one destination after the other."""
+    for number in range(21):
+        drained = Destination(BACKENDS[0], Forwarding.TUNNEL, 0)
+        yield EditDestination(ServiceKey(4, MARKS.first + number), drained)
+
+
+def restore(_: int, __: str) -> dict[str, float | str]:
     saved = sys.stdin.read()
     run = ["ipvsadm", "-R"]
     return {"restore": timed(lambda: subprocess.run(run, input=saved, text=True, check=True))}
 
 
-def keepalived(services: int) -> dict[str, float | str]:
+def keepalived(services: int, scheduler: str) -> dict[str, float | str]:
     """From its start until the kernel has all, and from a reload until it has a changed weight.
 
     Nothing where it is not installed.
@@ -111,7 +124,7 @@ def keepalived(services: int) -> dict[str, float | str]:
         return {}
     directory = Path(tempfile.mkdtemp())
     configuration = directory / "keepalived.conf"
-    configuration.write_text(_keepalived_conf(services))
+    configuration.write_text(_keepalived_conf(services, scheduler))
     argv = [program, "-n", "-C", "-D", "-l", "-f", str(configuration)]
     argv += ["-p", str(directory / "pid"), "-c", str(directory / "checkers.pid")]
     begun = time.monotonic()
@@ -129,7 +142,7 @@ def keepalived(services: int) -> dict[str, float | str]:
             return time.monotonic()
 
         started = until(lambda: len(_backends(ipvs, last)) == len(BACKENDS)) - begun
-        configuration.write_text(_keepalived_conf(services, last_weight=7))
+        configuration.write_text(_keepalived_conf(services, scheduler, last_weight=7))
         asked = time.monotonic()
         running.send_signal(signal.SIGHUP)
         changed = until(lambda: any(each.weight == 7 for each in _backends(ipvs, last))) - asked
@@ -145,10 +158,10 @@ def _backends(ipvs: IpvsSocket, mark: int) -> list[DestinationEntry]:
         return []
 
 
-def _keepalived_conf(services: int, last_weight: int = 1) -> str:
+def _keepalived_conf(services: int, scheduler: str, last_weight: int = 1) -> str:
     last = MARKS.first + services - 1
     return "".join(
-        f"virtual_server fwmark {mark} {{\n  lvs_sched mh\n  lvs_method TUN\n"
+        f"virtual_server fwmark {mark} {{\n  lvs_sched {scheduler}\n  lvs_method TUN\n"
         f"{_real_servers(last_weight if mark == last else 1)}}}\n"
         for mark in range(MARKS.first, MARKS.first + services)
     )
@@ -165,4 +178,4 @@ if __name__ == "__main__":
         "restore": restore,
         "keepalived": keepalived,
     }
-    print(json.dumps(measurements[sys.argv[1]](int(sys.argv[2]))))
+    print(json.dumps(measurements[sys.argv[1]](int(sys.argv[2]), sys.argv[3])))

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from lbaas.dataplane.bird.desired import peer_protocol
+from lbaas.lab.messages import Fetched
 from lbaas.lab.site import Site
 from lbaas.lab.topology import SEGMENTS, Role
 from lbaas.node_agent.retiring import RETIRE_S
@@ -52,6 +53,15 @@ def said(site: Site) -> str:
     return site.agents[NODE].log_tail()
 
 
+def lost(attempts: tuple[Fetched, ...]) -> list[Fetched]:
+    """The connections that a node lost.
+
+    While one is not announced, a stall of the other's BFD on a busy machine leaves the router no route at all: what it
+    refuses then never came to a node.
+    """
+    return [each for each in failures(attempts) if each.error != "ENETUNREACH"]
+
+
 def marks(site: Site) -> int:
     """How many services lb1 has."""
     return site.lab.run(NODE, ["ipvsadm", "-Sn"]).stdout.count("-A -f")
@@ -73,7 +83,8 @@ def test_a_bird_that_hangs_keeps_nothing_from_the_kernel_and_catches_up(
     balanced4: Balanced,
 ) -> None:
     site = balanced4.site
-    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50, timeout_s=2)
+    flows = site.lab.flows(CLIENT, balanced4.address, PORT, FLOWS)
+    load = site.lab.load(CLIENT, balanced4.address, PORT, every_ms=50, timeout_s=PATIENT_S)
     eventually(lambda: "does not answer" in said(site), timeout_s=60)
     before = marks(site)
     late = Balanced.order(site, 4)
@@ -83,8 +94,40 @@ def test_a_bird_that_hangs_keeps_nothing_from_the_kernel_and_catches_up(
     eventually(lambda: late.fetch().ok)
     late.delete()
     eventually(lambda: marks(site) == before, timeout_s=60)
-    # Routers took the routes away when BFD fell silent, and gave them back: what that cost is not ours.
-    assert load.stop()[-1].ok
+    # Routers took the routes away when BFD fell silent, and gave them back; the node forwarded all the while.
+    assert lost(load.stop()) == []
+    assert all(flow.alive for flow in flows.stop())
+
+
+@pytest.fixture
+def killed_bird(site: Site) -> Iterator[None]:
+    """BIRD of lb1 is gone, and nobody starts it again before the end of the test."""
+    site.lab.birds[NODE].kill(signal.SIGKILL)
+    site.lab.birds[NODE].wait()
+    yield
+    if not site.lab.birds[NODE].alive:
+        site.lab.revive_node(NODE)
+
+
+def test_a_killed_bird_loses_no_packet_and_announces_again_when_it_is_back(
+    balanced: Balanced, request: pytest.FixtureRequest
+) -> None:
+    """The node forwards what still comes; what is new goes by the other node."""
+    site, lab = balanced.site, balanced.site.lab
+    flows = lab.flows(CLIENT, balanced.address, PORT, FLOWS)
+    load = lab.load(CLIENT, balanced.address, PORT, every_ms=50, timeout_s=PATIENT_S)
+    request.getfixturevalue("killed_bird")
+    eventually(lambda: len(balanced.next_hops()) == 1)
+    late = Balanced.order(site, balanced.family)
+    eventually(lambda: late.fetch().ok)
+    lab.revive_node(NODE)
+    for vip in (balanced, late):
+        vip.wait_programmed()
+    late.delete()
+    assert lost(load.stop()) == []
+    held = flows.stop()
+    print(f"longest stall of a held flow {max(flow.longest_stall_s for flow in held):.2f} s")
+    assert all(flow.alive for flow in held)
 
 
 @pytest.mark.usefixtures("read_only")
@@ -123,7 +166,8 @@ def test_a_router_that_is_told_nothing_is_named(balanced4: Balanced, silenced: s
         facts = site.admin.get(f"/v1/nodes/{site.inventory.nodes[NODE]}")["facts"]
         nodes = site.tenant.get(f"/v1/vips/{balanced4.vip['id']}/status")["nodes"]
         (by_vip,) = [each["unheard_by"] for each in nodes if each["name"] == NODE]
-        return bool(by_vip == [each["peer"] for each in facts["unheard"]] == [silenced])
+        unheard = [each["peer"] for each in facts["unheard"]]
+        return bool(by_vip == unheard == facts["without_bfd"] == [silenced])
 
     eventually(named)
     assert balanced4.fetch().ok  # by the other node

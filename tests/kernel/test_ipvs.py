@@ -174,6 +174,11 @@ def test_timeouts_and_sync_daemons_come_to_be_what_is_wanted(ipvs: IpvsSocket) -
         assert len(plan_connections(observe_connections(ipvs), table)) == 0
 
 
+def test_a_thousand_failures_are_told_each_by_itself(ipvs: IpvsSocket) -> None:
+    unknown = [Message(Command.DEL_SERVICE, encode_service(4, mark)) for mark in range(1, 1001)]
+    assert ipvs.send(unknown) == [errno.ESRCH] * 1000
+
+
 def test_after_answers_were_lost_the_socket_still_tells_the_truth(ipvs: IpvsSocket) -> None:
     """A receive buffer too small for the errors of one batch: the kernel drops some, and says so."""
     unknown = [Message(Command.DEL_SERVICE, encode_service(4, mark)) for mark in range(1, 65)]

@@ -11,7 +11,7 @@ from lbaas.dataplane.link.desired import LinkTable, host_links
 from lbaas.dataplane.sysctl.desired import HOST
 from lbaas.domain.terms import Verdict
 from lbaas.explain.hops import Unseen
-from lbaas.explain.host import HostSeen, explain_host
+from lbaas.explain.host import HostSeen, explain_host, nowhere
 from lbaas.explain.ways import Way
 from lbaas.wire.explanation import FiveTuple
 from lbaas.wire.state import HostState
@@ -95,3 +95,12 @@ def test_what_could_not_be_looked_at_never_passes_for_well() -> None:
 
 def test_a_vip_that_the_host_was_not_told_of_is_named() -> None:
     assert wrong(FLOW.model_copy(update={"vip": VIP + 1})) == {"state": Verdict.BROKEN}
+
+
+def test_a_vip_that_arrives_at_no_place_of_the_host_is_said_to_and_why() -> None:
+    """Told of it, the host looks for the pod; not told, it says that nobody told it."""
+    gone = nowhere("this host", STATE, FLOW)
+    assert (gone.stage, gone.verdict) == ("pods", Verdict.BROKEN)
+    assert "none has 10.0.20.11" in gone.actual
+    untold = nowhere("this host", STATE.model_copy(update={"vips": ()}), FLOW)
+    assert (untold.stage, untold.verdict) == ("state", Verdict.BROKEN)
