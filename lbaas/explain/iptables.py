@@ -1,6 +1,7 @@
 """Rules of legacy iptables, as iptables-save tells them, put as nftables lists its own: one reader follows both.
 
-A condition that is not known here becomes one that no reader knows, so that its rule may match or not.
+A condition that is not known here becomes one that no reader knows, so that its rule may match or not; a target that is
+not known may drop.
 """
 
 import re
@@ -13,6 +14,19 @@ _PRIORITIES = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security"
 _HOOKS = {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
 
 _VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "reject", "RETURN": "return"}
+# Targets after which a packet goes on; one that is not known here may keep it.
+_PASSING = {
+    "LOG",
+    "NFLOG",
+    "TRACE",
+    "CT",
+    "NOTRACK",
+    "CONNMARK",
+    "TCPMSS",
+    "DSCP",
+    "TOS",
+    "CHECKSUM",
+}
 _MARKS = {"--set-mark", "--set-xmark"}
 _UNKNOWN = "unreadable"
 
@@ -109,5 +123,7 @@ def _target(
     elif target == "MARK":
         options = dict(zip(left, left, strict=False))
         yield f"meta mark set {next((options[name] for name in _MARKS if name in options), '?')}"
+    elif target not in _PASSING:
+        yield f"{_UNKNOWN} drop"
     # Options of a target come last, and change nothing about whom it concerns.
     deque(left, maxlen=0)

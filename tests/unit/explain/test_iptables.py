@@ -39,6 +39,7 @@ def dropped(*rules: str, policy: str = "ACCEPT") -> list[tuple[str, bool]]:
         ("INPUT -m set --match-set blocked src -j DROP", False),
         ("INPUT -i eth0 -j DROP", False),
         ("INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j DROP", False),
+        ("INPUT -p tcp -j NFQUEUE --queue-num 1", False),
         ("INPUT -p udp -j DROP", None),
         ("INPUT ! -p tcp -j DROP", None),
         ("INPUT -p tcp -m tcp --sport 1:1023 -j DROP", None),
