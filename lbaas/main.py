@@ -5,6 +5,7 @@ client starts in a fraction of the time.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -75,7 +76,14 @@ def main() -> None:
         _help(wanted=first in ("--help", "-h", "help"))
 
 
+def _heed_termination() -> None:
+    """A container can be stopped while it starts: the kernel keeps from its first process what that does not handle."""
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
 def _run_role(role: str, arguments: list[str]) -> None:
+    _heed_termination()
     app = _app(role, arguments[0] if arguments else "")
     if arguments[:1] in (["explain"], ["enrol"]):  # applications of their own, of one command
         role, arguments = f"{role} {arguments[0]}", arguments[1:]

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from lbaas.wire.report import Dropped, NodeFacts, Unhealthy
+from lbaas.wire.report import Dropped, NodeFacts, Unhealthy, Unsent
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Details:
     unhealthy: tuple[Unhealthy, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     facts: NodeFacts | None = None
+    unsent: Unsent | None = None
 
     @property
     def news(self) -> Hashable:

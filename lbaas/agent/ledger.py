@@ -55,4 +55,5 @@ class Ledger:
             unhealthy=details.unhealthy,
             dropped=details.dropped,
             facts=details.facts,
+            unsent=details.unsent,
         )

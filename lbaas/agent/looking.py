@@ -1,9 +1,10 @@
 """What both agents look at when they are asked about a flow. Nothing is changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from lbaas.agent.legacy import legacy_rules
 from lbaas.dataplane.link.routing import routing
 from lbaas.dataplane.nftables import Nft
 from lbaas.domain.addresses import Address
@@ -35,6 +36,11 @@ def tables_of_others(nft: Nft) -> dict[str, str]:
         for (family, name), text in nft.structures().items()
         if not ours(family, name)
     }
+
+
+def rules_of_others(nft: Nft) -> Mapping[str, str]:
+    """Their tables, those of legacy iptables too. Raises StepFailed if one can't be read."""
+    return {**tables_of_others(nft), **legacy_rules()}
 
 
 def way_out(address: Address, source: Address | None = None) -> Way | None:

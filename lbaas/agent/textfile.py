@@ -32,6 +32,8 @@ _FIGURES: tuple[tuple[str, str, str], ...] = (
     ("ingress_packets_total", "counter", "Packets that IPVS took in."),
     ("foreign", "gauge", "What others have in the kernel that could disturb us."),
     ("certificate_expires_timestamp_seconds", "gauge", "When the agent's certificate ends."),
+    ("usage_unsent_periods", "gauge", "Periods of usage on disk that the server has not."),
+    ("usage_unsent_since_timestamp_seconds", "gauge", "When the first of them began."),
     ("unheard_peers", "gauge", "Routers that are not told of all that they should be."),
     ("removal_held", "gauge", "1 while services are kept until an operator lets them go."),
 )
@@ -103,6 +105,11 @@ def _samples(report: Report, round_s: float, now_s: float) -> Iterator[tuple[str
             ("members_unhealthy", len(report.unhealthy)),
         )
     )
+    unsent = report.unsent
+    if unsent is not None:
+        yield "usage_unsent_periods", [({}, unsent.periods)]
+        since_s: Samples = () if unsent.since_s is None else [({}, unsent.since_s)]
+        yield "usage_unsent_since_timestamp_seconds", since_s
     if report.facts is not None:
         facts = report.facts
         yield "services", [({}, facts.services)]

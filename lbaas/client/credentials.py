@@ -3,10 +3,14 @@
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx
 
 from lbaas.errors import LbaasError
+
+# Of a file: which one, and written when, since a clock ticks seldom; None for one that is not there.
+Version: TypeAlias = tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,9 @@ class Credentials:
         """What every request brings."""
         return {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
 
-    def stamp(self) -> tuple[int, int]:
+    def stamp(self) -> tuple[Version, Version]:
         """Differs once a file does."""
-        return _written_ns(self.identity), _written_ns(self.authorities)
+        return _version(self.identity), _version(self.authorities)
 
     def context(self) -> ssl.SSLContext:
         """TLS as the files are now. Raises LbaasError where they can't be used."""
@@ -56,17 +60,17 @@ class Credentials:
                 if stamp == self.stamp():
                     raise LbaasError(f"{self.identity} or {self.authorities}: {error}") from error
 
-    def _context(self, identity_ns: int, authorities_ns: int) -> ssl.SSLContext:
-        own = self.authorities if authorities_ns else None
+    def _context(self, identity: Version, authorities: Version) -> ssl.SSLContext:
+        own = self.authorities if authorities else None
         made = httpx.create_ssl_context() if own is None else ssl.create_default_context(cafile=own)
-        if self.identity is not None and identity_ns:
+        if self.identity is not None and identity:
             made.load_cert_chain(self.identity)
         return made
 
 
-def _written_ns(path: Path | None) -> int:
-    """When; 0 for a file that is not there."""
+def _version(path: Path | None) -> Version:
     try:
-        return 0 if path is None else path.stat().st_mtime_ns
+        found = None if path is None else path.stat()
     except OSError:
-        return 0
+        return None
+    return None if found is None else (found.st_ino, found.st_mtime_ns)

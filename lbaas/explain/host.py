@@ -13,6 +13,7 @@ from lbaas.explain.firewall import firewall
 from lbaas.explain.hops import Seen, Stage, Unseen
 from lbaas.explain.others import INCOMING, OUTGOING, Finding, droppers
 from lbaas.explain.packets import ESTABLISHED, NEW
+from lbaas.explain.programs import programs_hop
 from lbaas.explain.ways import Way
 from lbaas.wire.explanation import Answer, FiveTuple, Hop
 from lbaas.wire.state import HostState
@@ -24,7 +25,7 @@ class HostSeen:
 
     *guard* is how our table lists, *expected* how it would. *rp_filters* are by device, ``all`` among them.
     *shut* are ports of GUE that are not open. *listening*: some socket takes the flow. *back* is the reply's way,
-    *mtu* that of the device that the endpoints are on.
+    *mtu* that of the device that the endpoints are on. *programs* are attached to devices.
     """
 
     links: Seen[LinkTable]
@@ -37,12 +38,13 @@ class HostSeen:
     listening: bool | None
     back: Way | None
     mtu: int | None
+    programs: Seen[tuple[str, ...]] = ()
 
 
 def explain_host(machine: str, state: HostState, seen: HostSeen, wanted: FiveTuple) -> Answer:
     """What becomes of the packets at this host, and of the replies."""
     if wanted.vip not in state.vips:
-        return Answer(hops=(_no_vip(machine, state, wanted),))
+        return Answer(hops=(nowhere(machine, state, wanted),))
     hops = [
         Stage(machine, "state").ok(f"revision {state.revision} names {wanted.vip}"),
         _guard(Stage(machine, "guard"), seen),
@@ -50,13 +52,23 @@ def explain_host(machine: str, state: HostState, seen: HostSeen, wanted: FiveTup
         _return_path(Stage(machine, "rp_filter"), state, seen, wanted),
         *_arp(Stage(machine, "arp"), seen, wanted),
         *_firewall(Stage(machine, "firewall"), state, seen, wanted),
+        programs_hop(Stage(machine, "programs"), seen.programs),
         *_program(Stage(machine, "program"), seen, wanted),
         _reply(Stage(machine, "reply"), seen, wanted),
     ]
     return Answer(hops=tuple(hops), mtu=seen.mtu)
 
 
-def _no_vip(machine: str, state: HostState, wanted: FiveTuple) -> Hop:
+def nowhere(machine: str, state: HostState, wanted: FiveTuple) -> Hop:
+    """The VIP arrives at no place of this host."""
+    if wanted.vip in state.vips:
+        endpoints = ", ".join(map(str, state.arrivals.get(wanted.vip, state.endpoints)))
+        return Stage(machine, "pods").broken(
+            f"a pod here has an address at which {wanted.vip} arrives",
+            f"none has {endpoints}",
+            "the pod is gone, or its network namespace was not found: nobody answers there",
+            "does the agent's --pods name where this machine's pods have their namespaces?",
+        )
     return Stage(machine, "state").broken(
         f"the state names {wanted.vip}",
         f"revision {state.revision} has {len(state.vips)} others",

@@ -58,7 +58,7 @@ class NodeSeen:
     """This node's kernel and BIRD, as far as they concern one VIP.
 
     *structure* is how our table of marks would list, *others* how the tables of others do; *rules* are routing
-    rules that look at marks of ours. *ways* lead to members.
+    rules that look at marks of ours. *ways* lead to members. *programs* are attached to devices.
     """
 
     bird: Seen[Announced]
@@ -70,6 +70,7 @@ class NodeSeen:
     others: Seen[Mapping[str, str]]
     rules: tuple[str, ...]
     ways: Mapping[Address, Way | None]
+    programs: Seen[tuple[str, ...]] = ()
 
 
 def _is_for(flow: Flow, wanted: FiveTuple) -> bool:

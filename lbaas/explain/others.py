@@ -15,6 +15,9 @@ _HOOK = re.compile(r"type \S+ hook (\w+)(?: device \S+)? priority (-?\d+); polic
 _VERDICT = re.compile(r"\b(accept|drop|reject|return)\b|\b(jump|goto) (\S+)")
 _SETS_MARK = re.compile(r"\bmeta mark set\b")
 
+# Tables of these families see packets of one protocol; those of others both.
+_FAMILIES = {"ip": 4, "ip6": 6}
+
 # Where a rule of ours has its last word about a packet's mark, and IPVS takes the packet.
 OUR_PRIORITY = -145
 
@@ -96,8 +99,13 @@ def _ways(
     found = list(chains(tables))
     named = {(each.table, each.name): each for each in found}
     for base in found:
-        if base.hook in hooks:
+        if base.hook in hooks and _sees(base, packet):
             yield base, _walk(base, packet, named, _Way(), frozenset())
+
+
+def _sees(chain: Chain, packet: Packet) -> bool:
+    family, _, _ = chain.table.partition(" ")
+    return _FAMILIES.get(family, packet.family) == packet.family
 
 
 def _walk(

@@ -13,6 +13,7 @@ from lbaas.explain.hops import Stage, Unseen
 from lbaas.explain.node_facts import NodeSeen
 from lbaas.explain.others import INCOMING, OUTGOING, droppers
 from lbaas.explain.packets import UNTRACKED, Packet
+from lbaas.explain.programs import programs_hop
 from lbaas.wire.explanation import FiveTuple, Hop
 from lbaas.wire.state import VirtualService
 
@@ -28,6 +29,7 @@ def surroundings(
 ) -> Iterator[Hop]:
     """The hops of what is not ours, or not of one VIP."""
     yield _settings(Stage(machine, "settings"), seen.settings)
+    yield programs_hop(Stage(machine, "programs"), seen.programs)
     if not isinstance(seen.others, Unseen):
         packets = _carried(wanted, service, members)
         yield _firewall(Stage(machine, "firewall"), seen.others, packets)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from enum import StrEnum
 from functools import partial
@@ -14,6 +14,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from lbaas.agent.answering import answer_forever
+from lbaas.agent.details import Details
 from lbaas.agent.loop import Agent, AgentSettings
 from lbaas.agent.once import apply_once, newest
 from lbaas.agent.options import Cycle, MetricsFile, ServerUrl, TokenFile, check_option
@@ -28,6 +29,7 @@ from lbaas.host_agent.claims import Claims
 from lbaas.host_agent.commands import command, whole
 from lbaas.host_agent.explaining import Explainer
 from lbaas.host_agent.inspection import inspect, render
+from lbaas.host_agent.places import places_of
 from lbaas.host_agent.pods import Pods, namespace_files
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
@@ -117,21 +119,26 @@ def run(
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
     told = Textfile(metrics_file, partial(certificate_ends_s, settings)).write
     renewing = partial(renew_forever, settings)
+    explainer = Explainer(state_dir, places_of(netns, pods))
+    answering = partial(answer_forever, settings, explainer.explain)
     if pods is not None:
-        _run_for_pods(settings, pods, told)
+        _run_for_pods(settings, pods, told, (renewing, answering))
     elif once:
         _once(settings, Host(_namespace(netns)), wait_s)
     elif netns is not None:
-        # What counts and what explains look at the namespace that we run in.
+        # What counts looks at the namespace that we run in.
         host = Host(_namespace(netns))
-        Agent(settings, _READ, host.reconcile, told=told, beside=(renewing,)).run()
+        Agent(settings, _READ, host.reconcile, told=told, beside=(renewing, answering)).run()
     else:
         source = HostSource(bits(meter_prefix4, meter_prefix6))
         metering = Metering(MeterSettings(source, meter_period_s, meter), settings)
-        answer = partial(answer_forever, settings, Explainer(state_dir).explain)
-        beside = (metering.run, answer, renewing)
+        beside = (metering.run, answering, renewing)
         read = metering.hearing(Reader(HostState).read)
-        Agent(settings, read, Host().reconcile, told=told, beside=beside).run()
+
+        def details() -> Details:
+            return Details(unsent=metering.unsent())
+
+        Agent(settings, read, Host().reconcile, details, told, beside).run()
 
 
 @app.command("check")
@@ -174,13 +181,15 @@ def print_host(
 
 
 def _run_for_pods(
-    settings: AgentSettings, where: Path, told: Callable[[Report, float], None]
+    settings: AgentSettings,
+    where: Path,
+    told: Callable[[Report, float], None],
+    beside: Sequence[Callable[[], None]],
 ) -> None:
     claims = Claims(settings.client())
     claims.start()
-    renewing = partial(renew_forever, settings)
     pods = Pods(namespace_files(where), claims.put)
-    Agent(settings, _READ, pods.reconcile, told=told, beside=(renewing,)).run()
+    Agent(settings, _READ, pods.reconcile, told=told, beside=beside).run()
 
 
 def _once(settings: AgentSettings, host: Host, wait_s: float) -> None:

@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -56,6 +57,17 @@ def namespace_files(where: Path) -> Callable[[], Iterator[Path]]:
     return where.iterdir
 
 
+def namespaces(files: Iterable[Path]) -> dict[int, Path]:
+    """By inode, a file for each namespace that *files* name and that is not the machine's own."""
+    own = PROC.joinpath("thread-self/ns/net").stat().st_ino
+    found: dict[int, Path] = {}
+    for path in files:
+        with suppress(OSError):  # the process or the pod is gone
+            found[path.stat().st_ino] = path
+    found.pop(own, None)
+    return found
+
+
 class Pods:
     """The namespaces that *files* names, found anew each round. *claim* is told of all addresses in them."""
 
@@ -98,7 +110,7 @@ class Pods:
 
     def _discover(self) -> None:
         """Every namespace there is has a Host; those that are gone are let go."""
-        found = dict(self._inodes())
+        found = namespaces(self._files())
         for inode in self._hosts.keys() - found.keys():
             self._hosts.pop(inode).close()
         for inode in found.keys() - self._hosts.keys():
@@ -106,16 +118,6 @@ class Pods:
                 self._hosts[inode] = Host(Namespace.at(found[inode]), shut_without_vips=True)
             except OSError as error:
                 log.debug("no namespace", path=str(found[inode]), error=str(error))
-
-    def _inodes(self) -> Iterator[tuple[int, Path]]:
-        own = PROC.joinpath("thread-self/ns/net").stat().st_ino
-        for path in self._files():
-            try:
-                inode = path.stat().st_ino
-            except OSError:
-                continue  # the process or the pod is gone
-            if inode != own:
-                yield inode, path
 
     def _pods(self) -> Iterable[_Pod]:
         """An address that two namespaces have is neither's: one of them lies."""

@@ -1,7 +1,7 @@
 """One Service brought to what its spec says, from whatever state it and lbaas are in."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -14,6 +14,7 @@ from lbaas.client.problems import (
     RateLimited,
     ServerFailed,
 )
+from lbaas.domain.addresses import Address
 from lbaas.errors import ServerUnavailable
 from lbaas.kube import reading, status
 from lbaas.kube.cluster import Cluster, now_text
@@ -21,7 +22,7 @@ from lbaas.kube.desired import Owner, Unservable, Wanted, wanted
 from lbaas.kube.lbaas_side import Application, observe
 from lbaas.kube.placement import placement
 from lbaas.kube.plan import keep, plan
-from lbaas.kube.records import FINALIZER, Key, Service
+from lbaas.kube.records import FINALIZER, Condition, Key, Service
 from lbaas.kube.status import Shown
 from lbaas.kube.view import View
 
@@ -117,20 +118,30 @@ class Reconciler:
         programmed = all(each.programmed for each in statuses)
         vips = [application.addresses[vip.family] for vip in target.vips]
         local = placement(service, target.members.values(), statuses, now_text())
-        shown = status.served(service, vips, programmed=programmed, now=now_text(), local=local)
-        await self._show(service, shown)
-        if local is not None and local.status == "False":
-            await self._tell(service, "Warning", local.reason, local.message)
-        elif shown != status.present(service):
-            words = ", ".join(map(str, vips))
-            message = f"{words}: {shown.conditions[-1].message}"
-            await self._tell(service, "Normal", "Served", message)
+        await self._say(service, vips, local, programmed=programmed)
         endpoints = self._view.around(service.key).endpoints
         answering = status.answering(statuses)
         ready, others_wait = status.opening(endpoints, self._view.pods.known, answering)
         for pod in ready:
             await self._cluster.open_gate(pod)
         return programmed and not others_wait
+
+    async def _say(
+        self,
+        service: Service,
+        vips: Sequence[Address],
+        local: Condition | None,
+        *,
+        programmed: bool,
+    ) -> None:
+        """The status says how far it is, and an Event what is new about it."""
+        shown = status.served(service, vips, programmed=programmed, now=now_text(), local=local)
+        await self._show(service, shown)
+        if local is not None and local.status == "False":
+            await self._tell(service, "Warning", local.reason, local.message)
+        elif shown != status.present(service):
+            message = f"{', '.join(map(str, vips))}: {shown.conditions[-1].message}"
+            await self._tell(service, "Normal", "Served", message)
 
     async def _show(self, service: Service, shown: Shown) -> Service:
         if shown == status.present(service):

@@ -18,7 +18,8 @@ class View:
     def __init__(self, balancer_class: str, concerned: Callable[[Key], object]) -> None:
         self._concerned = concerned
         self._slices: dict[Key, set[Key]] = defaultdict(set)  # by Service
-        self._services_of: dict[Key, set[Key]] = defaultdict(set)  # by pod
+        # By pod, the Service of each slice that names it: two do for a pod with addresses of both families.
+        self._services_of: dict[Key, dict[Key, Key]] = defaultdict(dict)
         self.services = Informer(
             core.Service, lambda found: reading.service(found, balancer_class), self._service
         )
@@ -59,13 +60,16 @@ class View:
         for endpoint in slice_.endpoints:
             if endpoint.pod is not None:
                 services = self._services_of[endpoint.pod]
-                (services.add if known else services.discard)(slice_.of)
+                if known:
+                    services[slice_.key] = slice_.of
+                else:
+                    services.pop(slice_.key, None)
                 if not services:
                     del self._services_of[endpoint.pod]
 
     def _pod(self, old: Pod | None, new: Pod | None) -> None:
         for key in {each.key for each in (old, new) if each is not None}:
-            for service in self._services_of.get(key, ()):
+            for service in set(self._services_of.get(key, {}).values()):
                 self._look_at(service)
 
     def _node(self, _old: Node | None, _new: Node | None) -> None:

@@ -20,6 +20,7 @@ from lbaas.metering.delivery import Delivery
 from lbaas.metering.sources import Source
 from lbaas.metering.table import Table
 from lbaas.wire.entries import Entries
+from lbaas.wire.report import Unsent
 
 log = structlog.get_logger()
 
@@ -44,6 +45,7 @@ class Metering:
         self._meter = meter
         self._agent = agent
         self._news: Newest[Entries] = Newest()
+        self._unsent: Unsent | None = None
 
     def hearing(self, read: Read[S]) -> Read[S]:
         """*read*, whose states the meter hears of."""
@@ -55,6 +57,10 @@ class Metering:
 
         return read_and_tell
 
+    def unsent(self) -> Unsent | None:
+        """What waited for the server when that was last looked at; None where nothing is counted."""
+        return self._unsent
+
     def run(self) -> None:
         """Counts and delivers, and never returns; if nothing is to be counted, nothing is, and it does."""
         if not self._meter.wanted:
@@ -64,7 +70,7 @@ class Metering:
         delivery = Delivery(buffer, self._agent.client(), spread_s=self._meter.period_s / 4)
         threading.Thread(target=delivery.run, daemon=True).start()
         counter = Counter(self._meter.source, buffer, Table(self._meter.source.table))
-        self._count_forever(counter, delivery.wake)
+        self._count_forever(buffer, counter, delivery.wake)
 
     def _buffer(self) -> Buffer:
         while True:
@@ -74,7 +80,7 @@ class Metering:
                 log.warning("nothing is counted: no place to keep it", error=str(error))
                 time.sleep(self._agent.cycle_s)
 
-    def _count_forever(self, counter: Counter, wake: Callable[[], None]) -> None:
+    def _count_forever(self, buffer: Buffer, counter: Counter, wake: Callable[[], None]) -> None:
         period = self._period()
         while True:
             news = self._news.take(self._pause_s())
@@ -87,6 +93,8 @@ class Metering:
                     counter.close()
                     period = self._period()
                     wake()
+                waiting = buffer.waiting()
+                self._unsent = Unsent(periods=waiting.periods, since_s=waiting.since_s)
             except (LbaasError, OSError, sqlite3.Error) as error:
                 log.warning("counting failed", error=str(error))
                 time.sleep(1)

@@ -84,7 +84,9 @@ def node_agent(
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
 
     def details() -> Details:
-        return replace(health.details(), dropped=node.dropped, facts=_with(node.facts(), lacking))
+        facts = _with(node.facts(), lacking)
+        unsent = metering.unsent()
+        return replace(health.details(), dropped=node.dropped, facts=facts, unsent=unsent)
 
     counted = MeterSettings(NodeSource(bits(meter_prefix4, meter_prefix6)), meter_period_s, meter)
     metering = Metering(counted, settings)

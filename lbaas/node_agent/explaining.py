@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lbaas.agent.last_good import LastGood
-from lbaas.agent.looking import no_state, seen, tables_of_others, way_out
+from lbaas.agent.looking import no_state, rules_of_others, seen, way_out
 from lbaas.dataplane.bird.control import BirdControl
 from lbaas.dataplane.bird.desired import peer_protocol
 from lbaas.dataplane.bird.observe import observe as observe_bird
@@ -17,6 +17,7 @@ from lbaas.dataplane.ipvs.desired import ServiceTable
 from lbaas.dataplane.ipvs.netlink import IpvsSocket
 from lbaas.dataplane.link import observe as link_observe
 from lbaas.dataplane.link.netlink import LinkSocket
+from lbaas.dataplane.link.programs import attached
 from lbaas.dataplane.link.routing import routing
 from lbaas.dataplane.marks import observe as marks_observe
 from lbaas.dataplane.nfnetlink import NfSocket
@@ -103,9 +104,10 @@ class Look:
             structure=marks_observe.expected_structure(nft, state.marks, "lbaas_explain"),
             services=seen(lambda: self._services(state)),
             settings=sysctl_observe.observe(NODE),
-            others=seen(lambda: tables_of_others(nft)),
+            others=seen(lambda: rules_of_others(nft)),
             rules=tuple(f"rule {each.priority}" for each in rules if concerns(each, state.marks)),
             ways={member: way_out(member) for member in members},
+            programs=seen(attached),
         )
 
     def _announced(self, prefix: Prefix, peers: Iterable[Peer]) -> Announced:

@@ -12,7 +12,6 @@ MH_BYTES = 4093 * 8 + 64
 
 _STATS = Path("/proc/net/ip_vs_stats")
 _CONF = Path("/proc/sys/net/ipv4/conf")
-_LEGACY = (Path("/proc/net/ip_tables_names"), Path("/proc/net/ip6_tables_names"))
 
 
 def scheduler_bytes(table: ServiceTable) -> int:
@@ -45,10 +44,3 @@ def strict_rp_filter(root: Path = _CONF) -> Iterator[str]:
     for file in sorted(root.glob("*/rp_filter")):
         if file.parent.name != "default" and file.read_text().strip() == "1":
             yield file.parent.name
-
-
-def legacy_tables() -> Iterator[str]:
-    """The tables of iptables that are not nftables'."""
-    for file in _LEGACY:
-        if file.exists():
-            yield from file.read_text().split()

@@ -54,7 +54,7 @@ def _sentences(found: Surroundings, marks: MarkRange) -> Iterator[str]:
     if found.strict:
         yield f"rp_filter is strict on {', '.join(found.strict)}: a client reached another way is dropped"
     if found.legacy:
-        yield f"iptables (legacy) has tables {', '.join(found.legacy)}: what they do is not known to us"
+        yield f"iptables (legacy) has tables {', '.join(found.legacy)}: lbaas explain says what they do to a flow"
 
 
 def _of_table(name: str, text: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable
 from functools import cached_property, partial
 
+from lbaas.agent.legacy import legacy_tables
 from lbaas.agent.looking import tables_of_others
 from lbaas.agent.rounds import Round, Subsystem, begin
 from lbaas.dataplane.ipvs import apply as ipvs_apply
@@ -40,7 +41,6 @@ from lbaas.errors import StepFailed
 from lbaas.health.marks import owned, probe_range
 from lbaas.node_agent.facts import (
     ingress_packets,
-    legacy_tables,
     order_digest,
     scheduler_bytes,
     strict_rp_filter,

@@ -124,7 +124,7 @@ def united(old: VipTables, new: VipTables, prefix: Prefix | None) -> VipTables:
         joined(None, [old.marks, new.marks]),
         prefix,
         new.communities,
-        new.alike,
+        old.alike and new.alike,
     )
 
 

@@ -48,7 +48,8 @@ class Retiring:
     ) -> Picture:
         """What to hold of *vips*, where *wanted* says what is wanted of them and *held* what is held of all.
 
-        One that loses its announcement keeps what it had. A mark that *wanted* gives to another VIP retires at
+        One that loses its announcement keeps what it had; a local one that has no backend left here sends new
+        flows to those that it had as long. A mark that *wanted* gives to another VIP retires at
         once: one mark has one meaning. So a retiring VIP that is not among *vips* may be in the answer.
         """
         for vip in vips:
@@ -68,7 +69,8 @@ class Retiring:
         }
 
     def _still(self, vip: Address, new: VipTables) -> VipTables:
-        return united(self._retired[vip].tables, new, new.prefix)
+        old = self._retired[vip].tables
+        return united(old, new, new.prefix) if new.alike else united(new, old, new.prefix)
 
     def _robbed(self, taken: Mapping[ServiceKey, Address]) -> dict[Address, frozenset[ServiceKey]]:
         """What each retiring VIP lost for good to another in *taken*."""

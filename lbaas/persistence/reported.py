@@ -22,7 +22,8 @@ _STORE = """
     WITH said AS (
         SELECT * FROM json_to_recordset(:reports) AS said (
             of uuid, boot uuid, sequence bigint, revision bigint, digest text, changes bigint,
-            repaired bigint, failures jsonb, checked bigint, facts jsonb
+            repaired bigint, failures jsonb, checked bigint, facts jsonb,
+            unsent jsonb
         )
     ), held AS (
         SELECT id, boot, sequence, applied_revision, failures FROM {agents}
@@ -41,6 +42,7 @@ _STORE = """
         failures = said.failures,
         checked = said.checked,
         facts = coalesce(said.facts, agent.facts),
+        unsent = said.unsent,
         reported_at = now()
     FROM said JOIN held ON held.id = said.of
     WHERE agent.id = held.id AND (

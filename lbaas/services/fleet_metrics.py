@@ -55,6 +55,11 @@ class Fleet:
             "cluster",
             "node",
         )
+        self._unsent = gauge(
+            "lbaas_usage_unsent_age_seconds",
+            "How old the oldest usage is that an agent had on its disk when it last reported.",
+            "kind",
+        )
         self._unheard = gauge(
             "lbaas_node_unheard_peers",
             "Routers that the node does not tell of all that it should.",
@@ -97,8 +102,14 @@ class Fleet:
             failing = func.jsonb_array_length(agents.failures) > 0
             count = await session.scalar(select(func.count()).select_from(agents).where(failing))
             self._failing.labels(kind).set(count or 0)
+            self._unsent.labels(kind).set(await session.scalar(_oldest_unsent(agents)) or 0)
             for state, agents_in_it in (await session.execute(_certificates(agents))).all():
                 self._certificates.labels(kind, state).set(agents_in_it)
+
+
+def _oldest_unsent(agents: type[Node] | type[BackendHost]) -> Select[float]:
+    since_s = func.min(agents.unsent["since_s"].as_float())
+    return select(func.greatest(cast(func.extract("epoch", func.now()), Float) - since_s, 0))
 
 
 def _show(gauge: Gauge, rows: Sequence[Sequence[object]]) -> None:

@@ -22,7 +22,7 @@ from lbaas.wire.fields import (
     Resource,
     distinct,
 )
-from lbaas.wire.report import NodeFacts
+from lbaas.wire.report import NodeFacts, Unsent
 
 AsNumber = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFFFF)]
 Mark = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFFFF)]
@@ -194,6 +194,7 @@ class Cluster(Resource):
     connection_sync: bool
 
 
+UNSENT = "Usage on its disk that the server has not; null where nothing is counted."
 CERTIFICATE = "When the newest certificate of its agent ends; null if it has none."
 
 
@@ -231,6 +232,7 @@ class Node(Resource):
     checked: int | None = Field(description="Members that it checks, once for each listener.")
     certificate_expires_at: datetime | None = Field(description=CERTIFICATE)
     facts: NodeFacts | None = Field(description="What it says of itself; null before it did.")
+    unsent: Unsent | None = Field(description=UNSENT)
 
 
 class PeerCreate(Input):
@@ -347,6 +349,7 @@ class BackendHost(Resource):
     changes: int | None = Field(description="Writes to the kernel since the agent started.")
     repaired: int | None = Field(description="Those of them that undid what others had changed.")
     reported_at: datetime | None
+    unsent: Unsent | None = Field(description=UNSENT)
     certificate_expires_at: datetime | None = Field(description=CERTIFICATE)
 
 

@@ -84,13 +84,20 @@ class NodeFacts(Document):
     without_bfd: tuple[Address, ...] = ()
 
 
+class Unsent(Document):
+    """Usage that an agent has on its disk and the server has not: *periods*, the first since *since_s* of the epoch."""
+
+    periods: Annotated[int, Field(ge=0)] = 0
+    since_s: int | None = None
+
+
 class Report(Document):
     """Sequenced within one *boot* of the agent, idempotent: the server keeps the newest.
 
     *revision* and *digest* name the state that the agent last applied, wholly if *failures* is empty.
     *changes* counts the writes to kernel and BIRD since the agent started, *repaired* those of them
     that undid a drift while the desired state had not changed. *checked* backends have a monitor; those
-    that fail it are *unhealthy*.
+    that fail it are *unhealthy*. *unsent* is null where nothing is counted.
     """
 
     boot: UUID
@@ -104,3 +111,4 @@ class Report(Document):
     unhealthy: Annotated[tuple[Unhealthy, ...], Field(max_length=10_000)] = ()
     dropped: Annotated[tuple[Dropped, ...], Field(max_length=10_000)] = ()
     facts: NodeFacts | None = None
+    unsent: Unsent | None = None

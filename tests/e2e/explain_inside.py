@@ -101,6 +101,12 @@ def node_faults(at: Facts) -> Iterable[Fault]:
         table,
     )
     yield Fault(
+        "a program on a device may take packets away",
+        "programs",
+        "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress matchall action pass",
+        "tc qdisc del dev eth0 clsact",
+    )
+    yield Fault(
         "wrong weight",
         "members",
         f"ipvsadm -e {members[0]} -i -w 7",

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -24,6 +25,7 @@ from lbaas.node_agent.missing import UNTRIED
 from lbaas.wire.body import Update, encode
 from lbaas.wire.canonical import canonical_json
 from lbaas.wire.entries import Delta, Entries
+from lbaas.wire.lineage import EPOCH, MADE_AT
 from tests.e2e.balanced import CLIENT, eventually
 
 AGENT = UUID(int=7)
@@ -69,6 +71,12 @@ def answer(name: str, body: bytes, digest: str, status: int = 200) -> dict[str, 
     headers = {"LBaaS-Agent": str(AGENT), "LBaaS-Digest": digest}
     encoded = base64.b64encode(body).decode()
     return {"name": name, "status": status, "headers": headers, "body": encoded}
+
+
+def made(said: dict[str, object], epoch: UUID, made_at_us: int) -> dict[str, object]:
+    """The answer *said*, of an epoch and a moment; of what the agent held before, the server knows nothing."""
+    headers = {EPOCH: str(epoch), MADE_AT: str(made_at_us)}
+    return said | {"headers": {**cast("dict[str, str]", said["headers"]), **headers}}
 
 
 # ProtectSystem=strict: all is read-only but the kernel's own file systems and what is named.
@@ -136,6 +144,10 @@ class Machine:
         self.running.append(started)
         return started
 
+    def stop(self, process: Process) -> None:
+        process.kill(signal.SIGKILL)
+        process.wait()
+
     def served(self, line: str) -> bool:
         return self.log.exists() and line in self.log.read_text()
 
@@ -157,8 +169,7 @@ class Machine:
     def end(self) -> None:
         for process in self.running:
             if process.alive:
-                process.kill(signal.SIGKILL)
-                process.wait()
+                self.stop(process)
         self.sh(
             "ipvsadm -C; nft delete table inet lbaas; nft delete table inet lbaas_probes;"
             f"ip route flush table local proto {ROUTE_PROTOCOL}; true"
@@ -224,6 +235,27 @@ def test_bad_answers_change_nothing_and_the_next_good_one_counts(machine: Machin
     assert said.count("not a state to hold") >= 4, said
 
 
+def test_a_database_restored_to_the_past_takes_nothing_away_until_an_operators_word(
+    machine: Machine,
+) -> None:
+    before, after = UUID(int=1), UUID(int=2)
+    held, digest = state(7, vips=3)
+    past, past_digest = state(5, vips=1)
+    machine.serve(
+        made(answer("present", held, digest), before, 700),
+        made(answer("restored", past, past_digest), before, 500),
+    )
+    agent = machine.agent("/run/lbaas-restored")
+    eventually(lambda: machine.served('"subsystem":"epoch"'))  # reported
+    machine.stop(agent)
+    machine.stop(machine.running[0])  # the server
+    assert machine.services() == 3
+
+    machine.serve(made(answer("the word", past, past_digest), after, 500))
+    machine.agent("/run/lbaas-restored")  # which holds on its disk what the server does not know
+    eventually(lambda: machine.services() == 1)
+
+
 def test_a_full_disk_keeps_nothing_from_the_kernel_and_a_spoilt_file_is_not_believed(
     machine: Machine,
 ) -> None:
@@ -235,16 +267,14 @@ def test_a_full_disk_keeps_nothing_from_the_kernel_and_a_spoilt_file_is_not_beli
         agent = machine.agent("/run/full")
         eventually(lambda: machine.services() == 40)
         eventually(lambda: "state not saved" in agent.log.read_text())
-        agent.kill(signal.SIGKILL)
-        agent.wait()
+        machine.stop(agent)
         machine.sh("rm /run/full/fill; echo 7 spoilt >/run/full/last-good-state")
-        machine.running[0].kill(signal.SIGKILL)  # the server
+        machine.stop(machine.running[0])  # the server
         blind = machine.agent("/run/full")
         eventually(lambda: "state on disk not used" in blind.log.read_text())
         eventually(lambda: "no state from the server" in blind.log.read_text())
         assert blind.alive
         assert machine.services() == 40
-        blind.kill(signal.SIGKILL)
-        blind.wait()
+        machine.stop(blind)
     finally:
         machine.sh("umount /run/full")

@@ -114,7 +114,7 @@ def test_what_goes_wrong_on_a_node_is_named(balanced4: Balanced) -> None:
     assert {name: stage for name, (_, stage) in found.items()} == {
         name: stage for name, (stage, _) in found.items()
     }
-    assert len(found) == 19
+    assert len(found) == 20
     balanced4.wait_programmed()
 
 

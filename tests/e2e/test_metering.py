@@ -139,6 +139,47 @@ def agrees(told: Counter[tuple[str, str]], passed: Counter[tuple[str, str]]) -> 
     )
 
 
+@pytest.fixture
+def metered6(site: Site) -> Iterator[Balanced]:
+    """A VIP of one backend, over IPv6; its packets are as large on the cable as they are counted."""
+    senders = (CLIENT, "backend1")
+    (backend, *_) = site.lab.topology.of(Role.BACKEND)
+    vip = Balanced.order(site, 6, pool={"members": [{"address": str(backend.address6)}]})
+    for sender in senders:
+        offload(site, sender, on=False)
+    vip.wait_programmed()
+    yield vip
+    for sender in senders:
+        offload(site, sender, on=True)
+    vip.delete()
+
+
+def captured(vip: Balanced) -> Counter[tuple[str, str]]:
+    """What a download and an upload put on the client's cable, by a capture of it."""
+    lab = vip.site.lab
+    capture = lab.capture(CLIENT, "eth0")
+    for asked in ({"path": "/bytes/200000"}, {"path": "/up", "upload": 100_000}):
+        fetched = lab.fetch(CLIENT, vip.address, PORT, timeout_s=60, **asked)
+        assert fetched.ok, fetched.error
+    seen = capture.stop()
+    assert seen.dropped == 0
+    passed: Counter[tuple[str, str]] = Counter()
+    for packet in seen.packets:
+        if packet.outer is not None and vip.address in {
+            packet.outer.source,
+            packet.outer.destination,
+        }:
+            direction = "ingress" if packet.outer.destination == vip.address else "egress"
+            passed["fd00:1::/48", direction] += packet.length
+    return passed
+
+
+def test_over_ipv6_the_ledger_agrees_with_a_capture_of_the_packets(metered6: Balanced) -> None:
+    passed = captured(metered6)
+    eventually(lambda: agrees(billed(metered6), passed), timeout_s=150)
+    print(billed(metered6), passed)
+
+
 @pytest.mark.usefixtures("astray", "nobody_away")
 def test_the_ledger_has_what_flowed_though_agents_were_killed_and_the_server_was_down(
     metered: Balanced,

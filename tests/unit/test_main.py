@@ -1,5 +1,7 @@
 """One program: which role or command a command line names."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -80,3 +82,17 @@ def test_a_shell_completes_commands_roles_and_values(
     with pytest.raises(SystemExit):
         main.main()
     assert capsys.readouterr().out.split() == offered
+
+
+def test_the_first_process_of_a_container_can_be_stopped_while_it_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    try:
+        main._heed_termination()
+        with pytest.raises(SystemExit) as ended:
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 0

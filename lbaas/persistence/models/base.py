@@ -142,4 +142,5 @@ class Reporting:
     reported_at: Mapped[datetime | None]
     checked: Mapped[int | None]
     facts: Mapped[dict[str, Any] | None]
+    unsent: Mapped[dict[str, Any] | None]
     certificate_expires_at: Mapped[datetime | None]

@@ -59,7 +59,7 @@ def test_every_verb_that_is_granted_is_used(site: Site, kube: World) -> None:
     kube.apply("web")
     for verb in ("create", "patch"):
         kube.start_controller(site.member(), site.server.url, LBAAS_ADDRESS_POOL_V4=site.v4["id"])
-        eventually(opened)
+        eventually(opened, every_s=0.5)
         eventually(lambda verb=verb: (verb, "events") in asked(kube))  # type: ignore[misc]  # bound now
         kube.controllers[-1].send_signal(signal.SIGTERM)
         assert kube.controllers[-1].wait(60) == 0

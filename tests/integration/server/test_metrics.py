@@ -149,6 +149,22 @@ def test_a_vip_that_is_made_before_the_routes_is_counted_as_its_routes(alone: Si
     assert scrape(alone.admin)[key] == before + 1
 
 
+def test_usage_on_agents_disks_shows_with_its_age_until_it_is_sent(alone: Site) -> None:
+    node, key = alone.node(), ("lbaas_usage_unsent_age_seconds", (("kind", "node"),))
+    minutes = int(time.time()) - 600
+    for sequence, unsent in enumerate(({"periods": 9, "since_s": minutes}, {}, None)):
+        said = {**report(revision=1), "sequence": sequence + 1, "unsent": unsent}
+        node._http.post("/v1/agent/report", json=said).raise_for_status()
+        shown = alone.admin.get(f"/v1/nodes/{alone.nodes[0]['id']}")["unsent"]
+        age_s = scrape(alone.admin)[key]
+        if unsent:
+            assert shown == unsent
+            assert age_s >= 600
+        else:
+            assert shown == (unsent if unsent is None else {"periods": 0, "since_s": None})
+            assert age_s == 0
+
+
 def test_the_fleet_is_shown_as_it_last_reported(alone: Site) -> None:
     cluster = ("cluster", alone.cluster["name"])
     failed = {"subsystem": "ipvs", "operation": "apply", "key": "0x1", "cause": "no"}

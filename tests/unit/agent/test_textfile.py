@@ -6,7 +6,7 @@ from uuid import UUID
 from prometheus_client.parser import text_string_to_metric_families
 
 from lbaas.agent.textfile import Textfile, render
-from lbaas.wire.report import Dropped, Failure, NodeFacts, Report
+from lbaas.wire.report import Dropped, Failure, NodeFacts, Report, Unsent
 
 REPORT = Report(boot=UUID(int=1), sequence=1, revision=7, digest="d", changes=3, repaired=1)
 
@@ -39,6 +39,18 @@ def test_failures_and_drops_are_summed_by_what_is_bounded() -> None:
     assert found["lbaas_agent_foreign", ""] == 1
     assert found["lbaas_agent_unheard_peers", ""] == 0
     assert found["lbaas_agent_removal_held", ""] == 0
+
+
+def test_usage_that_waits_is_told_with_its_age_where_something_is_counted() -> None:
+    waiting, nothing = (
+        figures(render(REPORT.model_copy(update={"unsent": unsent}), 0.25, 100.0))
+        for unsent in (Unsent(periods=3, since_s=40), Unsent())
+    )
+    assert waiting["lbaas_agent_usage_unsent_periods", ""] == 3
+    assert waiting["lbaas_agent_usage_unsent_since_timestamp_seconds", ""] == 40
+    assert nothing["lbaas_agent_usage_unsent_periods", ""] == 0
+    assert ("lbaas_agent_usage_unsent_since_timestamp_seconds", "") not in nothing
+    assert ("lbaas_agent_usage_unsent_periods", "") not in figures(render(REPORT, 0.25, 100.0))
 
 
 def test_the_file_is_replaced_and_readable_by_others(tmp_path: Path) -> None:

@@ -13,4 +13,4 @@ def test_the_page_lists_every_planted_fault_and_its_hop() -> None:
     planted = {each.name: each.stage for each in (*node_faults(facts), *host_faults(facts))}
     listed = dict(re.findall(r"^\| ([^*|]+) \| ([^|]+) \|$", PAGE.read_text(), re.MULTILINE))
     assert planted.items() <= listed.items()
-    assert len(planted) == 25
+    assert len(planted) == 26

@@ -11,7 +11,7 @@ from lbaas.dataplane.link.desired import LinkTable, host_links
 from lbaas.dataplane.sysctl.desired import HOST
 from lbaas.domain.terms import Verdict
 from lbaas.explain.hops import Unseen
-from lbaas.explain.host import HostSeen, explain_host
+from lbaas.explain.host import HostSeen, explain_host, nowhere
 from lbaas.explain.ways import Way
 from lbaas.wire.explanation import FiveTuple
 from lbaas.wire.state import HostState
@@ -76,6 +76,7 @@ def test_what_is_broken_is_named(seen: dict[str, Any], stage: str) -> None:
         ({"guard": None}, "guard"),
         ({"others": {"ip filter": DROPS.replace("drop", "limit rate 1/second drop")}}, "firewall"),
         ({"listening": False}, "program"),
+        ({"programs": ("tc filters (bpf) at eth0 ingress",)}, "programs"),
     ],
 )
 def test_what_may_break_is_suspect(seen: dict[str, Any], stage: str) -> None:
@@ -94,3 +95,12 @@ def test_what_could_not_be_looked_at_never_passes_for_well() -> None:
 
 def test_a_vip_that_the_host_was_not_told_of_is_named() -> None:
     assert wrong(FLOW.model_copy(update={"vip": VIP + 1})) == {"state": Verdict.BROKEN}
+
+
+def test_a_vip_that_arrives_at_no_place_of_the_host_is_said_to_and_why() -> None:
+    """Told of it, the host looks for the pod; not told, it says that nobody told it."""
+    gone = nowhere("this host", STATE, FLOW)
+    assert (gone.stage, gone.verdict) == ("pods", Verdict.BROKEN)
+    assert "none has 10.0.20.11" in gone.actual
+    untold = nowhere("this host", STATE.model_copy(update={"vips": ()}), FLOW)
+    assert (untold.stage, untold.verdict) == ("state", Verdict.BROKEN)

@@ -175,6 +175,7 @@ def test_what_is_broken_is_named_first(seen: dict[str, Any], stage: str) -> None
         ({"settings": {}}, "settings"),
         ({"rules": ("rule 100",)}, "routing"),
         ({"bird": replace(BIRD, bfd={})}, "bfd"),
+        ({"programs": ("XDP program 7 on eth0",)}, "programs"),
     ],
 )
 def test_what_may_break_is_suspect(seen: dict[str, Any], stage: str) -> None:

@@ -59,6 +59,17 @@ def test_endpoints_go_with_their_slice(view: View, concerned: list[Key]) -> None
     assert concerned == [KEY]  # of the slice alone
 
 
+def test_a_pod_is_behind_a_service_as_long_as_one_slice_names_it(
+    view: View, concerned: list[Key]
+) -> None:
+    six = Slice(Key("shop", "web-6"), KEY, (endpoint("fd00::1", pod=POD),))
+    view.slices._put(six.key, six)
+    view.slices._put(Key("shop", "web-1"), None)
+    concerned.clear()
+    view.pods._put(POD, Pod(POD, weight="3"))
+    assert concerned == [KEY]
+
+
 def test_a_service_of_another_class_is_not_ours_but_was_if_it_has_our_finalizer(
     view: View, concerned: list[Key]
 ) -> None:

@@ -1,6 +1,7 @@
 """The meter beside an agent: it hears of states, and whatever fails it goes on."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -10,7 +11,9 @@ from lbaas.agent.loop import AgentSettings
 from lbaas.errors import StepFailed
 from lbaas.metering.counter import Counter
 from lbaas.metering.metering import Metering, MeterSettings
+from lbaas.metering.periods import Period
 from lbaas.wire.entries import Entries
+from lbaas.wire.report import Unsent
 from tests.unit.metering.kernel import ENTRIES, FakeSource
 
 
@@ -53,8 +56,8 @@ def metering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Metering:
 
 
 def count(metering: Metering, counter: FakeCounter, wake: Callable[[], object] = int) -> None:
-    with pytest.raises(Ended):
-        metering._count_forever(cast("Counter", counter), cast("Callable[[], None]", wake))
+    with closing(metering._buffer()) as buffer, pytest.raises(Ended):
+        metering._count_forever(buffer, cast("Counter", counter), cast("Callable[[], None]", wake))
 
 
 def test_the_meter_hears_of_every_state_that_the_agent_reads(metering: Metering) -> None:
@@ -100,3 +103,11 @@ def test_what_the_kernel_refuses_is_tried_again(metering: Metering) -> None:
     counter = FakeCounter(rounds=3, disturbed=True, failures=2)
     count(metering, counter, lambda: woken.append(1))
     assert (counter.closed, woken) == (3, [1])
+
+
+def test_what_waits_for_the_server_is_known_once_it_was_looked_at(metering: Metering) -> None:
+    assert metering.unsent() is None
+    with closing(metering._buffer()) as buffer:
+        buffer.enter(Period(begun_s=999_960, ended_s=1_000_020), {})
+    count(metering, FakeCounter(rounds=2))
+    assert metering.unsent() == Unsent(periods=1, since_s=999_960)

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from lbaas.dataplane.ipvs.desired import Service, ServiceKey
+from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey
 from lbaas.dataplane.marks.desired import FlowKey, FlowMark, MarkTable
 from lbaas.domain.addresses import Address, host_prefix
+from lbaas.domain.terms import Forwarding
 from lbaas.node_agent.picture import Picture, VipTables
 from lbaas.node_agent.retiring import RETIRE_S, Retiring
 
@@ -68,3 +69,20 @@ def test_a_mark_is_taken_also_from_a_vip_that_retires_already() -> None:
 def test_a_vip_without_a_listener_any_more_is_held_with_the_listener_it_had() -> None:
     bare = VipTables(marks=MarkTable(None, frozenset({A})))
     assert Retiring().held(HELD, {A}, {A: bare}, now_s=1) == {A: unannounced(vip(A, 1))}
+
+
+def test_a_local_vip_that_is_left_to_other_nodes_serves_its_last_flows_as_before() -> None:
+    """Its backend drains, and so takes no new flows; but routers still send some. Elsewhere the drain is at once."""
+    taking, drained = (
+        {ServiceKey(4, 2): Service("mh", 0x18, (Destination(A, Forwarding.TUNNEL, weight),))}
+        for weight in (1, 0)
+    )
+    for alike, kept in ((False, taking), (True, drained)):
+        tables = replace(vip(B, 2), services=taking, alike=alike)
+        before: Picture = {B: tables}
+        after: Picture = {B: replace(unannounced(tables), services=drained)}
+        retiring = Retiring()
+        assert retiring.held(before, {B}, after, now_s=1)[B].services == kept
+        assert retiring.expired(1 + RETIRE_S) == {B}
+        left: Picture = {B: unannounced(tables)}
+        assert retiring.held(left, {B}, after, now_s=5)[B].services == drained
