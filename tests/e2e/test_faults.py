@@ -20,8 +20,9 @@ FLOWS = 20
 
 
 @pytest.fixture
-def stopped_bird(site: Site) -> Iterator[None]:
-    """BIRD of lb1 hangs: it is there and says nothing."""
+def stopped_bird(balanced4: Balanced) -> Iterator[None]:
+    """BIRD of lb1 hangs, after the VIP has settled on both nodes: it is there and says nothing."""
+    site = balanced4.site
     site.lab.birds[NODE].kill(signal.SIGSTOP)
     yield
     site.lab.birds[NODE].kill(signal.SIGCONT)
@@ -139,8 +140,9 @@ def test_what_cannot_be_written_for_bird_is_told_and_what_is_announced_stays(
 
 
 @pytest.fixture
-def silenced(site: Site) -> Iterator[str]:
+def silenced(balanced4: Balanced) -> Iterator[str]:
     """BIRD of lb1 was told by hand to speak to its IPv4 router no more; the router's address."""
+    site = balanced4.site
     router = str(SEGMENTS[Role.NODE].gateway4)
     speak = ["birdc", "-s", str(site.lab.bird_socket(NODE))]
     name = peer_protocol(ip_address(router))
