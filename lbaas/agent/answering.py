@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import structlog
 
-from lbaas.agent.loop import AgentSettings
+from lbaas.agent.settings import AgentSettings
 from lbaas.client.agent import AgentClient
 from lbaas.errors import LbaasError, ServerUnavailable
 from lbaas.explain.hops import Stage, Unseen

@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from uuid import UUID
 
+from lbaas.agent.fetching import Read, S
 from lbaas.agent.last_good import LastGood
 from lbaas.agent.ledger import Ledger
-from lbaas.agent.loop import AgentSettings, Pauses, Read, S
+from lbaas.agent.pauses import Pauses
 from lbaas.agent.rounds import Failed, Round
+from lbaas.agent.settings import AgentSettings
 from lbaas.client.agent import Fetched
 from lbaas.errors import ServerUnavailable
 from lbaas.wire.report import Report

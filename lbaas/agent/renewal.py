@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 
 from lbaas.agent.identity import Held, Stage, held, keep, new_key, signing_request, trust
-from lbaas.agent.loop import Pauses
+from lbaas.agent.pauses import Pauses
 from lbaas.client.agent import AgentClient
 from lbaas.client.credentials import Files
 from lbaas.errors import LbaasError, ServerUnavailable

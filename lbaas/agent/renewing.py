@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from lbaas.agent.loop import AgentSettings
+from lbaas.agent.settings import AgentSettings
 
 log = structlog.get_logger()
 

@@ -5,8 +5,8 @@ import time
 
 import structlog
 
-from lbaas.agent.loop import Pauses
 from lbaas.agent.newest import Newest
+from lbaas.agent.pauses import Pauses
 from lbaas.client.agent import AgentClient
 from lbaas.domain.addresses import Address
 from lbaas.errors import ServerUnavailable

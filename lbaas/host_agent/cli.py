@@ -15,10 +15,11 @@ from typer.core import TyperGroup
 
 from lbaas.agent.answering import answer_forever
 from lbaas.agent.details import Details
-from lbaas.agent.loop import Agent, AgentSettings
+from lbaas.agent.loop import Agent
 from lbaas.agent.once import apply_once, newest
 from lbaas.agent.options import Cycle, MetricsFile, ServerUrl, TokenFile, check_option
 from lbaas.agent.renewing import certificate_ends_s, renew_forever
+from lbaas.agent.settings import AgentSettings
 from lbaas.agent.textfile import Textfile
 from lbaas.client.agent import Fetched
 from lbaas.dataplane.namespaces import Namespace

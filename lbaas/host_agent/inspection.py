@@ -8,8 +8,8 @@ from rich.table import Table
 
 from lbaas.agent.capabilities import Finding, try_all
 from lbaas.agent.last_good import LastGood
-from lbaas.agent.loop import AgentSettings
 from lbaas.agent.once import newest
+from lbaas.agent.settings import AgentSettings
 from lbaas.client.agent import Fetched
 from lbaas.errors import BadState, LbaasError
 from lbaas.host_agent.commands import command

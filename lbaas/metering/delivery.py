@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from lbaas.agent.loop import Pauses
+from lbaas.agent.pauses import Pauses
 from lbaas.errors import Decommissioned, ServerUnavailable
 from lbaas.metering.buffer import Buffer
 from lbaas.wire.usage import UsageAcknowledged, UsageReports

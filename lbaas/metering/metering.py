@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import structlog
 
-from lbaas.agent.loop import AgentSettings, Read
+from lbaas.agent.fetching import Read
 from lbaas.agent.newest import Newest
+from lbaas.agent.settings import AgentSettings
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.usage.apply import remove
 from lbaas.errors import LbaasError

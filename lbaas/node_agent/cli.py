@@ -10,7 +10,7 @@ import typer
 
 from lbaas.agent.answering import answer_forever
 from lbaas.agent.details import Details
-from lbaas.agent.loop import Agent, AgentSettings
+from lbaas.agent.loop import Agent
 from lbaas.agent.options import (
     FINDINGS_VARIABLE,
     Cycle,
@@ -20,6 +20,7 @@ from lbaas.agent.options import (
     check_option,
 )
 from lbaas.agent.renewing import certificate_ends_s, renew_forever
+from lbaas.agent.settings import AgentSettings
 from lbaas.agent.textfile import Textfile
 from lbaas.dataplane.usage.desired import USUAL_BITS
 from lbaas.domain.addresses import Address

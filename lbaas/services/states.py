@@ -23,6 +23,7 @@ from lbaas.services.lineage import Lineage
 from lbaas.services.retries import Retries
 from lbaas.services.work import CHANGE, HOSTS, Caller
 from lbaas.tracing import spans
+from lbaas.tracing.facts import Facts
 from lbaas.wire.state import places
 
 log = structlog.get_logger()
@@ -155,7 +156,7 @@ class StateDirectory:
         async with self._database.snapshot() as at:
             book = await books.load(at, subject.id, known)
         if known is not None:
-            facts: spans.Facts = {"lbaas.cluster": str(subject.id), "lbaas.revision": book.revision}
+            facts: Facts = {"lbaas.cluster": str(subject.id), "lbaas.revision": book.revision}
             spans.follow("compile", facts, places(book.writes, known.revision), began_ns)
         return book
 

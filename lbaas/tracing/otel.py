@@ -14,7 +14,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 import lbaas
-from lbaas.tracing.spans import Facts
+from lbaas.tracing.facts import Facts
 
 _W3C = TraceContextTextMapPropagator()
 _HEADER = "traceparent"

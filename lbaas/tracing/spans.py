@@ -5,11 +5,12 @@ A *traceparent* is a place in a trace, as W3C Trace Context writes it: what a sp
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lbaas.errors import ToolMissing
+from lbaas.tracing.facts import NO_FACTS, Facts
 
 if TYPE_CHECKING:
     from lbaas.tracing.otel import Traces
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 TRANSACTION = "transaction"  # that writes: what follows from a write has it for parent
-
-Facts = Mapping[str, str | int]
-NO_FACTS: Facts = {}
 
 _traces: "Traces | None" = None
 

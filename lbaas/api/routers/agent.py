@@ -15,6 +15,7 @@ from lbaas.services.answers import IDENTITY, Answer, choose_coding
 from lbaas.services.runtime import Runtime
 from lbaas.services.work import Caller
 from lbaas.tracing import spans
+from lbaas.tracing.facts import Facts
 from lbaas.wire import explanation, operators
 from lbaas.wire.report import Report
 from lbaas.wire.state import StateBody, places
@@ -84,7 +85,7 @@ async def respond(
     if coding != IDENTITY:
         headers["Content-Encoding"] = coding
     body = await answer.encoded(coding)
-    facts: spans.Facts = {"lbaas.agent": headers["LBaaS-Agent"], "lbaas.revision": answer.revision}
+    facts: Facts = {"lbaas.agent": headers["LBaaS-Agent"], "lbaas.revision": answer.revision}
     spans.follow("deliver", facts, places(answer.writes), began_ns)
     return Response(body, media_type="application/json", headers=headers)
 

@@ -18,8 +18,8 @@ from cryptography import x509
 
 from lbaas.agent.enrolment import Introduction, enrol
 from lbaas.agent.identity import held, new_key, signing_request
-from lbaas.agent.loop import AgentSettings
 from lbaas.agent.renewal import Renewal
+from lbaas.agent.settings import AgentSettings
 from lbaas.domain.identities import Identity
 from lbaas.domain.terms import Role
 from lbaas.errors import LbaasError, ServerUnavailable

@@ -6,7 +6,7 @@ import pytest
 
 from lbaas.agent.enrolment import Introduction, enrol
 from lbaas.agent.identity import held
-from lbaas.agent.loop import AgentSettings
+from lbaas.agent.settings import AgentSettings
 from lbaas.client.credentials import Files
 from lbaas.errors import LbaasError, ServerUnavailable
 from tests.unit.authorities import Server, made_authority

@@ -11,9 +11,12 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from lbaas.agent.fetching import Desired
 from lbaas.agent.last_good import LastGood
-from lbaas.agent.loop import Agent, AgentSettings, Pauses, _Desired
+from lbaas.agent.loop import Agent
+from lbaas.agent.pauses import Pauses
 from lbaas.agent.rounds import Round
+from lbaas.agent.settings import AgentSettings
 from lbaas.client.agent import AgentClient, Fetched
 from lbaas.errors import BadState, OtherPast
 from lbaas.wire.entries import Entries
@@ -74,7 +77,7 @@ def test_a_state_that_comes_after_the_signal_does_not_keep_the_agent_running(
     settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=60)
     agent = Agent(settings, Reader(ClusterState).read, reconcile)
     agent.stop()
-    agent._inbox.put(_Desired(FIRST, STATE))
+    agent._inbox.put(Desired(FIRST, STATE))
     agent._reconcile_forever(None)
     assert rounds == []
 
@@ -89,7 +92,7 @@ def test_a_woken_agent_does_its_round_at_once(tmp_path: Path) -> None:
 
     settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=3600)
     agent = Agent(settings, Reader(ClusterState).read, reconcile)
-    agent._reconcile_forever(_Desired(FIRST, STATE))
+    agent._reconcile_forever(Desired(FIRST, STATE))
     assert rounds == [STATE, STATE]
 
 
@@ -126,7 +129,7 @@ def test_where_the_digest_differs_the_next_fetch_asks_for_the_whole_and_the_one_
     script = Script(FIRST, BadState("the digest differs"), SECOND)
 
     with pytest.raises(Ended):
-        agent._fetch_forever(cast("AgentClient", script))
+        agent._fetching.run(cast("AgentClient", script))
 
     assert script.asked == [(None, False), (7, False), (7, True), (8, False)]
     newest = agent._inbox.take(0)
@@ -138,13 +141,13 @@ def test_where_the_digest_differs_the_next_fetch_asks_for_the_whole_and_the_one_
 def test_a_state_of_another_past_is_not_applied_but_reported_until_one_follows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lbaas.agent.loop.time.sleep", lambda _: None)
-    monkeypatch.setattr("lbaas.agent.loop._SAVE_AFTER_S", 0)
+    monkeypatch.setattr("lbaas.agent.fetching.time.sleep", lambda _: None)
+    monkeypatch.setattr("lbaas.agent.fetching._SAVE_AFTER_S", 0)
     LastGood(tmp_path).save(FIRST)
     settings = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=60)
     read: list[int] = []
     agent: Agent[int] = Agent(settings, lambda _, revision: revision, lambda *_: Round())
-    on_disk = agent._from_disk() or _Desired(FIRST, 0)
+    on_disk = agent._fetching.from_disk() or Desired(FIRST, 0)
     reported: list[tuple[str, ...]] = []
 
     class Watching(Script):
@@ -162,7 +165,7 @@ def test_a_state_of_another_past_is_not_applied_but_reported_until_one_follows(
 
     script = Watching(OtherPast("restored?"), OtherPast("restored?"), SECOND)
     with pytest.raises(Ended):
-        agent._fetch_forever(cast("AgentClient", script))
+        agent._fetching.run(cast("AgentClient", script))
 
     assert script.past == FIRST
     assert read == [7, 7, 7, 8]
@@ -179,11 +182,11 @@ def test_a_machine_that_moved_starts_from_its_old_state_and_says_when_it_has_the
     moved = replace(SECOND, agent=UUID(int=99))
     script = Script(moved, replace(moved, revision=9))
 
-    desired = agent._from_disk()
+    desired = agent._fetching.from_disk()
     assert desired is not None
     assert desired.fetched == FIRST
     with capture_logs() as lines, pytest.raises(Ended):
-        agent._fetch_forever(cast("AgentClient", script))
+        agent._fetching.run(cast("AgentClient", script))
 
     assert script.asked[0] == (None, False)
     told = [line for line in lines if "identity" in line["event"]]
@@ -211,8 +214,8 @@ class _NoMore(BaseException):
 def test_answers_that_are_no_state_change_nothing_and_the_next_good_one_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lbaas.agent.loop.time.sleep", lambda _: None)
-    monkeypatch.setattr("lbaas.agent.loop._SAVE_AFTER_S", 0)
+    monkeypatch.setattr("lbaas.agent.fetching.time.sleep", lambda _: None)
+    monkeypatch.setattr("lbaas.agent.fetching._SAVE_AFTER_S", 0)
     proof = {"LBaaS-Agent": str(FIRST.agent), "LBaaS-Digest": FIRST.digest}
     older = replace(FIRST, revision=6)
     good = httpx.Response(200, content=FIRST.body, headers=proof)
@@ -234,7 +237,7 @@ def test_answers_that_are_no_state_change_nothing_and_the_next_good_one_counts(
     agent: Agent[int] = Agent(settings, note, lambda *_: Round())
     better = httpx.Response(200, content=newer.body, headers=proof | {"LBaaS-Digest": newer.digest})
     with pytest.raises(_NoMore):
-        agent._fetch_forever(answers(*bad[:3], good, *bad, better))
+        agent._fetching.run(answers(*bad[:3], good, *bad, better))
     assert read == [7, 9]
 
 
@@ -248,6 +251,6 @@ def test_each_report_is_told_of_with_the_time_that_its_round_took(tmp_path: Path
         told=lambda report, round_s: told.append((report.changes, round_s)),
     )
     for fetched in (FIRST, SECOND):
-        agent._round(_Desired(fetched, STATE))
+        agent._round(Desired(fetched, STATE))
     assert [changes for changes, _ in told] == [1, 2]
     assert all(round_s >= 0 for _, round_s in told)

@@ -6,9 +6,9 @@ import pytest
 import structlog
 
 from lbaas.agent.identity import Held, Stage, held
-from lbaas.agent.loop import AgentSettings
 from lbaas.agent.renewal import LOOK_EVERY_S, Renewal
 from lbaas.agent.renewing import certificate_ends_s
+from lbaas.agent.settings import AgentSettings
 from lbaas.client.agent import AgentClient
 from lbaas.client.credentials import Files
 from tests.unit.authorities import DAY, START, Server, certify, made_authority

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from lbaas.agent.loop import AgentSettings
+from lbaas.agent.settings import AgentSettings
 from lbaas.errors import StepFailed
 from lbaas.metering.counter import Counter
 from lbaas.metering.metering import Metering, MeterSettings
