@@ -19,7 +19,9 @@ from lbaas.wire import enrolment as wire
 
 router = APIRouter(route_class=Route)
 
-one_time = HTTPBearer(auto_error=False, description="A one-time token, lbaas-enrol_….")
+one_time = HTTPBearer(
+    scheme_name="OneTimeToken", auto_error=False, description="A one-time token, lbaas-enrol_…."
+)
 
 
 @router.post(

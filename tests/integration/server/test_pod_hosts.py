@@ -53,7 +53,7 @@ def test_what_another_host_has_is_not_taken_from_it(site: Site) -> None:
 
 def test_each_pod_is_told_of_its_own_vips(site: Site) -> None:
     _, agent = host_of(site, "192.0.2.75", "10.0.20.0/24")
-    claim(agent, "10.0.20.211", "10.0.20.212")
+    claim(agent, "10.0.20.241", "10.0.20.242")
     vips = {
         pod: site.member().post(
             "/v1/vips",
@@ -63,7 +63,7 @@ def test_each_pod_is_told_of_its_own_vips(site: Site) -> None:
                 "listeners": [listener("http", 80, pod)],
             },
         )["address"]
-        for pod in ("10.0.20.211", "10.0.20.212")
+        for pod in ("10.0.20.241", "10.0.20.242")
     }
     fetched = fetch(agent)
     state = Reader(HostState).read(fetched.entries, fetched.revision)
