@@ -138,6 +138,16 @@ def admin(server: LiveServer) -> Iterator[ApiClient]:
         yield client
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _hosts_of_their_own(admin: ApiClient) -> Iterator[None]:
+    """The backend hosts of one module are gone before the next: of an address there is one, whoever's test it is."""
+    before = {host.id for host in admin.backend_hosts.list()}
+    yield
+    for host in admin.backend_hosts.list():
+        if host.id not in before:
+            admin.backend_hosts.delete(host.id)
+
+
 @pytest.fixture(scope="session")
 def replica(server: LiveServer, short_dir: Callable[[], Path]) -> Iterator[LiveServer]:
     """A second server over the first one's Postgres."""

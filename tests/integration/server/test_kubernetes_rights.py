@@ -14,7 +14,7 @@ from tests.kube_api.world import POD, Behind, World, eventually, world
 
 from .conftest import Site, fetch, unique
 
-POD_ADDRESS = "10.0.20.231"
+POD_ADDRESS = "10.0.20.229"
 
 
 @pytest.fixture
