@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 
@@ -11,7 +10,6 @@ import pytest
 from lbaas.dataplane.bird.desired import peer_protocol
 from lbaas.lab.site import Site
 from lbaas.lab.topology import SEGMENTS, Role
-from lbaas.node_agent.retiring import RETIRE_S
 from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually, guard_removals
 from tests.e2e.clients import Clients
 
@@ -23,6 +21,7 @@ FLOWS = 20
 def stopped_bird(balanced4: Balanced) -> Iterator[None]:
     """BIRD of lb1 hangs, after the VIP has settled on both nodes: it is there and says nothing."""
     site = balanced4.site
+    settled_marks(site)
     site.lab.birds[NODE].kill(signal.SIGSTOP)
     yield
     site.lab.birds[NODE].kill(signal.SIGCONT)
@@ -58,15 +57,15 @@ def marks(site: Site) -> int:
     return site.lab.run(NODE, ["ipvsadm", "-Sn"]).stdout.count("-A -f")
 
 
-def marks_at_rest(site: Site) -> int:
-    """As many as there are once nothing that an earlier test deleted is on its way out."""
-    now = marks(site)
-    while True:
-        before = now
-        time.sleep(RETIRE_S + 1)
-        now = marks(site)
-        if now == before:
-            return now
+def settled_marks(site: Site) -> int:
+    """How many there are as soon as there is one for each listener: nothing that was deleted is on its way out."""
+
+    def wanted() -> int:
+        listeners = site.admin.get("/v1/listeners", limit=1000)["items"]
+        return sum(2 if each["dual_vip_id"] else 1 for each in listeners)
+
+    eventually(lambda: marks(site) == wanted())
+    return marks(site)
 
 
 @pytest.mark.usefixtures("stopped_bird")
@@ -195,7 +194,7 @@ def test_a_clock_that_jumps_changes_nothing(balanced4: Balanced) -> None:
 def test_most_services_of_a_node_go_only_when_an_operator_confirms(balanced4: Balanced) -> None:
     """lb1 sleeps while they are deleted, so that for it they go at once, but for the first: those had come."""
     site = balanced4.site
-    before = marks_at_rest(site)
+    before = settled_marks(site)
     doomed = [Balanced.order(site, 4) for _ in range(max(before + 10, 18))]
     for vip in doomed:
         vip.wait_programmed()
@@ -210,7 +209,7 @@ def test_most_services_of_a_node_go_only_when_an_operator_confirms(balanced4: Ba
         eventually(lambda: _HELD.search(said(site)), timeout_s=60)
         count = int(_HELD.findall(said(site))[-1][0])
         assert 20 <= count <= full - before
-        assert marks_at_rest(site) == before + count
+        eventually(lambda: marks(site) == before + count)
         assert sum(NODE in _announcers(site, vip) for vip in doomed) >= count // 2
         late = Balanced.order(site, 4)  # what is new comes all the same
         eventually(lambda: marks(site) == before + count + 2, timeout_s=60)
