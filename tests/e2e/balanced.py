@@ -43,6 +43,22 @@ def guard_removals(site: Site, percent: int) -> None:
     site.admin.patch(path, {"removal_guard_percent": percent})
 
 
+def settle(site: Site) -> None:
+    """Each node has one service for each listener and VIP: nothing that an earlier test deleted is on its way out."""
+
+    def wanted() -> int:
+        listeners = site.admin.get("/v1/listeners", limit=1000)["items"]
+        return sum(2 if each["dual_vip_id"] else 1 for each in listeners)
+
+    for node in site.lab.topology.of(Role.NODE):
+        eventually(lambda node=node.name: services(site, node) == wanted())  # type: ignore[misc]  # bound now
+
+
+def services(site: Site, node: str) -> int:
+    """How many services the node has."""
+    return site.lab.run(node, ["ipvsadm", "-Sn"]).stdout.count("-A -f")
+
+
 def next_hops(site: Site, vip: str) -> frozenset[str]:
     """The addresses that the router sends packets for *vip* to."""
     asked = ["ip", "-6" if ":" in vip else "-4", "route", "show", vip]

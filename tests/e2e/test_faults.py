@@ -10,7 +10,15 @@ import pytest
 from lbaas.dataplane.bird.desired import peer_protocol
 from lbaas.lab.site import Site
 from lbaas.lab.topology import SEGMENTS, Role
-from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually, guard_removals
+from tests.e2e.balanced import (
+    CLIENT,
+    PORT,
+    Balanced,
+    eventually,
+    guard_removals,
+    services,
+    settle,
+)
 from tests.e2e.clients import Clients
 
 NODE = "lb1"
@@ -21,7 +29,7 @@ FLOWS = 20
 def stopped_bird(balanced4: Balanced) -> Iterator[None]:
     """BIRD of lb1 hangs, after the VIP has settled on both nodes: it is there and says nothing."""
     site = balanced4.site
-    settled_marks(site)
+    settle(site)
     site.lab.birds[NODE].kill(signal.SIGSTOP)
     yield
     site.lab.birds[NODE].kill(signal.SIGCONT)
@@ -54,18 +62,7 @@ def said(site: Site) -> str:
 
 def marks(site: Site) -> int:
     """How many services lb1 has."""
-    return site.lab.run(NODE, ["ipvsadm", "-Sn"]).stdout.count("-A -f")
-
-
-def settled_marks(site: Site) -> int:
-    """How many there are as soon as there is one for each listener: nothing that was deleted is on its way out."""
-
-    def wanted() -> int:
-        listeners = site.admin.get("/v1/listeners", limit=1000)["items"]
-        return sum(2 if each["dual_vip_id"] else 1 for each in listeners)
-
-    eventually(lambda: marks(site) == wanted())
-    return marks(site)
+    return services(site, NODE)
 
 
 @pytest.mark.usefixtures("stopped_bird")
@@ -194,7 +191,8 @@ def test_a_clock_that_jumps_changes_nothing(balanced4: Balanced) -> None:
 def test_most_services_of_a_node_go_only_when_an_operator_confirms(balanced4: Balanced) -> None:
     """lb1 sleeps while they are deleted, so that for it they go at once, but for the first: those had come."""
     site = balanced4.site
-    before = settled_marks(site)
+    settle(site)
+    before = marks(site)
     doomed = [Balanced.order(site, 4) for _ in range(max(before + 10, 18))]
     for vip in doomed:
         vip.wait_programmed()
