@@ -46,8 +46,9 @@ def forwarding(flows: str, services: str) -> Forwarding:
 
 def astray(seen: Forwarding, meant: Mapping[str, AbstractSet[str]]) -> Iterator[str]:
     """Packets of a VIP that go where its owner never wanted them, and marks that two VIPs share."""
-    shared = Counter(mark for marks in seen.marks.values() for mark in marks)
-    for mark in sorted(mark for mark, vips in shared.items() if vips > 1):
+    # A listener of both families has one mark, and a VIP of each.
+    shared = Counter((mark, ":" in vip) for vip, marks in seen.marks.items() for mark in marks)
+    for mark in sorted({mark for (mark, _), vips in shared.items() if vips > 1}):
         yield f"mark {mark:#x} belongs to more than one VIP"
     for vip in sorted(seen.marks.keys() & meant.keys()):
         if strange := seen.of(vip).keys() - meant[vip]:

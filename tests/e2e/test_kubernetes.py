@@ -4,6 +4,7 @@ LBAAS_KUBE_PODS says up to how many pods the Deployment grows under traffic (4).
 """
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from tests.kube_api.world import Behind, World, world
 SERVICE = "shop"
 FEW, MANY, SOME = 2, int(os.environ.get("LBAAS_KUBE_PODS", "4")), 3
 FLOWS = 6
+GRACE_S = 30  # terminationGracePeriodSeconds where nothing else is said
 DUAL = {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"]}
 
 
@@ -148,8 +150,14 @@ class Ending:
         eventually(lambda: self._drained() >= 2 * len(names))
         wait_for_nodes(self._site, self._kube)
         for name in names:
-            eventually(lambda name=name: not pods.has_connections(self._site, name))  # type: ignore[misc]  # bound now
+            self._await_silence(name)
             pods.end(self._site, name)
+
+    def _await_silence(self, name: str) -> None:
+        """As long as a kubelet waits: a client that went away without a word would hold the pod for ever."""
+        until_s = time.monotonic() + GRACE_S
+        while pods.has_connections(self._site, name) and time.monotonic() < until_s:
+            time.sleep(0.1)
 
     def _drained(self) -> int:
         """Members of both families that are drained."""
