@@ -13,6 +13,7 @@ from lbaas.compiler.snapshot import ClusterRow, HostRow, Touched, VipRow, WayRow
 from lbaas.domain.addresses import Address, address_key
 from lbaas.domain.terms import Forwarding
 from lbaas.wire.canonical import canonical_json, canonical_json_of_sorted
+from lbaas.wire.entries import Delta
 from lbaas.wire.state import (
     ClusterSettings,
     Document,
@@ -29,8 +30,8 @@ from lbaas.wire.state import (
 _OF_THE_CLUSTER = ("cluster", "node/", "peer/")
 
 
-def vip_key(vip: UUID) -> str:
-    """The key of a VIP's entry."""
+def vip_key(vip: UUID | str) -> str:
+    """The key of the entry of the VIP with this id, or this text of one."""
     return f"vip/{vip}"
 
 
@@ -44,19 +45,14 @@ def compile_vips(rows: Iterable[VipRow]) -> dict[str, bytes]:
     return {vip_key(row.id): canonical_json_of_sorted(vip_settings(row)) for row in rows}
 
 
-def touched_keys(held: Iterable[str], touched: Touched) -> frozenset[str]:
-    """The keys at which a state that holds the keys *held* may change."""
-    keys = set(map(vip_key, touched.vip_ids))
+def recompile(held: Iterable[str], touched: Touched) -> Delta:
+    """What leads a state with entries at *held* to what the *touched* rows say."""
+    changed = compile_vips(touched.vips)
+    gone = set(map(vip_key, touched.named))
     if touched.cluster is not None:
-        keys |= {key for key in held if key.startswith(_OF_THE_CLUSTER)}
-        keys |= _cluster(touched.cluster).keys()
-    return frozenset(keys)
-
-
-def recompile(touched: Touched) -> dict[str, bytes]:
-    """The entries at :func:`touched_keys`; a key without one is gone."""
-    cluster = {} if touched.cluster is None else _cluster(touched.cluster)
-    return cluster | compile_vips(touched.vips)
+        changed |= _cluster(touched.cluster)
+        gone |= {key for key in held if key.startswith(_OF_THE_CLUSTER)}
+    return Delta(changed, frozenset(gone - changed.keys()))
 
 
 def compile_host(host: HostRow) -> dict[str, bytes]:

@@ -7,9 +7,9 @@ its default is left out: entries come by the ten thousand.
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
-from lbaas.compiler.snapshot import ListenerRow, MemberRow, PoolRow, VipRow
+from lbaas.compiler.snapshot import ListenerRow, MemberRow, ServiceRow, VipRow
 from lbaas.domain.terms import Encapsulation, ProbeKind, WhenNoBackend
 
 Json = dict[str, Any]
@@ -19,8 +19,8 @@ _BY_MARK = attrgetter("mark")
 # A word of a vocabulary takes longer to look up than to compare.
 _GUE, _GRE, _SEND_TO_ALL = Encapsulation.GUE, Encapsulation.GRE, WhenNoBackend.SEND_TO_ALL
 
-# Of a pool without a word on affinity.
-NO_AFFINITY = (True, None, False)
+# So much a member has that is neither drained nor on a node's machine: address and weight, as a backend.
+_PLAIN = 2
 
 # Values that a probe has anyway, by field.
 SILENCE: Mapping[str, Sequence[Any]] = {
@@ -64,82 +64,75 @@ def _family(address: str) -> int:
 
 def _listener(row: ListenerRow, family: int) -> Json:
     """One without members still has its service: its packets are refused by IPVS, not taken by the node."""
-    pool = row.pool
+    backends = _backends(row.members, row.service, family)
+    return _form(row.service, family) | {"backends": backends, "id": row.id, "mark": row.mark}
+
+
+@lru_cache(maxsize=4096)
+def _form(service: ServiceRow, family: int) -> Json:
+    """What listeners with *service* say at a VIP of *family*, and an empty place for what each says of itself.
+
+    For all of them: nobody changes it.
+    """
     settings: Json = {}
-    if (pool.hash_ports, pool.persistence_s, pool.one_packet) != NO_AFFINITY:
-        settings["affinity"] = _affinity(pool, family)
-    backends = _placed if pool.local else _backends
-    settings["backends"] = backends(_members(row, family), pool.drain_deadline_s)
-    settings["forwarding"] = pool.forwarding
-    if row.id is not None:
-        settings["id"] = row.id
-    if pool.local:
+    if affinity := _affinity(service, family):
+        settings["affinity"] = affinity
+    settings["backends"] = None
+    settings["forwarding"] = service.forwarding
+    settings["id"] = None
+    if service.local:
         settings["local"] = True
-    settings["mark"] = row.mark
-    if pool.monitor is not None:
-        settings["monitor"] = _monitor(pool.monitor, row.ports)
-    settings["ports"] = _ports(row.ports)
-    settings["protocol"] = row.protocol
-    if pool.quorum != 1:
-        settings["quorum"] = pool.quorum
-    settings["scheduler"] = pool.scheduler
-    if row.allowed_sources:
-        settings["sources"] = _sources(row.allowed_sources, family)
-    if tunnel := tunnel_of(pool.encapsulation, pool.gue_port):
+    settings["mark"] = None
+    if service.monitor is not None:
+        settings["monitor"] = _monitor(service.monitor, service.ports)
+    settings["ports"] = [{"first": first, "last": last} for first, last in sorted(service.ports)]
+    settings["protocol"] = service.protocol
+    if service.quorum != 1:
+        settings["quorum"] = service.quorum
+    settings["scheduler"] = service.scheduler
+    if service.allowed_sources:
+        settings["sources"] = _sources(service.allowed_sources, family)
+    if tunnel := tunnel_of(service.encapsulation, service.gue_port):
         settings["tunnel"] = tunnel
     return settings
 
 
-@lru_cache(maxsize=1024)
-def _ports(spans: tuple[tuple[int, int], ...]) -> list[Json]:
-    """For all who have the same: nobody changes it."""
-    return [{"first": first, "last": last} for first, last in sorted(spans)]
-
-
-def _members(row: ListenerRow, family: int) -> Iterable[MemberRow]:
+def _backends(members: Iterable[MemberRow], service: ServiceRow, family: int) -> list[Json]:
     """By age: the kernel can only append, so a new member must come last, or nodes would have to take out
     and put back the ones behind it to agree on the order that ``mh`` depends on."""
-    if not row.dual:
-        return sorted(row.pool.members)  # which begin with their ids
-    return sorted(member for member in row.pool.members if _family(member.address) == family)
-
-
-def _backends(members: Iterable[MemberRow], deadline_s: int | None) -> list[Json]:
+    if service.dual:
+        members = (member for member in members if _family(member["address"]) == family)
     return [
-        {"address": address, "weight": weight}
-        if drained_at is None
-        else _drained(address, drained_at, deadline_s)
-        for _, address, weight, drained_at, _ in members
+        cast("Json", member) if len(member) == _PLAIN else _backend(member, service)
+        for member in members
     ]
 
 
-def _placed(members: Iterable[MemberRow], deadline_s: int | None) -> list[Json]:
-    """With the nodes that they are on; only where that makes a difference."""
-    members = list(members)
-    backends = zip(_backends(members, deadline_s), members, strict=True)
-    return [
-        backend if member.node is None else dict(sorted((backend | {"node": member.node}).items()))
-        for backend, member in backends
-    ]
+def _backend(member: MemberRow, service: ServiceRow) -> Json:
+    """Where it is, is said only where that makes a difference."""
+    backend: Json = {"address": member["address"]}
+    drained_at = member.get("drained_at")
+    if drained_at is not None and service.drain_deadline_s is not None:
+        backend["drain_until"] = drained_at + service.drain_deadline_s
+    if service.local and "node" in member:
+        backend["node"] = member["node"]
+    backend["weight"] = member["weight"] if drained_at is None else 0
+    return backend
 
 
-def _drained(address: str, drained_at: int, deadline_s: int | None) -> Json:
-    if deadline_s is None:
-        return {"address": address, "weight": 0}
-    return {"address": address, "drain_until": drained_at + deadline_s, "weight": 0}
-
-
-def _affinity(pool: PoolRow, family: int) -> Json:
-    affinity: Json = {} if pool.hash_ports else {"hash_ports": False}
-    if pool.one_packet:
+def _affinity(service: ServiceRow, family: int) -> Json:
+    affinity: Json = {} if service.hash_ports else {"hash_ports": False}
+    if service.one_packet:
         affinity["one_packet"] = True
-    if pool.persistence_s is not None:
+    if service.persistence_s is not None:
         length, whole = (
-            (pool.persistence_prefix_v6, 128) if family == 6 else (pool.persistence_prefix_v4, 32)
+            (service.persistence_prefix_v6, 128)
+            if family == 6
+            else (service.persistence_prefix_v4, 32)
         )
         if length not in (None, whole):
             affinity["persistence_prefix"] = length
-        affinity["persistence_s"] = pool.persistence_s
+        affinity["persistence_s"] = service.persistence_s
     return affinity
 
 

@@ -1,12 +1,12 @@
-"""What the compiler reads: rows of one instant, as frozen records, in no particular order.
+"""What the compiler reads: rows of one instant, as frozen records; but for members in no particular order.
 
 VIPs and their members come by the ten thousand and go straight to the wire: their addresses and words are text as
 Postgres writes it, and their records tuples, which are made fastest. What is few is parsed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 from uuid import UUID
 
 from lbaas.domain.addresses import Address
@@ -54,23 +54,30 @@ class ClusterRow:
     connection_sync: bool = False
 
 
-class MemberRow(NamedTuple):
-    """*id* is a UUIDv7: ordered by age. *drained_at* is in seconds since the epoch; None: it is not drained.
+class MemberRow(TypedDict):
+    """*drained_at*, in seconds since the epoch, is there if it is drained; *node*, on whose machine it is, if known.
 
-    *node* names the node on whose machine it is.
+    In JSON's own types, and in the order of its keys: most members are a backend as they stand.
     """
 
-    id: UUID
     address: str
+    drained_at: NotRequired[int]
+    node: NotRequired[str]
     weight: int
-    drained_at: int | None = None
-    node: str | None = None
 
 
-class PoolRow(NamedTuple):
-    """Words are those of Scheduler, Forwarding and Encapsulation; *monitor* is as the API shows it."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ServiceRow:
+    """What a listener and its pool say that others may say too. Those that say the same share one.
 
-    members: tuple[MemberRow, ...]
+    *ports* are pairs (first, last), both included. Words are those of Protocol, Scheduler, Forwarding and
+    Encapsulation; *monitor* is as the API shows it. *dual*: the listener serves a VIP of the other family as well.
+    """
+
+    ports: tuple[tuple[int, int], ...]
+    protocol: str = Protocol.TCP
+    allowed_sources: tuple[str, ...] = ()
+    dual: bool = False
     monitor: Mapping[str, Any] | None = None
     scheduler: str = Scheduler.MH
     forwarding: str = Forwarding.TUNNEL
@@ -87,24 +94,18 @@ class PoolRow(NamedTuple):
 
 
 class ListenerRow(NamedTuple):
-    """*protocol* is a Protocol, *ports* are pairs (first, last), both included. *id* is a UUID's text.
+    """*id* is a UUID's text. *members* are its pool's, by age."""
 
-    *dual*: it serves a VIP of the other family as well.
-    """
-
-    ports: tuple[tuple[int, int], ...]
+    id: str
     mark: int
-    pool: PoolRow
-    protocol: str = Protocol.TCP
-    allowed_sources: tuple[str, ...] = ()
-    dual: bool = False
-    id: str | None = None
+    service: ServiceRow
+    members: Sequence[MemberRow] = ()
 
 
 class VipRow(NamedTuple):
-    """A VIP with all that hangs on it. *communities* are its own and its address pool's."""
+    """A VIP with all that hangs on it. *id* is a UUID's text. *communities* are its own and its address pool's."""
 
-    id: UUID
+    id: str
     address: str
     listeners: tuple[ListenerRow, ...]
     allowed_sources: tuple[str, ...] = ()
@@ -117,12 +118,13 @@ class VipRow(NamedTuple):
 class Touched:
     """What changes touched, as it is now.
 
-    *cluster* is None where nothing of it was touched. Those of *vip_ids* that are not among *vips* are gone.
+    *cluster* is None where nothing of it was touched. *vips* are read once; those of *named* that are not among them
+    are gone.
     """
 
     cluster: ClusterRow | None
-    vip_ids: frozenset[UUID]
-    vips: tuple[VipRow, ...]
+    named: Collection[UUID]
+    vips: Iterable[VipRow]
 
 
 class WayRow(NamedTuple):

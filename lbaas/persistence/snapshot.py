@@ -92,7 +92,7 @@ async def load_touched(
         return None
     named, pools = changed.get("vip", ()), changed.get("pool", ())
     vips = await load_vips(driver, cluster, named, pools) if named or pools else ()
-    return Touched(cluster=row, vip_ids=frozenset((*named, *(vip.id for vip in vips))), vips=vips)
+    return Touched(cluster=row, named=named, vips=vips)
 
 
 async def vips_of_pools(

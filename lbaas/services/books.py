@@ -12,13 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from lbaas.compiler.compile import (
-    compile_cluster,
-    compile_vips,
-    recompile,
-    touched_keys,
-    vip_key,
-)
+from lbaas.compiler.compile import compile_cluster, compile_vips, recompile, vip_key
 from lbaas.compiler.history import History, Step
 from lbaas.errors import NotFound
 from lbaas.persistence import feed, provenance, served, snapshot
@@ -53,16 +47,16 @@ class Book:
 
     def following(self, revision: int, entries: Entries, writes: Iterable[Write] = ()) -> Self:
         """The book at *revision*, when the state is *entries* by *writes*."""
-        return self.then(revision, entries, self.entries.differing(entries.values), writes)
+        delta = entries.at(self.entries.differing(entries.values))
+        return self.then(revision, delta, writes)
 
-    def then(
-        self, revision: int, entries: Entries, keys: frozenset[str], writes: Iterable[Write]
-    ) -> Self:
-        """The book at *revision*, when the state is *entries* by *writes*, and the same but at *keys*."""
+    def then(self, revision: int, delta: Delta, writes: Iterable[Write]) -> Self:
+        """The book at *revision*, when the state is as *delta* changes it, by *writes*."""
+        keys = delta.keys
         history = self.history.then(revision, keys) if keys else self.history
         new = (write for write in writes if write.revision > self.revision)
         told = (*self.writes, *new)[-provenance.MOST :]
-        return type(self)(revision, entries, history, told)
+        return type(self)(revision, self.entries.after(delta), history, told)
 
     def update(self, kind: Kind, since: int | None) -> Update:
         """What leads from the state of *since* to this one: the whole if *since* is None or too long ago."""
@@ -84,11 +78,8 @@ async def load(at: asyncpg.Connection, cluster: UUID, known: Book | None) -> Boo
     touched = await snapshot.load_touched(at, cluster, objects)
     if touched is None:
         raise NotFound("the cluster was deleted")
-    keys = touched_keys(known.entries.values, touched)
-    changed = recompile(touched)
-    entries = known.entries.after(Delta(changed, keys - changed.keys()))
     writes = await provenance.of_cluster(at, cluster, known.revision, revision)
-    return known.then(revision, entries, keys, writes)
+    return known.then(revision, recompile(known.entries.values, touched), writes)
 
 
 async def _first(at: asyncpg.Connection, cluster: UUID) -> Book:

@@ -21,6 +21,11 @@ class Delta:
     changed: Mapping[str, bytes]
     deleted: frozenset[str] = frozenset()
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """Where it may change a state."""
+        return self.deleted.union(self.changed)
+
 
 @dataclass(frozen=True)
 class Entries:
@@ -60,8 +65,7 @@ class Entries:
         for key in delta.deleted:
             values.pop(key, None)
             total -= numbers.pop(key, 0)
-        touched = frozenset((*delta.changed, *delta.deleted))
-        return type(self)(values, total % _MODULUS, (self.values, touched), numbers)
+        return type(self)(values, total % _MODULUS, (self.values, delta.keys), numbers)
 
     def at(self, keys: Iterable[str]) -> Delta:
         """What brings any state that differs from this one in *keys* only to this one."""

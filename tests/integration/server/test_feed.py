@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -262,7 +262,7 @@ async def test_while_a_large_state_is_compiled_other_polls_are_answered(
 
     async def reading(
         at: asyncpg.Connection, cluster: UUID, vips: Sequence[UUID]
-    ) -> tuple[VipRow, ...]:
+    ) -> Iterator[VipRow]:
         batches.append(len(vips))
         before = answered
         while answered == before:  # noqa: ASYNC110 - what is awaited is the other poll, not us

@@ -16,7 +16,7 @@ from lbaas.compiler.snapshot import (
     MemberRow,
     NodeRow,
     PeerRow,
-    PoolRow,
+    ServiceRow,
     VipRow,
     WayRow,
 )
@@ -28,19 +28,14 @@ from lbaas.wire.reading import Reader
 from lbaas.wire.state import ClusterState, HostState
 
 
-def member(age: int, address: str, weight: int = 1, *, drained: bool = False) -> MemberRow:
-    return MemberRow(UUID(int=age), address, weight, 1_700_000_000 if drained else None)
+def listener(mark: int, members: tuple[MemberRow, ...], *ports: tuple[int, int]) -> ListenerRow:
+    return ListenerRow(str(UUID(int=mark)), mark, ServiceRow(ports=ports), members)
 
 
-def pool(*members: MemberRow) -> PoolRow:
-    return PoolRow(members)
-
-
-def listener(mark: int, pool: PoolRow, *ports: tuple[int, int]) -> ListenerRow:
-    return ListenerRow(ports=ports, mark=mark, pool=pool)
-
-
-POOL = pool(member(2, "10.0.0.3", 3, drained=True), member(1, "10.0.0.12", 2))
+MEMBERS: tuple[MemberRow, ...] = (
+    {"address": "10.0.0.12", "weight": 2},
+    {"address": "10.0.0.3", "drained_at": 1_700_000_000, "weight": 3},
+)
 CLUSTER = ClusterRow(
     id=UUID(int=1),
     as_number=65001,
@@ -64,17 +59,17 @@ CLUSTER = ClusterRow(
 )
 VIPS = (
     VipRow(
-        id=UUID(int=20),
+        id=str(UUID(int=20)),
         address="2001:db8::1",
-        listeners=(listener(0x10000002, pool(), (443, 443)),),
+        listeners=(listener(0x10000002, (), (443, 443)),),
     ),
-    VipRow(id=UUID(int=21), address="198.51.100.10", listeners=()),
+    VipRow(id=str(UUID(int=21)), address="198.51.100.10", listeners=()),
     VipRow(
-        id=UUID(int=22),
+        id=str(UUID(int=22)),
         address="198.51.100.9",
         listeners=(
-            listener(0x10000003, POOL, (443, 443)),
-            listener(0x10000001, POOL, (8000, 8100), (80, 80)),
+            listener(0x10000003, MEMBERS, (443, 443)),
+            listener(0x10000001, MEMBERS, (8000, 8100), (80, 80)),
         ),
     ),
 )
@@ -84,7 +79,7 @@ def compiled() -> ClusterState:
     return Reader(ClusterState).read(Entries.of(compile_cluster(CLUSTER, VIPS)), 5)
 
 
-def test_backends_stand_in_order_of_age_and_a_drained_one_has_weight_zero() -> None:
+def test_backends_stand_in_the_members_order_and_a_drained_one_has_weight_zero() -> None:
     service = compiled().services[0]
 
     assert [(str(b.address), b.weight) for b in service.backends] == [
@@ -137,8 +132,9 @@ def test_every_value_is_canonical() -> None:
 
 @given(st.data())
 def test_the_order_of_rows_never_shows(data: st.DataObject) -> None:
-    def shuffled_pool(row: PoolRow) -> PoolRow:
-        return row._replace(members=tuple(data.draw(st.permutations(row.members))))
+    def shuffled(row: ListenerRow) -> ListenerRow:
+        ports = tuple(data.draw(st.permutations(row.service.ports)))
+        return row._replace(service=replace(row.service, ports=ports))
 
     cluster = replace(
         CLUSTER,
@@ -147,13 +143,7 @@ def test_the_order_of_rows_never_shows(data: st.DataObject) -> None:
     )
     vips = [
         vip._replace(
-            listeners=tuple(
-                row._replace(
-                    ports=tuple(data.draw(st.permutations(row.ports))),
-                    pool=shuffled_pool(row.pool),
-                )
-                for row in data.draw(st.permutations(vip.listeners))
-            ),
+            listeners=tuple(map(shuffled, data.draw(st.permutations(vip.listeners)))),
         )
         for vip in data.draw(st.permutations(VIPS))
     ]

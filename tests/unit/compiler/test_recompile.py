@@ -11,18 +11,18 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lbaas.compiler.compile import compile_cluster, recompile, touched_keys
+from lbaas.compiler.compile import compile_cluster, recompile
 from lbaas.compiler.history import History
 from lbaas.compiler.snapshot import (
     ClusterRow,
     ListenerRow,
     MemberRow,
     NodeRow,
-    PoolRow,
+    ServiceRow,
     Touched,
     VipRow,
 )
-from lbaas.domain.terms import Forwarding, NodeAdminState, Protocol, Scheduler
+from lbaas.domain.terms import NodeAdminState
 from lbaas.wire.entries import Entries
 
 IDS = [UUID(int=n) for n in range(1, 5)]
@@ -46,7 +46,7 @@ class Rows:
 
     def vip(self, vip: UUID) -> VipRow:
         return VipRow(
-            id=vip,
+            id=str(vip),
             address=f"198.51.100.{vip.int}",
             listeners=tuple(self._listener(mark, pool) for mark, pool in self.vips[vip].items()),
         )
@@ -58,17 +58,16 @@ class Rows:
         vips = users | {which for kind, which in noted if kind == "vip"}
         return Touched(
             cluster=self.cluster() if any(kind == "cluster" for kind, _ in noted) else None,
-            vip_ids=frozenset(vips),
+            named=vips,
             vips=tuple(self.vip(vip) for vip in vips if vip in self.vips),
         )
 
     def _listener(self, mark: int, pool: UUID) -> ListenerRow:
         members = tuple(
-            MemberRow(member, f"10.0.0.{member.int}", weight)
+            MemberRow(address=f"10.0.0.{member.int}", weight=weight)
             for member, weight in self.pools[pool].items()
         )
-        row = PoolRow(scheduler=Scheduler.MH, forwarding=Forwarding.TUNNEL, members=members)
-        return ListenerRow(protocol=Protocol.TCP, ports=((mark, mark),), mark=mark, pool=row)
+        return ListenerRow(str(UUID(int=mark)), mark, ServiceRow(ports=((mark, mark),)), members)
 
 
 def write(rows: Rows, kind: str, one: UUID, other: UUID) -> set[Noted]:
@@ -118,9 +117,9 @@ def test_following_a_history_equals_compiling_from_scratch(
         noted = again.union(*(write(rows, *each) for each in writes))
         again = noted if twice else set()
         touched = rows.touched(noted)
-        keys = touched_keys(entries.values, touched)
-        entries = entries.after(Entries.of(recompile(touched)).at(keys))
-        history = history.then(revision, keys)
+        delta = recompile(entries.values, touched)
+        entries = entries.after(delta)
+        history = history.then(revision, delta.keys)
         seen.append(entries)
 
         scratch = compile_cluster(rows.cluster(), map(rows.vip, rows.vips))
