@@ -76,9 +76,9 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.include_router(health.router)
     mount_portal(app, runtime)
     app.add_middleware(Creations)
-    app.add_middleware(Polls)
     app.add_middleware(Edge)
     app.add_middleware(Measured)
+    app.add_middleware(Polls)
     if spans.enabled():
         app.add_middleware(Traced)
     problems.install(app)

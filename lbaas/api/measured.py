@@ -5,11 +5,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lbaas.api.creations import PATH as VIPS
-from lbaas.api.polls import PATH as STATE
 from lbaas.services.runtime import Runtime
-
-# What is answered before any route is looked for, mostly.
-BEFORE_ROUTES = {STATE, VIPS}
 
 # What a proxy says of a request whose client did not wait for the answer.
 GIVEN_UP = 499
@@ -49,6 +45,6 @@ def route_of(scope: Scope) -> str:
         # Routes of an included router know the path behind its prefix.
         inside = scope["path"].startswith("/v1/") and not route.path.startswith("/v1/")
         return f"/v1{route.path}" if inside else str(route.path)
-    if scope["path"] in BEFORE_ROUTES:
-        return str(scope["path"])
+    if scope["path"] == VIPS:  # mostly answered before any route is looked for
+        return VIPS
     return "/portal" if scope["path"].startswith("/portal") else "none"

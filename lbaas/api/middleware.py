@@ -1,6 +1,7 @@
 """What every answer carries, whatever made it."""
 
 import re
+from collections.abc import Mapping
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,6 +19,12 @@ LARGER_BODY_BYTES = {"/v1/agent/usage": 16 << 20}
 REQUEST_ID = re.compile(r"[!-~]{1,128}")
 
 log = structlog.get_logger()
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """The client's own, if it names its request, or a new one."""
+    given = headers.get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else str(uuid7())
 
 
 class Edge:
@@ -53,8 +60,7 @@ class _Exchange:
     """One request on its way in, and its answer on the way out."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = Headers(scope=scope).get("x-request-id", "")
-        self.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid7())
+        self.request_id = request_id(Headers(scope=scope))
         self.started = False
         self._receive = receive
         self._send = send

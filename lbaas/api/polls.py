@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lbaas.api.dependencies import deadline
+from lbaas.api.middleware import request_id
 from lbaas.api.presented import certificate
 from lbaas.api.routers.agent import respond
-from lbaas.errors import Refused
-from lbaas.persistence.outages import DATABASE_ERRORS
 from lbaas.services import states
 from lbaas.services.runtime import Runtime
 
@@ -44,32 +44,40 @@ def regular(query: bytes) -> _Poll | None:
 
 
 class Polls:
-    """Around the application: answers regular polls, and passes on the rest."""
+    """Around the whole application: answers regular polls, and passes on the rest.
+
+    Around what all other answers go through too (:mod:`lbaas.api.middleware`, :mod:`lbaas.api.measured`), for which a
+    thousand that are woken at once would wait: so its answers are named and counted here.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET":
-            poll = regular(scope["query_string"])
-            if poll is not None and await self._answered(poll, scope, receive, send):
-                return
-        await self.app(scope, receive, send)
+        response = await _response(scope) if _is_poll(scope) else None
+        await (response or self.app)(scope, receive, send)
 
-    async def _answered(self, poll: _Poll, scope: Scope, receive: Receive, send: Send) -> bool:
-        runtime: Runtime | None = scope["app"].state.runtime
-        headers = Headers(scope=scope)
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if runtime is None or scheme.lower() not in ("bearer", ""):
-            return False
-        try:
-            presented = certificate(scope, headers)
-            caller = await runtime.identified(token or None, presented)
-            subject = states.subject_of(caller)
-            answer = await runtime.states.newer(subject, poll.since, deadline(poll.timeout_s))
-            accepted = headers.get("accept-encoding", "")
-            response = await respond(runtime, caller, answer, poll.since, accepted)
-        except (Refused, *DATABASE_ERRORS):
-            return False
-        await response(scope, receive, send)
-        return True
+
+def _is_poll(scope: Scope) -> bool:
+    return bool(scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET")
+
+
+async def _response(scope: Scope) -> Response | None:
+    """None if it is the described route's to answer."""
+    runtime: Runtime | None = scope["app"].state.runtime
+    poll = regular(scope["query_string"])
+    headers = Headers(scope=scope)
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if poll is None or runtime is None or scheme.lower() not in ("bearer", ""):
+        return None
+    try:
+        caller = await runtime.identified(token or None, certificate(scope, headers))
+        subject = states.subject_of(caller)
+        answer = await runtime.states.newer(subject, poll.since, deadline(poll.timeout_s))
+        accepted = headers.get("accept-encoding", "")
+        response = await respond(runtime, caller, answer, poll.since, accepted)
+    except Exception:  # noqa: BLE001 - whatever it was, the described route meets it too, and says what
+        return None
+    response.raw_headers.append((b"x-request-id", request_id(headers).encode()))
+    runtime.metrics.requests.counted("GET", PATH, response.status_code)
+    return response

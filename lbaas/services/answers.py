@@ -4,6 +4,7 @@ import asyncio
 import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import zstandard
 
@@ -38,18 +39,22 @@ class Answer:
     digest: str
     body: bytes
     writes: tuple[Write, ...] = ()
-    _encoded: dict[str, asyncio.Task[bytes]] = field(default_factory=dict, repr=False)
+    _encoded: dict[str, asyncio.Future[bytes]] = field(default_factory=dict, repr=False)
 
     async def encoded(self, coding: str) -> bytes:
         """The body in *coding*, one of CODINGS: made for the first who asks, and kept."""
-        if coding not in self._encoded:
-            self._encoded[coding] = asyncio.create_task(self._encode(coding))
-        return await asyncio.shield(self._encoded[coding])
+        encoded = self._encoded.get(coding)
+        if encoded is None:
+            encoded = self._encoded[coding] = self._encode(coding)
+        return encoded.result() if encoded.done() else await asyncio.shield(encoded)
 
-    async def _encode(self, coding: str) -> bytes:
+    def _encode(self, coding: str) -> asyncio.Future[bytes]:
+        loop, encode = asyncio.get_running_loop(), CODINGS[coding]
         if coding == IDENTITY or len(self.body) < _INLINE_BYTES:
-            return CODINGS[coding](self.body)
-        return await asyncio.to_thread(CODINGS[coding], self.body)
+            done = loop.create_future()
+            done.set_result(encode(self.body))
+            return done
+        return loop.run_in_executor(None, encode, self.body)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Published:
         return self._answers[update.base]
 
 
+@lru_cache(maxsize=64)
 def choose_coding(accepted: str) -> str:
     """The best coding that the ``Accept-Encoding`` header *accepted* names (RFC 9110, 12.5.3)."""
     offers = (offer.partition(";") for offer in accepted.lower().split(","))

@@ -11,23 +11,36 @@ class Bell:
 
     def __init__(self, bells: "Bells") -> None:
         self._bells = bells
-        self._rung = asyncio.Event()
+        self._rung = False
+        self._woken: asyncio.Future[None] | None = None
 
     def ring(self) -> None:
-        self._rung.set()
+        self._rung = True
+        if self._woken is not None:
+            _wake(self._woken)
 
     async def wait(self, until: float) -> bool:
         """True when rung; False at the loop's time *until*, or when the server is closing."""
-        if self._bells.closing:
-            return False
+        if not (self._rung or self._bells.closing):
+            await self._sleep(until)
+        rung, self._rung = self._rung, False
+        return rung and not self._bells.closing
+
+    async def _sleep(self, until: float) -> None:
+        """A future and a timer, nothing more: thousands wait, and are woken at once."""
         loop = asyncio.get_running_loop()
+        self._woken = loop.create_future()
+        timer = loop.call_at(until, _wake, self._woken)
         try:
-            async with asyncio.timeout_at(max(until, loop.time())):
-                await self._rung.wait()
-        except TimeoutError:
-            return False
-        self._rung.clear()
-        return not self._bells.closing
+            await self._woken
+        finally:
+            timer.cancel()
+            self._woken = None
+
+
+def _wake(sleeping: asyncio.Future[None]) -> None:
+    if not sleeping.done():
+        sleeping.set_result(None)
 
 
 class Bells:

@@ -6,6 +6,7 @@ was restored to the past: then all is asked again, and what this process held of
 
 import asyncio
 from collections.abc import Mapping
+from typing import TypeVar
 from uuid import UUID
 
 from lbaas.errors import Conflict
@@ -16,6 +17,9 @@ from lbaas.persistence.notices import Notice
 from lbaas.services.trail import Action, Deed
 from lbaas.services.work import Work
 from lbaas.wire.lineage import EPOCH, FORGOTTEN, MADE_AT, SINCE_MADE_AT
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 # Revisions that somebody was told of; the agents of a cluster mostly hold one or two.
 REMEMBERED = 10_000
@@ -30,19 +34,14 @@ class Lineage:
         self._databases = (database,) if database is primary else (database, primary)
         self._primary = primary
         self._told: dict[int, asyncio.Task[Moment]] = {}
+        self._headers: dict[tuple[int, int | None], Mapping[str, str]] = {}
         self._before: dict[int, int] = {}
         self._epoch: asyncio.Task[Epoch] | None = None
 
     async def headers(self, revision: int, since: int | None) -> Mapping[str, str]:
         """For an answer of *revision* to somebody who holds the state of *since*."""
-        moment = await self._moment(revision)
-        epoch = await self.epoch()
-        if not moment.known:
-            return {}
-        told = {EPOCH: str(epoch.id), MADE_AT: str(moment.made_at_us or 0)}
-        if since is not None:
-            told |= _since(await self._moment(since))
-        return told
+        known = self._headers.get((revision, since))
+        return await self._tell(revision, since) if known is None else known
 
     async def knows(self, revision: int) -> bool:
         """False if there never was such a revision, in the past that this database has."""
@@ -60,7 +59,8 @@ class Lineage:
                 self._before[revision] = made_at_us
         # The newest last: older ones nobody's state is at any more.
         self._before = dict([*self._before.items()][-REMEMBERED:])
-        self._told, self._epoch = {}, None
+        self._told = {}
+        self.forget_epoch()
 
     async def epoch(self) -> Epoch:
         """The present epoch, as this process last heard."""
@@ -72,13 +72,28 @@ class Lineage:
     def forget_epoch(self) -> None:
         """It may be another by now."""
         self._epoch = None
+        self._headers = {}
+
+    async def _tell(self, revision: int, since: int | None) -> Mapping[str, str]:
+        """As :meth:`headers`; remembered for all who ask the same, once both moments are known."""
+        remembered = self._headers  # another, if the epoch is forgotten meanwhile
+        epoch = await self.epoch()
+        moment = await self._moment(revision)
+        before = moment if since is None else await self._moment(since)
+        if not moment.known:
+            return {}
+        told = {EPOCH: str(epoch.id), MADE_AT: str(moment.made_at_us or 0)}
+        if since is not None:
+            told |= _since(before)
+        if before.known:
+            _remember(remembered, (revision, since), told)
+        return told
 
     async def _moment(self, revision: int) -> Moment:
         task = self._told.get(revision)
         if task is None or (task.done() and not _came(task)):
-            if len(self._told) >= REMEMBERED:
-                del self._told[next(iter(self._told))]
-            self._told[revision] = task = asyncio.create_task(self._ask(revision))
+            task = asyncio.create_task(self._ask(revision))
+            _remember(self._told, revision, task)
         moment = task.result() if task.done() else await asyncio.shield(task)
         if not moment.known:
             self._told.pop(revision, None)  # it may come yet
@@ -107,6 +122,13 @@ async def renew(work: Work, present: UUID) -> Epoch:
     work.trail.add(Deed(Action.UPDATE, RENEWED, renewed.id, "", None, before, after))
     work.notices.append(Notice(RENEWED, str(renewed.id)))
     return renewed
+
+
+def _remember(known: dict[K, V], key: K, value: V) -> None:
+    """In place of the oldest, where they are too many."""
+    if len(known) >= REMEMBERED:
+        del known[next(iter(known))]
+    known[key] = value
 
 
 def _since(moment: Moment) -> Mapping[str, str]:

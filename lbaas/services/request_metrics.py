@@ -34,6 +34,10 @@ class Requests:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered, or given up by its client (499)."""
-        self._answered.labels(method, route, str(status)).inc()
+        self.counted(method, route, status)
         if route not in WAITING:
             self._took.labels(route).observe(seconds)
+
+    def counted(self, method: str, route: str, status: int) -> None:
+        """A request was answered that waited for something to happen."""
+        self._answered.labels(method, route, str(status)).inc()

@@ -111,7 +111,9 @@ class StateDirectory:
             self._start(subject, slot)
 
     async def _current(self, subject: Subject) -> Published:
-        slot = self._slots.setdefault(subject, _Slot())
+        slot = self._slots.get(subject)
+        if slot is None:
+            slot = self._slots[subject] = _Slot()
         if slot.loading is None and slot.published is not None and slot.fresh and self._hearing():
             return slot.published
         loading = slot.loading or self._start(subject, slot)
@@ -155,6 +157,9 @@ class StateDirectory:
         began_ns = spans.now_ns()
         async with self._database.snapshot() as at:
             book = await books.load(at, subject.id, known)
+        if book is not known:
+            # Before those who wait are woken: each of them would wait for it again.
+            await self._lineage.knows(book.revision)
         if known is not None:
             facts: Facts = {"lbaas.cluster": str(subject.id), "lbaas.revision": book.revision}
             spans.follow("compile", facts, places(book.writes, known.revision), began_ns)
