@@ -1,8 +1,7 @@
 """The feed from commit to agent: latency, waiting agents, deltas and whole states at 10,000 VIPs of 4 members.
 
-One server process over a Postgres of its own; the agents are simulated here. Waking a thousand of them is
-compared with a bare ASGI endpoint that gives as many waiters the same body in the same run. CPU is this program's own,
-Postgres apart.
+One server process over a Postgres of its own; the agents are simulated here. CPU is this program's own, Postgres
+apart.
 """
 
 import asyncio
@@ -28,22 +27,18 @@ from lbaas.persistence.own_postgres import own_postgres
 from lbaas.services import books, tokens
 from lbaas.services.answers import Published
 from lbaas.services.books import Book
-from tests.bench.feed_agents import Poller, last_answer_s, tell
+from tests.bench.feed_agents import CHANGE_POOLS, CLUSTER, Poller, commit, path
 from tests.bench.feed_hosts import hosts
 from tests.bench.feed_reports import reports
+from tests.bench.feed_wake_ups import wake_ups
 from tests.bench.feed_writers import writing
 from tests.bench.figures import Figures
-from tests.bench.processes import cpu_s, rss_kib
+from tests.bench.processes import cpu_s, rss_kib, start
 
 AGENTS, COMMITS, IDLE_S, POLLS_S = 1_000, 300, 30, 4
-CLUSTER, NODE = UUID(int=1), UUID(int=2)
+NODE = UUID(int=2)
 
 FILL = Path(__file__).with_suffix(".sql")
-CHANGE = """
-    WITH chosen AS (SELECT id FROM pool ORDER BY id LIMIT $1), changed AS (
-        UPDATE member SET weight = weight % 60000 + 1 WHERE pool_id IN (SELECT id FROM chosen)
-    ) INSERT INTO change (cluster_id, kind, object_id) SELECT $2, 'pool', id FROM chosen
-"""
 
 
 async def main() -> None:
@@ -66,6 +61,7 @@ async def main() -> None:
             token = await node_token(port, admin)
             # First, while no memory of other work lies about that could be used again.
             await waiting(figures, connection, port, token, process.pid)
+            await wake_ups(figures, connection, port, token, process.pid)
             await latency(figures, connection, port, token)
             await not_modified(figures, port, token)
             bearers = await hosts(figures, connection, port, lambda: cpu_s(process.pid))
@@ -98,7 +94,7 @@ async def compiling(figures: Figures, database: Database, connection: asyncpg.Co
     for changes, goal in ((10, 1.0), (1000, 15.0)):
         spent = []
         for _ in range(20):
-            await connection.execute(CHANGE, changes, CLUSTER)
+            await connection.execute(CHANGE_POOLS, changes, CLUSTER)
             begun = time.process_time()
             newer = await load(database, book)
             await Published("cluster", newer).answer(book.revision).encoded("zstd")
@@ -119,10 +115,6 @@ def serve(directory: Path, dsn: str) -> tuple[int, subprocess.Popen[bytes]]:
     return listening.getsockname()[1], process
 
 
-def start(command: list[str], listening: socket.socket, **settings: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, env={**os.environ, **settings}, pass_fds=[listening.fileno()])
-
-
 async def ready(port: int) -> None:
     async with httpx.AsyncClient() as http:
         while True:
@@ -139,21 +131,6 @@ async def node_token(port: int, admin: str) -> str:
     async with httpx.AsyncClient(headers=headers) as http:
         answer = await http.post(f"http://127.0.0.1:{port}/v1/tokens", json=body)
     return str(answer.raise_for_status().json()["token"])
-
-
-async def commit(connection: asyncpg.Connection) -> float:
-    """One pool changed, and told as a server tells it; the loop's time of the commit."""
-    loop = asyncio.get_running_loop()
-    async with connection.transaction():
-        await connection.execute(CHANGE, 1, CLUSTER)
-        revision = await connection.fetchval("SELECT pg_current_xact_id()::text")
-    at = loop.time()
-    await tell(connection, CLUSTER, revision)
-    return at
-
-
-def path(since: str, timeout_s: float) -> str:
-    return f"/v1/agent/state?since={since}&timeout_s={timeout_s}"
 
 
 async def latency(figures: Figures, connection: asyncpg.Connection, port: int, token: str) -> None:
@@ -210,42 +187,8 @@ async def waiting(
     used = cpu_s(pid)
     await asyncio.sleep(IDLE_S)
     figures.at_most("feed.waiting_cpu", 100 * (cpu_s(pid) - used) / IDLE_S, "% of a core", 1)
-    begun = await commit(connection)
+    await commit(connection)
     await asyncio.gather(*polls)
-    woken = asyncio.get_running_loop().time() - begun
-    _, _, body = await agents[0].get(path(since, 0))
-    bare = await bare_wake_up(body)
-    figures.shown("feed.wake_up", woken * 1e3, "ms")
-    figures.shown("feed.wake_up_bare", bare * 1e3, "ms")
-    figures.at_most("feed.wake_up_per_bare", woken / bare, "ratio", 1.5)
-
-
-async def bare_wake_up(body: bytes) -> float:
-    """How long a bare endpoint takes to give *body* to as many waiters."""
-    listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    port = listening.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "tests.bench.feed_bare:app", "--no-access-log"]
-    options = ["--log-level", "warning", "--fd", str(listening.fileno())]
-    process = start([*command, *options], listening)
-    try:
-        agents = [await Poller.connect(port, "x") for _ in range(AGENTS)]
-        await agents[0].get("/")
-        for agent in agents:
-            agent.ask("/wait")
-        await asyncio.sleep(2)
-        begun = asyncio.get_running_loop().time()
-        trigger = asyncio.create_task(fire(port, body))
-        done = await last_answer_s(agents)
-        await trigger
-        return done - begun
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-async def fire(port: int, body: bytes) -> None:
-    async with httpx.AsyncClient() as http:
-        await http.post(f"http://127.0.0.1:{port}/", content=body)
 
 
 if __name__ == "__main__":

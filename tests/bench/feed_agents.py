@@ -2,14 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
+from uuid import UUID
 
 import asyncpg
 
 from lbaas.persistence.notices import CHANNEL, NOTIFY, Notice
 from lbaas.services.work import CHANGE
+
+CLUSTER = UUID(int=1)
+CHANGE_POOLS = """
+    WITH chosen AS (SELECT id FROM pool ORDER BY id LIMIT $1), changed AS (
+        UPDATE member SET weight = weight % 60000 + 1 WHERE pool_id IN (SELECT id FROM chosen)
+    ) INSERT INTO change (cluster_id, kind, object_id) SELECT $2, 'pool', id FROM chosen
+"""
 
 
 @dataclass
@@ -51,10 +58,19 @@ class Poller:
         return await self.answer()
 
 
-async def last_answer_s(pollers: Iterable[Poller]) -> float:
-    """The loop's time at which the last of them, all waiting, had its answer."""
-    await asyncio.gather(*(poller.answer() for poller in pollers))
-    return asyncio.get_running_loop().time()
+async def commit(connection: asyncpg.Connection) -> float:
+    """One pool changed, and told as a server tells it; the loop's time of the commit."""
+    loop = asyncio.get_running_loop()
+    async with connection.transaction():
+        await connection.execute(CHANGE_POOLS, 1, CLUSTER)
+        revision = await connection.fetchval("SELECT pg_current_xact_id()::text")
+    at = loop.time()
+    await tell(connection, CLUSTER, revision)
+    return at
+
+
+def path(since: str, timeout_s: float) -> str:
+    return f"/v1/agent/state?since={since}&timeout_s={timeout_s}"
 
 
 async def tell(connection: asyncpg.Connection, subject: object, revision: str) -> None:

@@ -3,22 +3,24 @@
 import asyncio
 from typing import Any
 
-_fired = asyncio.Event()
-_body = b""
 
-
-async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+class Bare:
     """GET waits until somebody POSTs a body, and gives it."""
-    global _body  # noqa: PLW0603 - one process, one scene
-    if scope["type"] != "http":
-        return
-    if scope["method"] == "POST":
-        _body = (await receive())["body"]
-        _fired.set()
-    elif scope["path"] == "/wait":
-        await _fired.wait()
-    length = str(len(_body)).encode()
-    await send(
-        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]}
-    )
-    await send({"type": "http.response.body", "body": _body})
+
+    def __init__(self) -> None:
+        self._fired: asyncio.Future[bytes] | None = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        fired = self._fired = self._fired or asyncio.get_running_loop().create_future()
+        if scope["method"] == "POST":
+            fired.set_result((await receive())["body"])
+            self._fired = None
+        body = await asyncio.shield(fired)
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+app = Bare()

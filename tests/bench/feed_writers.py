@@ -1,13 +1,14 @@
 """What the feed costs its writers, and that whoever tails it misses nothing.
 
 The same writes with and without the feed's rows and wake-ups, in short turns A B B A: what grows or slows down steadily
-strikes both alike, and what else the machine does for a second spoils one block and not the median of all. What is
-written is what a POST of a whole VIP writes, in one statement.
+strikes both alike, and what else the machine does for a second spoils one block and not the median of all. How far such
+a median can be trusted is shown by the same ratio of two turns that do not differ. What is written is what a POST of a
+whole VIP writes, in one statement.
 """
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -27,13 +28,14 @@ from tests.bench.figures import Figures
 from tests.bench.processes import cpu_s
 from tests.bench.raw_create import RAW, RAW_WITHOUT_FEED
 
-WRITERS, BLOCKS, WARM_UP, TURN_S = 8, 24, 2, 0.3
+WRITERS, BLOCKS, WARM_UP, TURN_S = 8, 60, 2, 0.15
 TAILED_WRITERS, TAILED_COMMITS = 16, 10_000
 CLUSTER, TENANT, ADDRESS_POOL = UUID(int=1), UUID(int=3), UUID(int=4)
 # Far more than are taken, and none of those that feed.sql has given out.
 ADDRESSES = Span(int(ip_address("100.64.0.0")), int(ip_address("100.127.255.255")))
 MARKS = Span(0x1000_0000, 0x1FFF_FFFF)
 
+LOG_BYTES = "SELECT pg_current_wal_insert_lsn() - '0/0'"
 BETWEEN = "SELECT object_id FROM change WHERE cluster_id = $1 AND revision > $2 AND revision <= $3"
 
 
@@ -111,54 +113,80 @@ def somewhere(span: Span) -> int:
 
 async def cost(figures: Figures, writers: Sequence[Writer]) -> None:
     blocks = [await block(writers, mirrored=n % 2 == 1) for n in range(WARM_UP + BLOCKS)][WARM_UP:]
-    figures.shown("feed.writes_without", median(of.without.rate for of in blocks), "1/s")
-    figures.shown("feed.writes_with", median(of.on_feed.rate for of in blocks), "1/s")
-    ratio = median(of.on_feed.rate / of.without.rate for of in blocks)
+    without, on_feed = ([each[place] for each in blocks] for place in (0, 1))
+    figures.shown("feed.writes_without", median(both(of).rate for of in without), "1/s")
+    figures.shown("feed.writes_with", median(both(of).rate for of in on_feed), "1/s")
+    ratio = median(both(of).rate / both(than).rate for than, of in blocks)
     figures.at_least("feed.writes_with_per_without", ratio, "ratio", 0.95)
-    # What a busy machine can't spoil: Postgres's part of each write.
-    ratio = median(of.on_feed.cpu_s / of.without.cpu_s for of in blocks)
-    figures.shown("feed.writes_cpu_with_per_without", ratio, "ratio")
+    ratio = median(first.rate / second.rate for first, second in without)
+    figures.shown("feed.writes_without_per_without", ratio, "ratio")
+    for name, spent, unit, scale in PER_WRITE:
+        one, other = (median(spent(both(of)) * scale for of in each) for each in (without, on_feed))
+        figures.shown(f"feed.writes_{name}_without", one, unit)
+        figures.shown(f"feed.writes_{name}_with", other, unit)
+        figures.shown(f"feed.writes_{name}_with_per_without", other / one, "ratio")
 
 
 class Spent(NamedTuple):
-    """Of one turn or several: how many were written, in which time, and Postgres's CPU."""
+    """Of one turn or several: how many were written, in which time, with which CPU, and how much went to the log."""
 
-    written: int = 0
-    time_s: float = 0
-    backends_s: float = 0
-
-    def and_then(self, other: "Spent") -> "Spent":
-        return Spent(*map(add, self, other))
+    written: int
+    time_s: float
+    postgres_s: float
+    client_s: float
+    wal_bytes: int
 
     @property
     def rate(self) -> float:
         return self.written / self.time_s
 
-    @property
-    def cpu_s(self) -> float:
-        return self.backends_s / self.written
+
+# Of each write. CPU is what a busy machine can't spoil, where it does not slow down what is counted.
+PER_WRITE: Sequence[tuple[str, Callable[[Spent], float], str, float]] = (
+    ("cpu", lambda of: of.postgres_s / of.written, "us", 1e6),
+    ("client_cpu", lambda of: of.client_s / of.written, "us", 1e6),
+    ("wal", lambda of: of.wal_bytes / of.written, "bytes", 1),
+)
+
+Turns = tuple[Spent, Spent]
 
 
-class Block(NamedTuple):
-    """Two turns of each."""
-
-    without: Spent
-    on_feed: Spent
+def both(turns: Turns) -> Spent:
+    """Two turns as one."""
+    return Spent(*map(add, *turns))
 
 
-async def block(writers: Sequence[Writer], *, mirrored: bool) -> Block:
-    """Four turns: A B B A, or *mirrored* B A A B."""
-    spent = {False: Spent(), True: Spent()}
-    for on_feed in (True, False, False, True) if mirrored else (False, True, True, False):
-        spent[on_feed] = spent[on_feed].and_then(await turn(writers, on_feed=on_feed))
-    return Block(spent[False], spent[True])
+async def block(writers: Sequence[Writer], *, mirrored: bool) -> tuple[Turns, Turns]:
+    """Four turns, A B B A, or *mirrored* B A A B: two without the feed, and two on it."""
+    order = (True, False, False, True) if mirrored else (False, True, True, False)
+    spent: dict[bool, list[Spent]] = {False: [], True: []}
+    for on_feed in order:
+        spent[on_feed].append(await turn(writers, on_feed=on_feed))
+    (first, second), (third, fourth) = spent[False], spent[True]
+    return (first, second), (third, fourth)
 
 
 async def turn(writers: Sequence[Writer], *, on_feed: bool) -> Spent:
-    used, begun = backends_s(writers), time.monotonic()
+    logged, used, mine, begun = (
+        await log_bytes(writers[0]),
+        backends_s(writers),
+        time.process_time(),
+        time.monotonic(),
+    )
     writing = (each.write_until(begun + TURN_S, on_feed=on_feed) for each in writers)
     written = sum(await asyncio.gather(*writing))
-    return Spent(written, time.monotonic() - begun, backends_s(writers) - used)
+    return Spent(
+        written,
+        time.monotonic() - begun,
+        backends_s(writers) - used,
+        time.process_time() - mine,
+        await log_bytes(writers[0]) - logged,
+    )
+
+
+async def log_bytes(writer: Writer) -> int:
+    """How far Postgres's log has been written."""
+    return int(await writer.connection.fetchval(LOG_BYTES))
 
 
 def backends_s(writers: Sequence[Writer]) -> float:

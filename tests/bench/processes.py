@@ -1,6 +1,14 @@
-"""What a process has used, as the kernel says."""
+"""Processes beside the bench, and what each has used, as the kernel says."""
 
+import os
+import socket
+import subprocess
 from pathlib import Path
+
+
+def start(command: list[str], listening: socket.socket, **settings: str) -> subprocess.Popen[bytes]:
+    """A server that is given the socket."""
+    return subprocess.Popen(command, env={**os.environ, **settings}, pass_fds=[listening.fileno()])
 
 
 def cpu_s(process: int) -> float:

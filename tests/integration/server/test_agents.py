@@ -132,6 +132,9 @@ def test_a_poll_that_nothing_ends_is_answered_with_304(site: Site) -> None:
     answer = state(node, since=since, timeout_s=0.2)
 
     assert (answer.status_code, answer.content) == (304, b"")
+    assert (
+        answer.headers["X-Request-Id"] != state(node, since=0, timeout_s=0).headers["X-Request-Id"]
+    )
 
 
 def test_a_change_is_answered_with_what_changed_and_nothing_else(site: Site) -> None:

@@ -149,6 +149,15 @@ def test_a_vip_that_is_made_before_the_routes_is_counted_as_its_routes(alone: Si
     assert scrape(alone.admin)[key] == before + 1
 
 
+def test_a_poll_is_counted_once_whichever_way_it_was_answered(alone: Site) -> None:
+    labels = (("method", "GET"), ("route", "/v1/agent/state"), ("status", "200"))
+    key, node = ("lbaas_http_requests_total", labels), alone.node()
+    before = scrape(alone.admin).get(key, 0)
+    for query in ("since=0&timeout_s=0", "since=0"):
+        node._http.get(f"/v1/agent/state?{query}").raise_for_status()
+    assert scrape(alone.admin)[key] == before + 2
+
+
 def test_usage_on_agents_disks_shows_with_its_age_until_it_is_sent(alone: Site) -> None:
     node, key = alone.node(), ("lbaas_usage_unsent_age_seconds", (("kind", "node"),))
     minutes = int(time.time()) - 600

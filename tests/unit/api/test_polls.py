@@ -1,8 +1,13 @@
 """Which polls are answered without the framework; all others get the described route's answer."""
 
-import pytest
+import asyncio
+from types import SimpleNamespace
+from typing import NoReturn
 
-from lbaas.api.polls import regular
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from lbaas.api.polls import PATH, Polls, regular
 
 
 @pytest.mark.parametrize("query", [b"since=7&timeout_s=25", b"timeout_s=0.5&since=0"])
@@ -28,3 +33,27 @@ def test_an_agents_usual_question_is_regular(query: bytes) -> None:
 )
 def test_anything_else_is_left_to_the_route(query: bytes) -> None:
     assert regular(query) is None
+
+
+class Broken:
+    """A runtime in which something goes wrong that nobody thought of."""
+
+    async def identified(self, *_presented: object) -> NoReturn:
+        raise ZeroDivisionError
+
+
+def test_the_route_answers_where_a_poll_goes_wrong_in_whatever_way() -> None:
+    asked: list[str] = []
+
+    async def route(scope: Scope, _receive: Receive, _send: Send) -> None:
+        asked.append(scope["path"])
+
+    async def unused(_message: Message | None = None) -> NoReturn:
+        raise AssertionError
+
+    runtime = SimpleNamespace(state=SimpleNamespace(runtime=Broken()))
+    scope = {"type": "http", "path": PATH, "method": "GET", "headers": [], "app": runtime}
+    query = {"query_string": b"since=7&timeout_s=25"}
+    asyncio.run(Polls(route)(scope | query, unused, unused))
+
+    assert asked == [PATH]
