@@ -13,7 +13,6 @@ from lbaas.api import examples, problems
 from lbaas.api.creations import Creations
 from lbaas.api.measured import Measured
 from lbaas.api.middleware import Edge
-from lbaas.api.polls import Polls
 from lbaas.api.routers import (
     addresses,
     agent,
@@ -78,7 +77,6 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.add_middleware(Creations)
     app.add_middleware(Edge)
     app.add_middleware(Measured)
-    app.add_middleware(Polls)
     if spans.enabled():
         app.add_middleware(Traced)
     problems.install(app)

@@ -46,29 +46,29 @@ def regular(query: bytes) -> _Poll | None:
 class Polls:
     """Around the whole application: answers regular polls, and passes on the rest.
 
-    Around what all other answers go through too (:mod:`lbaas.api.middleware`, :mod:`lbaas.api.measured`), for which a
-    thousand that are woken at once would wait: so its answers are named and counted here.
+    Outside what all other answers go through (:mod:`lbaas.api.middleware`, :mod:`lbaas.api.measured`), which takes as
+    long as what is done for a poll: a thousand are woken at once. So its answers are named and counted here.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, runtime: Runtime) -> None:
+        self._app = app
+        self._runtime = runtime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await _response(scope) if _is_poll(scope) else None
-        await (response or self.app)(scope, receive, send)
+        response = await _response(self._runtime, scope) if _is_poll(scope) else None
+        await (response or self._app)(scope, receive, send)
 
 
 def _is_poll(scope: Scope) -> bool:
     return bool(scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET")
 
 
-async def _response(scope: Scope) -> Response | None:
+async def _response(runtime: Runtime, scope: Scope) -> Response | None:
     """None if it is the described route's to answer."""
-    runtime: Runtime | None = scope["app"].state.runtime
     poll = regular(scope["query_string"])
     headers = Headers(scope=scope)
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    if poll is None or runtime is None or scheme.lower() not in ("bearer", ""):
+    if poll is None or scheme.lower() not in ("bearer", ""):
         return None
     try:
         caller = await runtime.identified(token or None, certificate(scope, headers))

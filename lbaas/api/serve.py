@@ -17,6 +17,7 @@ import uvloop
 from lbaas import logs
 from lbaas.api import tls
 from lbaas.api.app import create_app
+from lbaas.api.polls import Polls
 from lbaas.config import ServerSettings
 from lbaas.domain.usage import Retention
 from lbaas.errors import DatabaseUnusable, LbaasError
@@ -185,7 +186,7 @@ async def _serve(
     for listening in sockets:
         log.info("listening", address=str(listening.getsockname()), tls=context is not None)
     config = uvicorn.Config(
-        create_app(runtime),
+        Polls(create_app(runtime), runtime),
         http=tls.protocol(settings.trusted_proxies),
         access_log=False,
         log_config=None,

@@ -5,7 +5,6 @@ was restored to the past: then all is asked again, and what this process held of
 """
 
 import asyncio
-from collections.abc import Mapping
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,6 +16,8 @@ from lbaas.persistence.notices import Notice
 from lbaas.services.trail import Action, Deed
 from lbaas.services.work import Work
 from lbaas.wire.lineage import EPOCH, FORGOTTEN, MADE_AT, SINCE_MADE_AT
+
+Headers = tuple[tuple[str, str], ...]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -34,11 +35,11 @@ class Lineage:
         self._databases = (database,) if database is primary else (database, primary)
         self._primary = primary
         self._told: dict[int, asyncio.Task[Moment]] = {}
-        self._headers: dict[tuple[int, int | None], Mapping[str, str]] = {}
+        self._headers: dict[tuple[int, int | None], Headers] = {}
         self._before: dict[int, int] = {}
         self._epoch: asyncio.Task[Epoch] | None = None
 
-    async def headers(self, revision: int, since: int | None) -> Mapping[str, str]:
+    async def headers(self, revision: int, since: int | None) -> Headers:
         """For an answer of *revision* to somebody who holds the state of *since*."""
         known = self._headers.get((revision, since))
         return await self._tell(revision, since) if known is None else known
@@ -74,17 +75,17 @@ class Lineage:
         self._epoch = None
         self._headers = {}
 
-    async def _tell(self, revision: int, since: int | None) -> Mapping[str, str]:
+    async def _tell(self, revision: int, since: int | None) -> Headers:
         """As :meth:`headers`; remembered for all who ask the same, once both moments are known."""
         remembered = self._headers  # another, if the epoch is forgotten meanwhile
         epoch = await self.epoch()
         moment = await self._moment(revision)
         before = moment if since is None else await self._moment(since)
         if not moment.known:
-            return {}
-        told = {EPOCH: str(epoch.id), MADE_AT: str(moment.made_at_us or 0)}
+            return ()
+        told: Headers = ((EPOCH, str(epoch.id)), (MADE_AT, str(moment.made_at_us or 0)))
         if since is not None:
-            told |= _since(before)
+            told += _since(before)
         if before.known:
             _remember(remembered, (revision, since), told)
         return told
@@ -131,10 +132,10 @@ def _remember(known: dict[K, V], key: K, value: V) -> None:
     known[key] = value
 
 
-def _since(moment: Moment) -> Mapping[str, str]:
+def _since(moment: Moment) -> Headers:
     if moment.made_at_us is not None:
-        return {SINCE_MADE_AT: str(moment.made_at_us)}
-    return {SINCE_MADE_AT: FORGOTTEN} if moment.forgotten else {}
+        return ((SINCE_MADE_AT, str(moment.made_at_us)),)
+    return ((SINCE_MADE_AT, FORGOTTEN),) if moment.forgotten else ()
 
 
 def _came(task: asyncio.Task[Moment] | asyncio.Task[Epoch]) -> bool:

@@ -1,9 +1,12 @@
 """The agents' side: the state they shall hold, and their reports of it."""
 
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
+from starlette.datastructures import Headers
 
 from lbaas.api.bodies import UsageBody, described
 from lbaas.api.dependencies import AgentCaller, HostChanges, Shared, Timeout, deadline
@@ -20,6 +23,8 @@ from lbaas.wire import explanation, operators
 from lbaas.wire.report import Report
 from lbaas.wire.state import StateBody, places
 from lbaas.wire.usage import UsageAcknowledged, UsageReports
+
+_Header = tuple[bytes, bytes]
 
 router = APIRouter(prefix="/agent", tags=["agent"], route_class=Route)
 
@@ -67,6 +72,16 @@ async def get_state(
     return await respond(shared, caller, answer, past if since is None else since, accept_encoding)
 
 
+class _StateResponse(Response):
+    """*shared* are headers that all who are sent *body* have."""
+
+    def __init__(self, body: bytes, shared: Iterable[_Header], agent: bytes) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = body
+        self.raw_headers = [*shared, (b"lbaas-agent", agent)]
+
+
 async def respond(
     shared: Runtime, caller: Caller, answer: Answer | None, held: int | None, accept_encoding: str
 ) -> Response:
@@ -74,20 +89,32 @@ async def respond(
     if answer is None:
         return Response(status_code=304)
     began_ns = spans.now_ns()
-    coding = choose_coding(accept_encoding)
-    headers = {
-        "LBaaS-Agent": str(caller.node_id or caller.host_id),
-        "LBaaS-Revision": str(answer.revision),
-        "LBaaS-Digest": answer.digest,
-        "Vary": "Accept-Encoding",
-        **await shared.lineage.headers(answer.revision, held),
-    }
-    if coding != IDENTITY:
-        headers["Content-Encoding"] = coding
+    agent, coding = str(caller.node_id or caller.host_id), choose_coding(accept_encoding)
     body = await answer.encoded(coding)
-    facts: Facts = {"lbaas.agent": headers["LBaaS-Agent"], "lbaas.revision": answer.revision}
+    lineage = await shared.lineage.headers(answer.revision, held)
+    headers = _shared_headers(answer.revision, answer.digest, coding, len(body), lineage)
+    facts: Facts = {"lbaas.agent": agent, "lbaas.revision": answer.revision}
     spans.follow("deliver", facts, places(answer.writes), began_ns)
-    return Response(body, media_type="application/json", headers=headers)
+    return _StateResponse(body, headers, agent.encode())
+
+
+@lru_cache(maxsize=256)
+def _shared_headers(
+    revision: int, digest: str, coding: str, length: int, lineage: tuple[tuple[str, str], ...]
+) -> tuple[_Header, ...]:
+    """Put together once for all agents that get the same."""
+    headers = Headers(
+        {
+            "Content-Length": str(length),
+            "Content-Type": "application/json",
+            "LBaaS-Revision": str(revision),
+            "LBaaS-Digest": digest,
+            "Vary": "Accept-Encoding",
+            **dict(lineage),
+            **({} if coding == IDENTITY else {"Content-Encoding": coding}),
+        }
+    )
+    return tuple(headers.raw)
 
 
 @router.post(

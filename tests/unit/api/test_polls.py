@@ -1,13 +1,13 @@
 """Which polls are answered without the framework; all others get the described route's answer."""
 
 import asyncio
-from types import SimpleNamespace
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from lbaas.api.polls import PATH, Polls, regular
+from lbaas.services.runtime import Runtime
 
 
 @pytest.mark.parametrize("query", [b"since=7&timeout_s=25", b"timeout_s=0.5&since=0"])
@@ -51,9 +51,9 @@ def test_the_route_answers_where_a_poll_goes_wrong_in_whatever_way() -> None:
     async def unused(_message: Message | None = None) -> NoReturn:
         raise AssertionError
 
-    runtime = SimpleNamespace(state=SimpleNamespace(runtime=Broken()))
-    scope = {"type": "http", "path": PATH, "method": "GET", "headers": [], "app": runtime}
+    scope = {"type": "http", "path": PATH, "method": "GET", "headers": []}
     query = {"query_string": b"since=7&timeout_s=25"}
-    asyncio.run(Polls(route)(scope | query, unused, unused))
+    polls = Polls(route, cast("Runtime", Broken()))
+    asyncio.run(polls(scope | query, unused, unused))
 
     assert asked == [PATH]
