@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -10,7 +10,7 @@ import zstandard
 
 from lbaas.services.books import Book
 from lbaas.wire.body import Kind, encode
-from lbaas.wire.state import Write
+from lbaas.wire.state import places
 
 # Lowest levels: on states they come within a third of the best, in a tenth of the time.
 _LEVEL = 1
@@ -33,12 +33,15 @@ CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """*body* leads whoever asked, by *writes*, to the state of *revision*, whose digest is *digest*."""
+    """*body* leads whoever asked to the state of *revision*, whose digest is *digest*.
+
+    *traces* are where those of the writes go on that led there.
+    """
 
     revision: int
     digest: str
     body: bytes
-    writes: tuple[Write, ...] = ()
+    traces: Sequence[str] = ()
     _encoded: dict[str, asyncio.Future[bytes]] = field(default_factory=dict, repr=False)
 
     async def encoded(self, coding: str) -> bytes:
@@ -74,8 +77,8 @@ class Published:
             if len(self._answers) >= MAX_ANSWERS:
                 del self._answers[next(iter(self._answers))]
             digest = self.book.entries.digest
-            body, writes = encode(update), update.writes
-            self._answers[update.base] = Answer(self.book.revision, digest, body, writes)
+            body, traces = encode(update), places(update.writes)
+            self._answers[update.base] = Answer(self.book.revision, digest, body, traces)
         return self._answers[update.base]
 
 

@@ -21,7 +21,7 @@ from lbaas.tracing import spans
 from lbaas.tracing.facts import Facts
 from lbaas.wire import explanation, operators
 from lbaas.wire.report import Report
-from lbaas.wire.state import StateBody, places
+from lbaas.wire.state import StateBody
 from lbaas.wire.usage import UsageAcknowledged, UsageReports
 
 _Header = tuple[bytes, bytes]
@@ -94,7 +94,7 @@ async def respond(
     lineage = await shared.lineage.headers(answer.revision, held)
     headers = _shared_headers(answer.revision, answer.digest, coding, len(body), lineage)
     facts: Facts = {"lbaas.agent": agent, "lbaas.revision": answer.revision}
-    spans.follow("deliver", facts, places(answer.writes), began_ns)
+    spans.follow("deliver", facts, answer.traces, began_ns)
     return _StateResponse(body, headers, agent.encode())
 
 
