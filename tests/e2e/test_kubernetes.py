@@ -144,11 +144,11 @@ def labels(kube: World) -> str:
 class Ending:
     """A pod's end as its kubelet has it: it gets no new connections, ends those that it has, and is gone."""
 
-    def __init__(self, site: Site, kube: World) -> None:
-        self._site, self._kube = site, kube
+    def __init__(self, site: Site, kube: World, places: Sequence[pods.PodAddress]) -> None:
+        self._site, self._kube, self._places = site, kube, places
 
     def __call__(self, names: Sequence[str]) -> None:
-        eventually(lambda: self._drained() >= 2 * len(names))
+        eventually(lambda: self._are_drained(names))
         wait_for_nodes(self._site, self._kube)
         for name in names:
             self._await_silence(name)
@@ -160,10 +160,14 @@ class Ending:
         while pods.has_connections(self._site, name) and time.monotonic() < until_s:
             time.sleep(0.1)
 
-    def _drained(self) -> int:
-        """Members of both families that are drained."""
+    def _are_drained(self, names: Sequence[str]) -> bool:
+        """Those pods' own members, of both families: one that ended before may not be away yet."""
+        ending = [each for each in self._places if each.name in names]
+        addresses = {each.address(family) for each in ending for family in (4, 6)}
         members = members_of(self._site, self._kube)
-        return sum(each["admin_state"] == "drained" for each in members)
+        return addresses <= {
+            each["address"] for each in members if each["admin_state"] == "drained"
+        }
 
 
 @contextmanager
@@ -181,7 +185,7 @@ def cluster(site: Site, directory: Path) -> Iterator[World]:
 def shop(site: Site, tmp_path: Path) -> Iterator[Shop]:
     places = pods.machine_with_pods(site, MANY + SOME)
     with places as found, cluster(site, tmp_path) as kube:
-        deployment = Deployment(kube, SERVICE, found, PORT, Ending(site, kube))
+        deployment = Deployment(kube, SERVICE, found, PORT, Ending(site, kube, found))
         kube.apply(SERVICE, PORT, **DUAL)
         yield Shop(site, kube, deployment, found)
 
