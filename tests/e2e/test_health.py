@@ -1,6 +1,7 @@
 """Health checks, with real servers that are killed and real paths that are broken."""
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 
@@ -8,7 +9,8 @@ import pytest
 
 from lbaas.lab.site import Site
 from lbaas.lab.topology import DATA, Role
-from tests.e2e.balanced import eventually
+from tests.e2e.balanced import CLIENT, Balanced, eventually
+from tests.e2e.balanced import PORT as WEB
 from tests.e2e.checked import FALL, INTERVAL_S, NODES, TIMEOUT_S, Checked, Servers
 
 # How often an agent looks for drift, and a margin for the guest's one slow processor.
@@ -182,6 +184,65 @@ def test_new_members_are_let_in_by_every_kind_of_check(site: Site, family: int) 
         vip.await_traffic(*BACKENDS)
     for vip in vips:
         vip.delete()
+
+
+def test_fewer_members_than_the_quorum_are_none(
+    site: Site, servers: Servers, both: tuple[Checked, Checked]
+) -> None:
+    vip = both[0]
+    pool = f"/v1/pools/{vip.pool}"
+    vip.patch(when_no_backend="reject")
+    site.tenant.patch(pool, {"quorum": 2})
+    servers.kill("backend1")
+    vip.await_traffic("backend2", "backend3")
+    servers.kill("backend2")
+    vip.await_traffic()
+    servers.start("backend1", "backend2")
+    vip.await_traffic(*BACKENDS)
+    site.tenant.patch(pool, {"quorum": 1})
+    vip.patch(when_no_backend="send_to_all")
+
+
+# Opens 90 connections to argv[1], port argv[2], and holds them, those that nobody answers too.
+HOLD = """
+import socket, sys, time
+held = []
+for _ in range(90):
+    held.append(socket.socket())
+    held[-1].setblocking(False)
+    held[-1].connect_ex((sys.argv[1], int(sys.argv[2])))
+time.sleep(600)
+"""
+
+# A member that hears everything, and whose answers get lost.
+MUTE = "table inet mute {{ chain out {{ type filter hook output priority 0; ip saddr {vip} drop; }}; }}"
+
+
+@pytest.fixture
+def muted(site: Site) -> Iterator[Balanced]:
+    """A VIP that nobody checks, for which backend1 answers nothing."""
+    vip = Balanced.create(site, 4)
+    mute = MUTE.format(vip=vip.address)
+    assert site.lab.run("backend1", ["nft", "-f", "/dev/stdin"], stdin=mute).status == 0
+    yield vip
+    site.lab.run("backend1", ["nft", "delete", "table", "inet", "mute"])
+    vip.delete()
+
+
+def test_a_member_that_answers_nobody_is_hinted_at_though_nobody_checks_it(
+    site: Site, muted: Balanced
+) -> None:
+    holding = site.lab.spawn(CLIENT, [sys.executable, "-c", HOLD, muted.address, str(WEB)])
+    mute = str(site.lab.topology.of(Role.BACKEND)[0].address4)
+
+    def hints() -> list[dict[str, object]]:
+        nodes = site.tenant.get(f"/v1/vips/{muted.vip['id']}/status")["nodes"]
+        return [hint for node in nodes for hint in node["silent"]]
+
+    eventually(hints)
+    assert all(hint == {"port": WEB, "address": mute} for hint in hints())
+    holding.kill()
+    holding.wait()
 
 
 def test_a_drained_member_leaves_at_its_deadline(site: Site, both: tuple[Checked, Checked]) -> None:
