@@ -123,6 +123,11 @@ class Kernel:
             silent=silent(wanted),
         )
 
+    def ingress(self, marks: MarkRange) -> int:
+        """Packets that have come for services with *marks*; those of the node's own checks carry others."""
+        entries = self._ipvs.services()
+        return sum(each.stats.rx_packets for each in entries if each.mark in marks)
+
     def _surroundings(self) -> Surroundings:
         with routing() as asked:
             rules = tuple(FwmarkRule(*each) for each in asked.fwmark_rules())

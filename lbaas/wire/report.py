@@ -76,7 +76,8 @@ class NodeFacts(Document):
 
     *sessions* are the addresses of the peers with whom a BGP session stands; null if that is not known. *unheard* are
     the peers that are not told of all that they should be, *without_bfd* those with whom BFD should run and does not.
-    *silent* members are a hint, from which nothing follows.
+    *silent* members are a hint, from which nothing follows. *safe_to_stop*: the node was taken out of service,
+    announces nothing, and gets no packets for its VIPs any more.
     Nodes that were looked at with the same *revision* applied have the same *order_digest*.
     """
 
@@ -92,6 +93,7 @@ class NodeFacts(Document):
     unheard: tuple[Unheard, ...] = ()
     without_bfd: tuple[Address, ...] = ()
     silent: tuple[Silent, ...] = ()
+    safe_to_stop: bool = False
 
 
 class Unsent(Document):
