@@ -165,7 +165,7 @@ def test_the_last_member_fails_and_the_vip_says_what_happens(
     servers.start("backend1")
     first.await_traffic("backend1")
     first.await_announced(len(NODES))
-    assert second.with_traffic() == [frozenset()] * len(NODES)
+    second.await_traffic("backend1")
     assert second.next_hops() == 0
     servers.start("backend2", "backend3")
     for vip in both:
