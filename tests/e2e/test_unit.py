@@ -62,5 +62,5 @@ def test_what_the_unit_leaves_the_agent_is_enough_for_all_that_it_does(
     assert "not permitted" not in unit.log.read_text()
 
     unit.stop()
-    assert balanced4.fetch().ok
-    assert len(balanced4.next_hops()) == 2
+    eventually(lambda: len(balanced4.next_hops()) == 2)
+    eventually(lambda: balanced4.fetch().ok)
