@@ -227,6 +227,23 @@ def test_without_a_server_forwarding_goes_on_and_an_agent_restarts_from_disk(
     balanced.wait_programmed()
 
 
+def test_a_node_that_was_taken_out_says_when_it_may_be_stopped(balanced4: Balanced) -> None:
+    """Its checks go on, and their packets do not count."""
+    site, lab = balanced4.site, balanced4.site.lab
+    path = f"/v1/nodes/{site.inventory.nodes['lb1']}"
+    clients = Clients(site, balanced4.address)
+    flows = lab.flows(CLIENT, balanced4.address, PORT, FLOWS)
+    assert not node(site, "lb1")["facts"]["safe_to_stop"]
+    site.admin.patch(path, {"admin_state": "maintenance"})
+    eventually(lambda: node(site, "lb1")["facts"]["safe_to_stop"])
+    eventually(lambda: len(balanced4.next_hops()) == 1)
+    site.admin.patch(path, {"admin_state": "active"})
+    eventually(lambda: not node(site, "lb1")["facts"]["safe_to_stop"])
+    balanced4.wait_programmed()
+    assert clients.failures() == []
+    assert all(flow.alive for flow in flows.stop())
+
+
 @pytest.mark.parametrize(
     "drift",
     [
