@@ -7,8 +7,8 @@ key, so the counts of a subject add up to all that flowed.
 Decision record: metering.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 
 from lbaas.domain.addresses import Address
 from lbaas.wire.state import MarkRange
@@ -134,6 +134,10 @@ def node_meter(marks: MarkRange, bits: Bits) -> Meter:
 _TUNNELS = 'iifname { "lbtun4", "lbtun6", "lbgre4", "lbgre6" }'
 
 
+# The set of what no VIP is.
+_NODES = "nodes"
+
+
 @dataclass(frozen=True)
 class HostAddresses:
     """A backend host's VIPs, those of them whose packets come in no tunnel, and the nodes that send to it."""
@@ -169,12 +173,25 @@ def host_meter(known: HostAddresses, bits: Bits) -> Meter:
             f"{name}{family}": tuple(each for each in addresses if each.version == family)
             for name, addresses in (
                 ("vips", known.vips),
-                ("nodes", known.nodes),
+                (_NODES, known.nodes),
                 ("direct", known.direct),
             )
             for family in _IP
         },
     )
+
+
+def narrowed(meter: Meter, vips: Container[Address] | None) -> Meter:
+    """A host's *meter* where of its VIPs only *vips* come; all of them if that is None."""
+    if vips is None:
+        return meter
+    known = {
+        name: addresses
+        if name.startswith(_NODES)
+        else tuple(each for each in addresses if each in vips)
+        for name, addresses in meter.addresses.items()
+    }
+    return replace(meter, addresses=known)
 
 
 def _received(family: int) -> tuple[str, ...]:
