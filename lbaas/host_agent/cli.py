@@ -33,7 +33,7 @@ from lbaas.host_agent.commands import command, whole
 from lbaas.host_agent.explaining import Explainer
 from lbaas.host_agent.inspection import inspect, render
 from lbaas.host_agent.places import places_of
-from lbaas.host_agent.pods import Pods, namespace_files
+from lbaas.host_agent.pods import Pods, namespace_files, take_all_files
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
 from lbaas.metering.metering import PERIOD_S, Metering, MeterSettings
@@ -191,6 +191,7 @@ def _counted_first(netns: Path | None, pods: Path | None) -> Collection[Place]:
 def _pods(
     settings: AgentSettings, where: Path, metering: Metering
 ) -> Callable[[HostState, UUID], Round]:
+    take_all_files()
     claims = Claims(settings.client())
     claims.start()
     return Pods(namespace_files(where), claims.put, metering.attend).reconcile

@@ -1,6 +1,7 @@
 """A machine whose addresses are its pods': each pod's network namespace is brought to what concerns it alone."""
 
 import os
+import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -82,6 +83,12 @@ def namespaces(files: Iterable[Path]) -> dict[int, Path]:
             found[path.stat().st_ino] = path
     found.pop(own, None)
     return found
+
+
+def take_all_files() -> None:
+    """The process may have as many open files as the system grants: of each pod there are up to seven."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Pods:

@@ -91,12 +91,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class Meter:
-    """A table's tallies. *addresses* are sets that their matches look into; packets over *longest* are bundles."""
+    """A table's tallies. *addresses* are sets that their matches look into; packets over *longest* are bundles.
+
+    The sets of one that *grows* begin small; those of others have all their room from the start, megabytes of it.
+    """
 
     table: str
     tallies: tuple[Tally, ...]
     addresses: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
     longest: int = LONGEST
+    grows: bool = False
 
 
 # By family, the length of the prefixes that clients are counted by.
@@ -182,7 +186,7 @@ def host_meter(known: HostAddresses, bits: Bits) -> Meter:
 
 
 def narrowed(meter: Meter, vips: Container[Address] | None) -> Meter:
-    """A host's *meter* where of its VIPs only *vips* come; all of them if that is None."""
+    """A host's *meter* for one place of many, to which of its VIPs only *vips* come; None: for the only one."""
     if vips is None:
         return meter
     known = {
@@ -191,7 +195,7 @@ def narrowed(meter: Meter, vips: Container[Address] | None) -> Meter:
         else tuple(each for each in addresses if each in vips)
         for name, addresses in meter.addresses.items()
     }
-    return replace(meter, addresses=known)
+    return replace(meter, addresses=known, grows=True)
 
 
 def _received(family: int) -> tuple[str, ...]:
