@@ -1,8 +1,6 @@
 """One meter in several network namespaces: what flowed in each is told once, whoever ends meanwhile."""
 
 import json
-import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -13,7 +11,6 @@ from uuid import UUID
 import pytest
 
 from lbaas.dataplane.namespaces import Namespace
-from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.usage.desired import HOST_TABLE
 from lbaas.domain.addresses import Address
 from lbaas.metering.buffer import Buffer
@@ -22,43 +19,16 @@ from lbaas.metering.places import Place
 from lbaas.metering.sources import HostSource
 from lbaas.metering.table import Table
 from lbaas.wire.entries import Entries
+from tests.kernel.answering import VIP, Pod
 
-VIP, CLIENT = "198.51.100.9", "192.0.2.33"
 ENTRIES = Entries.of(
     {"vip/1": json.dumps({"address": VIP, "vip": str(UUID(int=1)), "tunnels": [{}]}).encode()}
 )
-UP = (
-    "ip link set lo up; ip link add out type dummy; ip link set out up; "
-    f"ip address add {VIP}/32 dev out; ip route add default dev out"
-)
-
-
-class Pod:
-    """A namespace that has the VIP, and sends into nothing. Its file leads there as long as it is open."""
-
-    def __init__(self) -> None:
-        self.namespace = Namespace.new()
-        self.place = Place.at(Path(f"/proc/self/fd/{self.namespace.fd}"))
-        with self.namespace.inside():
-            subprocess.run(["sh", "-ec", UP], check=True)
-
-    def answer(self, packets: int) -> None:
-        with (
-            self.namespace.inside(),
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
-        ):
-            sender.bind((VIP, 0))
-            for _ in range(packets):
-                sender.sendto(b"x" * 100, (CLIENT, 9))
-
-    def tables(self) -> set[str]:
-        with self.namespace.inside(), closing(Nft()) as nft:
-            return {table for _, table in nft.structures()}
 
 
 @pytest.fixture
 def pods() -> Iterator[list[Pod]]:
-    made = [Pod(), Pod()]
+    made = [Pod(VIP), Pod(VIP)]
     yield made
     for pod in made:
         pod.namespace.close()
