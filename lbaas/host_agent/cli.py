@@ -7,7 +7,7 @@ from contextlib import closing
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
 
 import typer
@@ -42,6 +42,8 @@ from lbaas.metering.places import HERE, Place
 from lbaas.metering.sources import HostSource
 from lbaas.wire.reading import Reader
 from lbaas.wire.state import HostState
+
+T = TypeVar("T")
 
 _RUN = "run"
 _READ = Reader(HostState).read
@@ -185,7 +187,7 @@ def _counted_first(netns: Path | None, pods: Path | None) -> Collection[Place]:
     """Where pods are is found round by round."""
     if pods is not None:
         return ()
-    return (HERE,) if netns is None else (Place.at(netns),)
+    return (HERE,) if netns is None else (_opened(netns, Place.at),)
 
 
 def _pods(
@@ -197,7 +199,7 @@ def _pods(
     return Pods(namespace_files(where), claims.put, metering.attend).reconcile
 
 
-def _once(settings: AgentSettings, host: Host, wait_s: float) -> None:
+def _once(settings: AgentSettings, host: Host, wait_s: float) -> NoReturn:
     fetched = newest(settings, time.monotonic() + wait_s, _has_vips if wait_s else lambda _: True)
     failures = apply_once(settings, _READ, host.reconcile, fetched)
     for failed in failures:
@@ -210,7 +212,11 @@ def _has_vips(fetched: Fetched) -> bool:
 
 
 def _namespace(path: Path | None) -> Namespace | None:
+    return None if path is None else _opened(path, Namespace.at)
+
+
+def _opened(path: Path, open_: Callable[[Path], T]) -> T:
     try:
-        return None if path is None else Namespace.at(path)
+        return open_(path)
     except OSError as error:
         raise ToolMissing(f"--netns {path}: {error.strerror}") from error

@@ -187,15 +187,20 @@ class Counter:
     def _known(self, told: _Told) -> Mapping[str, bytes]:
         """What must be on disk with the period, lest it be counted twice."""
         known = {
-            "read": json.dumps({place: sorted(each) for place, each in told.items()}).encode(),
+            "read": _saved(told),
             "names": self._names.news(),
             "connections": self._connections.news(),
         }
         return {name: value for name, value in known.items() if value is not None}
 
 
+def _saved(told: _Told) -> bytes:
+    """Where there is one place alone, a list: earlier agents read nothing else, and may come back."""
+    kept = {place: sorted(each) for place, each in told.items()}
+    return json.dumps(kept if kept.keys() - {HERE.name} else kept.get(HERE.name, [])).encode()
+
+
 def _loaded(saved: bytes | None) -> _Told:
-    """Agents that counted at one place alone kept a list."""
     found = json.loads(saved or b"{}")
     told = {HERE.name: found} if isinstance(found, list) else found
     return {place: each for place, each in told.items() if each}

@@ -38,7 +38,7 @@ class Generations:
         self.still: list[Series] = []
         self.lost: int | None = None
         self._table = table
-        self._meter: Meter | None = None
+        self._whole: Meter | None = None  # of which the place has its share
 
     def turn(self, meter: Meter, told: Collection[int], now_s: int) -> None:
         """Packets are counted in a generation that is later than all before it, and than those of *told*."""
@@ -53,16 +53,16 @@ class Generations:
         self.still = [each for each in held if each.generation != self.active]
 
     def _begin(self, meter: Meter, generation: int) -> None:
-        own = narrowed(meter, self.place.vips)
-        self._table.turn(own, generation)
-        self.active, self._meter = generation, own
+        self._table.turn(narrowed(meter, self.place.vips), generation)
+        self.active, self._whole = generation, meter
 
     def keep_addresses(self, meter: Meter, place: Place) -> None:
         """What is looked up are the addresses of *meter* that come to *place*, which may be others than before."""
-        own = narrowed(meter, place.vips)
-        if self._meter not in (None, own):
-            self._table.keep_addresses(own)
-            self._meter = own
+        if self._whole is not None and (self._whole, self.place) != (meter, place):
+            own = narrowed(meter, place.vips)
+            if own != narrowed(self._whole, self.place.vips):
+                self._table.keep_addresses(own)
+            self._whole = meter
         self.place = place
 
     def intact(self) -> bool:

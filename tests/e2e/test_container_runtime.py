@@ -1,6 +1,7 @@
 """Pods that a real container runtime makes, and a network plugin connects: found by the runtime's socket."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -29,20 +30,19 @@ def test_a_pod_of_containerds_answers_and_of_one_that_is_gone_nothing_is_left(
 ) -> None:
     (client,) = site.lab.topology.of(Role.CLIENT)
     pod = runtime.run()
-    serving = pods.serve(site, [pod.name])
-    eventually(lambda: pod.address in claimed(site))
-    vip = Balanced.order(site, 4, pool={"members": [{"address": pod.address}]})
-    vip.wait_programmed()
+    with ExitStack() as undo:
+        undo.callback(pods.serve(site, [pod.name]).kill)
+        eventually(lambda: pod.address in claimed(site))
+        vip = Balanced.order(site, 4, pool={"members": [{"address": pod.address}]})
+        undo.callback(vip.delete)
+        vip.wait_programmed()
 
-    def answers() -> bool:
-        fetched = site.lab.fetch(CLIENT, vip.address, PORT, timeout_s=5)
-        return (fetched.backend, fetched.client) == (pod.name, str(client.address4))
+        def answers() -> bool:
+            fetched = site.lab.fetch(CLIENT, vip.address, PORT, timeout_s=5)
+            return (fetched.backend, fetched.client) == (pod.name, str(client.address4))
 
-    eventually(answers)
-    assert "lbaas_pods" in runtime.on_machine("nft list tables")
-
-    serving.kill()
-    runtime.remove(pod)
-    eventually(lambda: pod.address not in claimed(site))
-    eventually(lambda: "lbaas" not in runtime.on_machine("nft list tables; ip link show"))
-    vip.delete()
+        eventually(answers)
+        assert "lbaas_pods" in runtime.on_machine("nft list tables")
+        runtime.remove(pod)
+        eventually(lambda: pod.address not in claimed(site))
+        eventually(lambda: "lbaas" not in runtime.on_machine("nft list tables; ip link show"))

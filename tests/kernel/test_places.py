@@ -105,10 +105,14 @@ def test_of_a_hosts_vips_those_of_a_place_are_counted_there(
     pods: list[Pod], buffer: Buffer
 ) -> None:
     one, other = pods
-    shares = (frozenset({ip_address(VIP)}), frozenset[Address]())
-    places = [replace(pod.place, vips=vips) for pod, vips in zip(pods, shares, strict=True)]
-    with counting(buffer, *places) as counter:
+    some, none = frozenset({ip_address(VIP)}), frozenset[Address]()
+    with counting(
+        buffer, replace(one.place, vips=some), replace(other.place, vips=none)
+    ) as counter:
         one.answer(2)
         other.answer(3)
+        counter.attend([replace(one.place, vips=none), replace(other.place, vips=some)])
+        one.answer(5)
+        other.answer(7)
         counter.close()
-    assert told(buffer) == [2]
+    assert told(buffer) == [2 + 7]

@@ -223,6 +223,17 @@ def test_what_an_agent_that_knew_one_place_alone_had_told_is_not_told_again(
     assert reports(buffer) == []
 
 
+def test_an_earlier_agent_that_comes_back_reads_what_was_told_at_its_one_place(
+    buffer: Buffer,
+) -> None:
+    table = FakeTable()
+    counting = counter(buffer, table)
+    counting.hear(ENTRIES)
+    began = table.active
+    counting.close()
+    assert json.loads(buffer.known("read") or b"") == [began]
+
+
 def test_connections_are_told_once_and_not_those_from_before_the_first_period(
     buffer: Buffer,
 ) -> None:
