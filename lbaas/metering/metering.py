@@ -74,13 +74,14 @@ class Metering:
         """What is counted is what flows at *places*; already now, unless that takes long."""
         if places == self._places:
             return
-        if not self._meter.wanted:
-            self._stop_counting(set(places).difference(self._places))
-            return
+        come = set(places).difference(self._places)
         self._attended.clear()
         self._places = places
-        self._news.wake()
-        self._attended.wait(_MOST_WAIT_S)
+        if self._meter.wanted:
+            self._news.wake()
+            self._attended.wait(_MOST_WAIT_S)
+        else:
+            self._stop_counting(come)
 
     def unsent(self) -> Unsent | None:
         """What waited for the server when that was last looked at; None where nothing is counted."""

@@ -1,7 +1,9 @@
 """The meter beside an agent: it hears of states, and whatever fails it goes on."""
 
+import threading
 from collections.abc import Callable, Collection
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 from typing import cast
 
@@ -132,3 +134,38 @@ def test_what_waits_for_the_server_is_known_once_it_was_looked_at(metering: Mete
         buffer.enter(Period(begun_s=999_960, ended_s=1_000_020), {})
     count(metering, FakeCounter(rounds=2))
     assert metering.unsent() == Unsent(periods=1, since_s=999_960)
+
+
+def test_where_nothing_shall_be_counted_the_table_of_each_place_is_removed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[str] = []
+    monkeypatch.setattr("lbaas.metering.metering.Nft", BytesIO)
+    monkeypatch.setattr("lbaas.metering.metering.remove", lambda _, table: removed.append(table))
+    agent = AgentSettings("http://server", tmp_path / "token", tmp_path, cycle_s=1)
+    metering = Metering(MeterSettings(FakeSource(), wanted=False, places=()), agent)
+    metering.run()
+    for number in (1, 1, 2, 2):
+        metering.attend([Place(str(each)) for each in range(number)])
+    assert removed == ["fake", "fake"]
+
+
+class Attending(FakeCounter):
+    """Ends after it has been told of another place than the first."""
+
+    def mend(self) -> bool:
+        if HERE not in self.places:
+            raise Ended
+        return False
+
+
+def test_a_place_is_counted_by_the_time_that_it_has_been_attended(
+    metering: Metering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lbaas.metering.metering._MOST_WAIT_S", 60)
+    counter, pod = Attending(rounds=0), Place("4026532500", Path("/run/netns/pod"))
+    counting = threading.Thread(target=count, args=(metering, counter))
+    counting.start()
+    metering.attend((pod,))
+    assert list(counter.places) == [pod]
+    counting.join(60)
