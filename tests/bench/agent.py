@@ -102,7 +102,7 @@ def whole_agent(figures: Figures, services: int) -> None:
 
 def waits_beside_audits(figures: Figures, found: dict[str, float]) -> None:
     """All audits do the same, so what they cause comes with each of them; what does not is the machine's."""
-    for name in ("anyway", "median", "p99", "longest"):
+    for name in ("anyway", "median", "p99", "longest", "of_half"):
         figures.shown(f"agent.wait_beside_audits_{name}", found[f"wait_{name}"] * 1000, "ms")
     caused = found["wait_of_every_audit"] * 1000
     figures.at_most("agent.wait_that_every_audit_causes", caused, "ms", 20)
