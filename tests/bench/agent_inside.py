@@ -117,7 +117,7 @@ def restore(_: int, __: str) -> dict[str, float | str]:
 class Keepalived:
     """A running one, from its start. *check* is what its configuration says of each backend of each service."""
 
-    def __init__(self, program: str, services: int, scheduler: str, check: str = "") -> None:
+    def __init__(self, program: str, services: int, scheduler: str, check: str) -> None:
         self._directory = Path(tempfile.mkdtemp())
         self._made_of = services, scheduler, check
         # It sets the services in order, so the last one's last backend is the end.
@@ -158,28 +158,19 @@ class Keepalived:
         return time.monotonic()
 
 
-def keepalived(services: int, scheduler: str) -> dict[str, float | str]:
-    """Its start and a reload. Nothing where it is not installed."""
+def keepalived(services: int, scheduler: str, check: str = "") -> dict[str, float | str]:
+    """Its start and, without checks, a reload, which takes minutes with them. Nothing where it is not installed."""
     program = shutil.which("keepalived", path="/usr/sbin:/sbin:/usr/bin")
     if program is None:
         return {}
-    running = Keepalived(program, services, scheduler)
+    running = Keepalived(program, services, scheduler, check)
+    found: dict[str, float | str] = {}
     with closing(IpvsSocket()) as ipvs:
-        found = {"keepalived": running.started(ipvs), "reload": running.reloaded(ipvs)}
+        found["keepalived"] = running.started(ipvs)
+        if not check:
+            found["reload"] = running.reloaded(ipvs)
     running.end()
-    return {**found}
-
-
-def keepalived_checked(services: int, scheduler: str) -> dict[str, float | str]:
-    """Its start with checks; its reload would take minutes. Nothing where it is not installed."""
-    program = shutil.which("keepalived", path="/usr/sbin:/sbin:/usr/bin")
-    if program is None:
-        return {}
-    running = Keepalived(program, services, scheduler, CHECK)
-    with closing(IpvsSocket()) as ipvs:
-        started = running.started(ipvs)
-    running.end()
-    return {"keepalived": started}
+    return found
 
 
 def _backends(ipvs: IpvsSocket, mark: int) -> list[DestinationEntry]:
@@ -215,11 +206,11 @@ def _real_servers(weight: int, check: str) -> str:
 
 
 if __name__ == "__main__":
-    measurements = {
+    measurements: dict[str, Callable[[int, str], dict[str, float | str]]] = {
         "raw": raw,
         "converge": measure_converging,
         "restore": restore,
         "keepalived": keepalived,
-        "keepalived_checked": keepalived_checked,
+        "keepalived_checked": partial(keepalived, check=CHECK),
     }
     print(json.dumps(measurements[sys.argv[1]](int(sys.argv[2]), sys.argv[3])))
