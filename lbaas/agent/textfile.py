@@ -35,6 +35,8 @@ _FIGURES: tuple[tuple[str, str, str], ...] = (
     ("usage_unsent_periods", "gauge", "Periods of usage on disk that the server has not."),
     ("usage_unsent_since_timestamp_seconds", "gauge", "When the first of them began."),
     ("unheard_peers", "gauge", "Routers that are not told of all that they should be."),
+    ("silent_members", "gauge", "Members to which connections get no further, by VIP and port."),
+    ("safe_to_stop", "gauge", "1 while a node that was taken out gets no packets any more."),
     ("removal_held", "gauge", "1 while services are kept until an operator lets them go."),
 )
 
@@ -117,6 +119,8 @@ def _samples(report: Report, round_s: float, now_s: float) -> Iterator[tuple[str
         yield "ingress_packets_total", [({}, facts.ingress_packets)]
         yield "foreign", [({}, len(facts.foreign))]
         yield "unheard_peers", [({}, len(facts.unheard))]
+        yield "silent_members", [({}, len(facts.silent))]
+        yield "safe_to_stop", [({}, float(facts.safe_to_stop))]
         yield "removal_held", [({}, float(facts.held_removal is not None))]
 
 

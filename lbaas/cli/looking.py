@@ -72,6 +72,7 @@ def status(given: Given) -> None:
             now.print(render.aligned(_agents(found)))
             now.print_some(render.aligned(troubles.locked_out(found, datetime.now(UTC))))
             now.print_some(render.aligned(troubles.unhealthy(found, vip.listeners)))
+            now.print_some(render.aligned(troubles.silent(found)))
             now.print_some(render.aligned(troubles.unheard(found)))
             now.print_some(render.aligned(troubles.refused(found, vip.listeners)))
         else:

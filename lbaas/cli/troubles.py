@@ -54,6 +54,16 @@ def unheard(status: VipStatus) -> Rows:
     return [["NOT ANNOUNCED BY", "TO"], *rows] if rows else []
 
 
+def silent(status: VipStatus) -> Rows:
+    """A row for each member that some node doubts, since connections to it get no further; none if there is none."""
+    rows = sorted(
+        [str(each.address), str(each.port), node.name]
+        for node in status.nodes
+        for each in node.silent
+    )
+    return [["SEEMS TO ANSWER NOBODY", "AT PORT", "AS SEEN BY"], *rows] if rows else []
+
+
 def sick(status: VipStatus) -> list[str]:
     """The same members, a few words each."""
     return [f"{address} unhealthy on {_nodes(seen)}" for (_, address), seen in _by_member(status)]

@@ -121,10 +121,9 @@ class Site:
 
     def start_agent(self, name: str, **environment: str) -> Process:
         """The machine's agent runs, with the state that its last run left on disk, in *environment* besides its own."""
-        machine = next(m for m in self.lab.topology.machines if m.name == name)
-        role = "node-agent" if machine.role is Role.NODE else "host-agent"
+        role = "node-agent" if self._machine(name).role is Role.NODE else "host-agent"
         argv = [sys.executable, "-m", "lbaas", role]
-        env = self._agent_environment(machine) | environment
+        env = self.agent_environment(name) | environment
         process = self.lab.spawn(name, argv, env=env, name=role)
         self.agents[name] = process
         return process
@@ -138,8 +137,9 @@ class Site:
         self.lab.revive_node(name)
         self.start_agent(name)
 
-    def _agent_environment(self, machine: Machine) -> dict[str, str]:
-        name = machine.name
+    def agent_environment(self, name: str) -> dict[str, str]:
+        """What the agent of the machine *name* is told."""
+        machine = self._machine(name)
         environment = {
             "LBAAS_SERVER_URL": f"http://{API_ADDRESS.ip}:{API_PORT}",
             "LBAAS_TOKEN_FILE": str(_token_file(self.lab, name)),
@@ -151,6 +151,9 @@ class Site:
             environment["LBAAS_BIRD_SOCKET"] = str(self.lab.bird_socket(name))
             environment["LBAAS_BIRD_INCLUDE"] = str(self.lab.bird_include(name))
         return environment
+
+    def _machine(self, name: str) -> Machine:
+        return next(each for each in self.lab.topology.machines if each.name == name)
 
     def _issue_token(self, machine: Machine) -> None:
         if machine.role is Role.NODE:

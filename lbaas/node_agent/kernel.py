@@ -47,6 +47,7 @@ from lbaas.node_agent.facts import (
 )
 from lbaas.node_agent.foreign import FwmarkRule, Surroundings, described
 from lbaas.node_agent.picture import Change, Picture, links, marks, services
+from lbaas.node_agent.silent import silent
 from lbaas.wire.report import NodeFacts
 from lbaas.wire.state import ClusterState, MarkRange
 
@@ -119,7 +120,13 @@ class Kernel:
             order_digest=order_digest({key: held[key] for key in held.keys() & lasting.keys()}),
             foreign=described(self._surroundings(), bare.marks),
             ingress_packets=ingress_packets(),
+            silent=silent(wanted),
         )
+
+    def ingress(self, marks: MarkRange) -> int:
+        """Packets that have come for services with *marks*; those of the node's own checks carry others."""
+        entries = self._ipvs.services()
+        return sum(each.stats.rx_packets for each in entries if each.mark in marks)
 
     def _surroundings(self) -> Surroundings:
         with routing() as asked:

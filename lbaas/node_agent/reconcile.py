@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from uuid import UUID
 
 from lbaas.agent.rounds import Failed, Round, attempt
-from lbaas.dataplane.bird.desired import announcement
+from lbaas.dataplane.bird.desired import Announcement, announcement
 from lbaas.dataplane.bird.observe import observe as observe_bird
 from lbaas.dataplane.bird.plan import Observed, sessions
 from lbaas.dataplane.ipvs.desired import ServiceKey
@@ -21,6 +21,7 @@ from lbaas.node_agent.announce import BirdPaths, announce, settled
 from lbaas.node_agent.audit import Audit, Findings, subject
 from lbaas.node_agent.kernel import Kernel
 from lbaas.node_agent.picture import Change, Picture, Subject, announced, services
+from lbaas.node_agent.quiet import Quiet
 from lbaas.node_agent.refused import dropped
 from lbaas.node_agent.removal import Leave, RemovalGuard
 from lbaas.node_agent.unheard import Heard, heard
@@ -60,6 +61,7 @@ class Node:
         self._reviewed: SimpleQueue[Address] = SimpleQueue()
         self._wake: Callable[[], None] = lambda: None
         self._audit = Audit(self._audited)
+        self._quiet = Quiet()
         self._audited_at = 0.0
         self._frame: object = None  # the settings that all of the kernel was last brought to
         self._torn = threading.Event()
@@ -221,20 +223,41 @@ class Node:
     def _look(self, bare: ClusterState, settings: NodeSettings, held: Picture) -> Findings:
         round_ = self._beside.whole(bare, held)
         bird = attempt(Round(), "bird", "observe", self._observe_bird)
-        facts = attempt(Round(), "facts", "observe", lambda: self._beside.facts(bare, held))
         wanted = announcement(bare, settings, announced(held))
-        if facts is not None and bird is not None and bird.loaded is not None:
-            told = attempt(Round(), "bird", "observe", lambda: heard(self._bird.control, wanted))
-            told = told or Heard()
-            facts = facts.model_copy(
-                update={
-                    "sessions": sessions(bird, wanted),
-                    "unheard": told.unheard,
-                    "without_bfd": told.without_bfd,
-                }
-            )
+        facts = attempt(
+            Round(), "facts", "observe", lambda: self._seen(bare, settings, held, bird, wanted)
+        )
         announces = bird is not None and settled(bird, wanted)
         return Findings(round_, bird, facts, announced=announces)
+
+    def _seen(
+        self,
+        bare: ClusterState,
+        settings: NodeSettings,
+        held: Picture,
+        bird: Observed | None,
+        wanted: Announcement,
+    ) -> NodeFacts:
+        """What else there is to tell. Raises LbaasError or OSError."""
+        facts = self._beside.facts(bare, held)
+        found: dict[str, object] = {"safe_to_stop": self._may_stop(bare, settings, bird)}
+        if bird is not None and bird.loaded is not None:
+            told = attempt(Round(), "bird", "observe", lambda: heard(self._bird.control, wanted))
+            told = told or Heard()
+            found |= {
+                "sessions": sessions(bird, wanted),
+                "unheard": told.unheard,
+                "without_bfd": told.without_bfd,
+            }
+        return facts.model_copy(update=found)
+
+    def _may_stop(self, bare: ClusterState, settings: NodeSettings, bird: Observed | None) -> bool:
+        """The node was taken out, BIRD announces nothing, and no client's packet comes any more."""
+        announces = bird is None or (bird.running if bird.loaded is None else bool(bird.loaded))
+        if announces or settings.admin_state is NodeAdminState.ACTIVE:
+            self._quiet.disturbed()
+            return False
+        return self._quiet.lasts(self._beside.ingress(bare.marks), time.monotonic())
 
     def _observe_bird(self) -> Observed:
         return observe_bird(self._bird.control, self._bird.include)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -59,7 +60,7 @@ async def read(work: Work, vip_id: UUID) -> wire.VipStatus:
             revision,
             unhealthy=_unhealthy(vip, found.unhealthy.get(node.id, ()), marked),
             order_differs=node.id in differing,
-            unheard_by=_unheard_by(node, vip.address),
+            seen=_seen(node, vip.address),
         )
         for node in rows
     ]
@@ -153,9 +154,17 @@ async def _hosts(session: AsyncSession, members: Collection[Address]) -> list[Ba
     return list(await session.scalars(query.order_by(BackendHost.name)))
 
 
-def _unheard_by(node: Node, vip: Address) -> list[Address]:
+def _seen(node: Node, vip: Address) -> dict[str, Any]:
+    """What the node's last audit saw of the VIP."""
     facts = NodeFacts.model_validate(node.facts or {})
-    return [each.peer for each in facts.unheard if each.of(vip)]
+    return {
+        "unheard_by": [each.peer for each in facts.unheard if each.of(vip)],
+        "silent": [
+            wire.SilentMember(port=each.port, address=each.member)
+            for each in facts.silent
+            if each.vip == vip
+        ],
+    }
 
 
 def _node(
@@ -164,7 +173,7 @@ def _node(
     *,
     unhealthy: list[wire.UnhealthyMember],
     order_differs: bool,
-    unheard_by: list[Address],
+    seen: dict[str, Any],
 ) -> wire.NodeStatus:
     return wire.NodeStatus(
         node_id=node.id,
@@ -178,7 +187,7 @@ def _node(
         failures=[Failure.model_validate(failure) for failure in node.failures],
         unhealthy=unhealthy,
         order_differs=order_differs,
-        unheard_by=unheard_by,
+        **seen,
     )
 
 

@@ -88,6 +88,7 @@ PREFIX_TEXT = {
 
 Address = Annotated[IPv4Address | IPv6Address, PlainValidator(_address), WithJsonSchema(IP_TEXT)]
 Prefix = Annotated[IPv4Network | IPv6Network, PlainValidator(_prefix), WithJsonSchema(PREFIX_TEXT)]
+AsNumber = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFFFF)]
 Name = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$", examples=["web-1"])
 ]

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from lbaas.domain.addresses import Address
-from lbaas.wire.state import Document, Mark
+from lbaas.wire.state import Document, Mark, Port
 
 # The subsystem of the failure that says: the server's database is of another past than what we hold.
 HELD_BACK = "epoch"
@@ -63,11 +63,21 @@ class Unheard(Document):
         return vip.version == self.peer.version and (not self.vips or vip in self.vips)
 
 
+class Silent(Document):
+    """A member at whose *port* clients of *vip* seem to hear nothing, while other members answer there."""
+
+    vip: Address
+    port: Port
+    member: Address
+
+
 class NodeFacts(Document):
     """What a node says of itself. *foreign* describes what others have in the kernel that could disturb us.
 
     *sessions* are the addresses of the peers with whom a BGP session stands; null if that is not known. *unheard* are
     the peers that are not told of all that they should be, *without_bfd* those with whom BFD should run and does not.
+    *silent* members are a hint, from which nothing follows. *safe_to_stop*: the node was taken out of service,
+    announces nothing, and gets no packets for its VIPs any more.
     Nodes that were looked at with the same *revision* applied have the same *order_digest*.
     """
 
@@ -82,6 +92,8 @@ class NodeFacts(Document):
     sessions: tuple[Address, ...] | None = None
     unheard: tuple[Unheard, ...] = ()
     without_bfd: tuple[Address, ...] = ()
+    silent: tuple[Silent, ...] = ()
+    safe_to_stop: bool = False
 
 
 class Unsent(Document):

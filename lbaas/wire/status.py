@@ -21,6 +21,13 @@ class UnhealthyMember(BaseModel):
     cause: str
 
 
+class SilentMember(BaseModel):
+    """A member from which clients seem to hear nothing at *port*, though others answer there: a hint of one node."""
+
+    port: int
+    address: Address
+
+
 class DroppedPackets(BaseModel):
     """Packets for a listener that the nodes refused, all nodes together, since each made its table."""
 
@@ -50,6 +57,10 @@ class NodeStatus(BaseModel):
     unheard_by: list[Address] = Field(
         default=[],
         description="Routers that the node, as its last audit found, does not tell of the VIP though it should.",
+    )
+    silent: list[SilentMember] = Field(
+        default=[],
+        description="Members to which the node, as its last audit found, sends connections that get no further.",
     )
 
 

@@ -5,6 +5,7 @@ The states come as bodies, as from the server; BIRD is the node's own.
 
 import json
 import resource
+import subprocess
 import sys
 import threading
 import time
@@ -30,6 +31,7 @@ FIRST_MARK = 0x10000000
 FIRST_VIP = int(IPv4Address("198.18.0.0"))
 CHANGES = 50
 AUDITING_S, PAUSE_S = 10.0, 0.02
+AUDITS, SHORT_S = 25, 0.001
 # The guest's one processor has to carry the routes to routers and back first.
 SETTLING_S = 8.0
 
@@ -127,16 +129,35 @@ def change_every(
     return changed, audited
 
 
-def longest_standstill(seconds: float) -> float:
-    """How much longer than PAUSE_S a pause of it took at most, in a process that does nothing else.
+def waits(goes_on: Callable[[], bool]) -> list[float]:
+    """How much longer than SHORT_S each pause of it took, one after the other."""
+    found: list[float] = []
+    while goes_on():
+        begun = time.monotonic()
+        time.sleep(SHORT_S)
+        found.append(time.monotonic() - begun - SHORT_S)
+    return found
 
-    What the guest's processor was doing then was its kernel's, BIRD's, or the host's: no agent can be quicker.
-    """
-    longest, deadline = 0.0, time.monotonic() + seconds
-    while (begun := time.monotonic()) < deadline:
-        time.sleep(PAUSE_S)
-        longest = max(longest, time.monotonic() - begun - PAUSE_S)
-    return longest
+
+def waits_by_audit(agent: Agent) -> list[list[float]]:
+    """The main thread's, beside one audit after the other, each from its beginning to its end."""
+    found = []
+    for _ in range(AUDITS):
+        agent.woken.wait()  # the one before is over
+        agent.round_without_news()
+        found.append(waits(lambda: not agent.woken.is_set()))
+    return found
+
+
+def waits_beside_another(seconds: float) -> list[float]:
+    """Those beside a process that only counts: they are the guest's and its host's, since no agent could be quicker."""
+    counting = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        deadline = time.monotonic() + seconds
+        return waits(lambda: time.monotonic() < deadline)
+    finally:
+        counting.kill()
+        counting.wait()
 
 
 def megabytes() -> float:
@@ -165,19 +186,27 @@ def left_behind(services: int) -> bytes:
 
 def restarted(bird: BirdPaths, services: int) -> dict[str, float]:
     """An agent that finds all in place; then changes beside audits, of which one follows the other."""
-    stood_still = longest_standstill(AUDITING_S)
+    anyway = waits_beside_another(AUDITING_S)
     agent = Agent(bird, cycle_s=0)
     held = left_behind(services)
     restart, round_ = timed(lambda: agent.receive(held))
     beside, audited = change_every(agent, changes(2), pause_s=PAUSE_S, seconds=AUDITING_S)
+    by_audit = waits_by_audit(agent)
+    waited = sorted(each for audit in by_audit for each in audit)
     return {
-        "stood_still": stood_still,
+        "wait_anyway": max(anyway),
+        "wait_median": waited[len(waited) // 2],
+        "wait_p99": waited[len(waited) * 99 // 100],
+        "wait_longest": waited[-1],
+        "wait_of_half": sorted(map(max, by_audit))[AUDITS // 2],
+        "wait_of_every_audit": min(map(max, by_audit)),
         "restart": restart,
         "restart_writes": round_.changes,
         "beside": sorted(beside)[len(beside) // 2],
         "beside_longest": max(beside),
         "audits": len(audited),
         "audit_longest": max(audited),
+        "audit_quickest": min(audited),
     }
 
 

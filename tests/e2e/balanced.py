@@ -1,7 +1,8 @@
 """A VIP under test, and how to wait for what the datacentre does by itself."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, pairwise
 
@@ -140,6 +141,29 @@ class Balanced:
     def next_hops(self) -> frozenset[str]:
         """The nodes' addresses that the router sends the VIP's packets to."""
         return next_hops(self.site, self.address)
+
+    def member_on(self, machine: str) -> Json:
+        """The member that is on *machine*."""
+        (backend,) = [each for each in self.site.lab.topology.machines if each.name == machine]
+        addresses = {str(backend.address4), str(backend.address6)}
+        members: list[Json] = self.site.tenant.get(self.members)["items"]
+        (member,) = [each for each in members if each["address"] in addresses]
+        return member
+
+    @property
+    def members(self) -> str:
+        """The path of the pool's members."""
+        return f"/v1/pools/{self.pool}/members"
+
+    @contextmanager
+    def drained(self, machine: str) -> Iterator[None]:
+        """Meanwhile the member that is on *machine* gets no new flows, as every node knows."""
+        path = f"{self.members}/{self.member_on(machine)['id']}"
+        self.site.tenant.patch(path, {"admin_state": "drained"})
+        self.wait_programmed()
+        yield
+        self.site.tenant.patch(path, {"admin_state": "active"})
+        self.wait_programmed()
 
     def fetch(self, source_port: int = 0, path: str = "/", timeout_s: float = 3) -> Fetched:
         """One request from the client."""

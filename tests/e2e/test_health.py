@@ -1,6 +1,7 @@
 """Health checks, with real servers that are killed and real paths that are broken."""
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 
@@ -8,7 +9,8 @@ import pytest
 
 from lbaas.lab.site import Site
 from lbaas.lab.topology import DATA, Role
-from tests.e2e.balanced import eventually
+from tests.e2e.balanced import CLIENT, Balanced, eventually
+from tests.e2e.balanced import PORT as WEB
 from tests.e2e.checked import FALL, INTERVAL_S, NODES, TIMEOUT_S, Checked, Servers
 
 # How often an agent looks for drift, and a margin for the guest's one slow processor.
@@ -157,7 +159,15 @@ def test_the_last_member_fails_and_the_vip_says_what_happens(
     for vip in both:
         vip.await_announced(0)
         vip.await_traffic()
-    servers.start(*BACKENDS)
+    # One member is enough for the first, and fewer than the quorum of the second.
+    first, second = both
+    site.tenant.patch(f"/v1/pools/{second.pool}", {"quorum": 2})
+    servers.start("backend1")
+    first.await_traffic("backend1")
+    first.await_announced(len(NODES))
+    second.await_traffic("backend1")
+    assert second.next_hops() == 0
+    servers.start("backend2", "backend3")
     for vip in both:
         vip.await_traffic(*BACKENDS)
         vip.await_announced(len(NODES))
@@ -182,6 +192,47 @@ def test_new_members_are_let_in_by_every_kind_of_check(site: Site, family: int) 
         vip.await_traffic(*BACKENDS)
     for vip in vips:
         vip.delete()
+
+
+# Opens 90 connections to argv[1], port argv[2], and holds them, those that nobody answers too.
+HOLD = """
+import socket, sys, time
+held = []
+for _ in range(90):
+    held.append(socket.socket())
+    held[-1].setblocking(False)
+    held[-1].connect_ex((sys.argv[1], int(sys.argv[2])))
+time.sleep(600)
+"""
+
+# A member that hears everything, and whose answers get lost.
+MUTE = "table inet mute {{ chain out {{ type filter hook output priority 0; ip saddr {vip} drop; }}; }}"
+
+
+@pytest.fixture
+def muted(site: Site) -> Iterator[Balanced]:
+    """A VIP that nobody checks, for which backend1 answers nothing."""
+    vip = Balanced.create(site, 4)
+    mute = MUTE.format(vip=vip.address)
+    assert site.lab.run("backend1", ["nft", "-f", "/dev/stdin"], stdin=mute).status == 0
+    yield vip
+    site.lab.run("backend1", ["nft", "delete", "table", "inet", "mute"])
+    vip.delete()
+
+
+def test_a_member_that_answers_nobody_is_hinted_at_though_nobody_checks_it(
+    site: Site, muted: Balanced
+) -> None:
+    holding = site.lab.spawn(CLIENT, [sys.executable, "-c", HOLD, muted.address, str(WEB)])
+    mute = str(site.lab.topology.of(Role.BACKEND)[0].address4)
+
+    def hints() -> set[tuple[int, str]]:
+        nodes = site.tenant.get(f"/v1/vips/{muted.vip['id']}/status")["nodes"]
+        return {(hint["port"], hint["address"]) for node in nodes for hint in node["silent"]}
+
+    eventually(lambda: hints() == {(WEB, mute)})
+    holding.kill()
+    holding.wait()
 
 
 def test_a_drained_member_leaves_at_its_deadline(site: Site, both: tuple[Checked, Checked]) -> None:

@@ -2,12 +2,14 @@
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+import pytest
 
 from lbaas.lab.messages import Packet
 from lbaas.lab.site import Site
-from lbaas.lab.topology import Role
-from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
+from lbaas.lab.topology import SEGMENTS, Role
+from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, Balanced, eventually
 
 NODES = ("lb1", "lb2")
 FLOWS = range(42000, 42040)
@@ -94,6 +96,28 @@ def test_a_full_size_upload_meets_no_icmp_error(balanced: Balanced) -> None:
     assert [each for each in errors if each.length > 200] == []  # neighbour discovery is shorter
 
 
+@pytest.fixture
+def narrow(site: Site) -> Iterator[None]:
+    """What the router sends to clients may have 1300 bytes; whoever sends more is told so."""
+    clients = ["ip", "link", "set", SEGMENTS[Role.CLIENT].name, "mtu"]
+    assert site.lab.run("router", [*clients, "1300"]).status == 0
+    yield
+    site.lab.run("router", [*clients, "1500"])
+    for backend in site.lab.topology.of(Role.BACKEND):
+        for family in ("-4", "-6"):
+            site.lab.run(backend.name, ["ip", family, "route", "flush", "cache"])
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_client_behind_a_narrow_link_gets_large_answers(balanced: Balanced) -> None:
+    """The router tells the VIP, and a node passes it to the backend that sent too much: it carries the flow's mark."""
+    told = _too_big(balanced.site)
+    answers = [balanced.fetch(path="/bytes/30000", timeout_s=PATIENT_S) for _ in range(12)]
+    assert [each.error for each in answers if not each.ok] == []
+    assert {each.length for each in answers} == {30000}
+    assert _too_big(balanced.site) > told
+
+
 def test_a_backend_host_answers_no_arp_for_the_vip(balanced4: Balanced) -> None:
     asked = balanced4.site.lab.run(
         "router", [sys.executable, "-c", ASK_ARP, "backends", balanced4.address, "10.0.20.11"]
@@ -120,6 +144,16 @@ def test_every_node_holds_the_same_services(balanced4: Balanced) -> None:
     first, second = (balanced4.site.lab.run(node, ["ipvsadm", "-Sn"]).stdout for node in NODES)
     assert first == second
     assert first.count("-s mh -b mh-fallback,mh-port") == 4  # tcp and udp, of both families
+
+
+def _too_big(site: Site) -> int:
+    """How often the router has told somebody that his packet was too large for the next link."""
+    text = site.lab.run("router", ["cat", "/proc/net/snmp", "/proc/net/snmp6"]).stdout
+    lines = [line.split() for line in text.splitlines()]
+    # The kernel has these two lines once there was any message of ICMP.
+    names, values = [line for line in lines if line[0] == "IcmpMsg:"] or ([], [])
+    counts = dict(zip(names, values, strict=True)) | {line[0]: line[1] for line in lines}
+    return int(counts.get("OutType3", 0)) + int(counts["Icmp6OutPktTooBigs"])
 
 
 def _chosen(balanced: Balanced) -> tuple[dict[int, str], dict[int, str]]:

@@ -15,6 +15,7 @@ NODES = ("lb1", "lb2")
 OTHER_PORT = 8081
 GUE_PORT = 5555
 GUE = {"encapsulation": "gue", "gue_port": GUE_PORT}
+MAC = "02:00:00:00:20:11"
 STICKY = {"persistence_s": 300, "hash_ports": False}
 STRANGERS = ["192.0.2.0/24", "2001:db8:bad::/48"]
 
@@ -84,6 +85,42 @@ def test_every_wrapping_reaches_every_backend(policies: dict[str, Balanced], wra
     assert {each.client for each in answers} == {balanced.client}
     assert len({each.backend for each in answers}) > 1
     assert balanced.site.lab.udp(CLIENT, balanced.address, PORT).ok
+
+
+@pytest.fixture
+def beside(site: Site) -> Iterator[str]:
+    """lb1 and backend1 share a cable, too, and the other node is out of service; backend1's address."""
+    member, other = str(site.lab.topology.of(Role.BACKEND)[0].address4), site.inventory.nodes["lb2"]
+    pid = site.agents["backend1"].pid
+    laid = f"ip link add beside type veth peer name beside address {MAC} netns {pid}"
+    way = f"ip route add {member} dev beside; ip neighbour add {member} lladdr {MAC} dev beside"
+    for machine, command in (
+        ("lb1", f"{laid}; ip link set beside up; {way}"),
+        ("backend1", "ip link set beside up"),
+    ):
+        ran = site.lab.run(machine, ["sh", "-ec", command])
+        assert ran.status == 0, ran.stderr
+    site.admin.patch(f"/v1/nodes/{other}", {"admin_state": "drained"})
+    yield member
+    site.admin.patch(f"/v1/nodes/{other}", {"admin_state": "active"})
+    site.lab.run("lb1", ["ip", "link", "delete", "beside"])
+
+
+def test_a_member_on_the_nodes_segment_can_be_reached_without_a_wrapping(
+    site: Site, beside: str
+) -> None:
+    direct = {"forwarding": "direct", "members": [{"address": beside}]}
+    vip = Balanced.order(site, 4, pool=direct)
+    eventually(lambda: vip.fetch(timeout_s=1).ok)
+    capture = site.lab.capture("lb1", "beside")
+    answers = [vip.fetch() for _ in range(5)]
+    packets = capture.stop().packets
+    assert {(each.error, each.client, each.backend) for each in answers} == {
+        ("", vip.client, "backend1")
+    }
+    assert packets
+    assert not any(each.tunnelled for each in packets)
+    vip.delete()
 
 
 @pytest.mark.parametrize("wrapping", ["gue4", "gre4", "4in6"])

@@ -5,7 +5,6 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 import httpx
 import pytest
@@ -228,6 +227,23 @@ def test_without_a_server_forwarding_goes_on_and_an_agent_restarts_from_disk(
     balanced.wait_programmed()
 
 
+def test_a_node_that_was_taken_out_says_when_it_may_be_stopped(balanced4: Balanced) -> None:
+    """Its checks go on, and their packets do not count."""
+    site, lab = balanced4.site, balanced4.site.lab
+    path = f"/v1/nodes/{site.inventory.nodes['lb1']}"
+    clients = Clients(site, balanced4.address)
+    flows = lab.flows(CLIENT, balanced4.address, PORT, FLOWS)
+    assert not node(site, "lb1")["facts"]["safe_to_stop"]
+    site.admin.patch(path, {"admin_state": "maintenance"})
+    eventually(lambda: node(site, "lb1")["facts"]["safe_to_stop"])
+    eventually(lambda: len(balanced4.next_hops()) == 1)
+    site.admin.patch(path, {"admin_state": "active"})
+    eventually(lambda: not node(site, "lb1")["facts"]["safe_to_stop"])
+    balanced4.wait_programmed()
+    assert clients.failures() == []
+    assert all(flow.alive for flow in flows.stop())
+
+
 @pytest.mark.parametrize(
     "drift",
     [
@@ -284,29 +300,6 @@ def test_a_second_agent_on_a_node_refuses(balanced4: Balanced) -> None:
     assert second.wait(timeout_s=20) == 1
     assert "another agent runs" in second.log_tail()
     assert first.alive
-
-
-def test_a_drained_member_keeps_its_flows_and_gets_no_new_ones(balanced: Balanced) -> None:
-    site, lab = balanced.site, balanced.site.lab
-    flows = lab.flows(CLIENT, balanced.address, PORT, FLOWS)
-    drained = flows.read()[0].backend
-    machine = next(each for each in lab.topology.machines if each.name == drained)
-    address = machine.address4 if balanced.family == 4 else machine.address6
-    pool = f"/v1/pools/{balanced.pool}/members"
-    members = site.tenant.get(pool)["items"]
-    (member,) = [each for each in members if ip_address(each["address"]) == address]
-    site.tenant.patch(f"{pool}/{member['id']}", {"admin_state": "drained"})
-    balanced.wait_programmed()
-    answers = [balanced.fetch() for _ in range(40)]
-    assert all(answer.ok for answer in answers)
-    assert drained not in {answer.backend for answer in answers}
-    exchanged = {flow.source_port: flow.exchanged for flow in flows.read()}
-    eventually(lambda: all(flow.exchanged > exchanged[flow.source_port] for flow in flows.read()))
-    held = flows.stop()
-    assert all(flow.alive for flow in held)
-    assert drained in {flow.backend for flow in held}
-    site.tenant.patch(f"{pool}/{member['id']}", {"admin_state": "active"})
-    balanced.wait_programmed()
 
 
 def _changes(site: Site) -> dict[str, int]:

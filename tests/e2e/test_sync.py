@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from lbaas.client.api import Json
 from lbaas.lab.site import Site
 from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
 
@@ -39,31 +38,18 @@ def died(vip: Balanced) -> int:
     site, lab = vip.site, vip.site.lab
     flows = lab.flows(CLIENT, vip.address, PORT, FLOWS)
     drained = flows.read()[0].backend
-    member = _member(vip, drained)
-    site.tenant.patch(member, {"admin_state": "drained"})
-    vip.wait_programmed()
-    begun = lab.clock()
-    eventually(lambda: lab.clock() > begun + SETTLED_S)
-    site.kill_node("lb1")
-    killed = lab.clock()
-    eventually(lambda: len(vip.next_hops()) == 1)
-    eventually(lambda: lab.clock() > killed + SETTLED_S)
-    concerned = [flow for flow in flows.stop() if flow.backend == drained]
-    lost = sum(not flow.alive for flow in concerned)
-    print(f"{lost} of {len(concerned)} flows of the draining member died with the node")
-    site.revive_node("lb1")
-    site.tenant.patch(member, {"admin_state": "active"})
-    vip.wait_programmed()
+    with vip.drained(drained):
+        begun = lab.clock()
+        eventually(lambda: lab.clock() > begun + SETTLED_S)
+        site.kill_node("lb1")
+        killed = lab.clock()
+        eventually(lambda: len(vip.next_hops()) == 1)
+        eventually(lambda: lab.clock() > killed + SETTLED_S)
+        concerned = [flow for flow in flows.stop() if flow.backend == drained]
+        lost = sum(not flow.alive for flow in concerned)
+        print(f"{lost} of {len(concerned)} flows of the draining member died with the node")
+        site.revive_node("lb1")
     return lost
-
-
-def _member(vip: Balanced, machine: str) -> str:
-    """The path of the member that is on *machine*."""
-    (backend,) = [each for each in vip.site.lab.topology.machines if each.name == machine]
-    pool = f"/v1/pools/{vip.pool}/members"
-    members: list[Json] = vip.site.tenant.get(pool)["items"]
-    (found,) = [each for each in members if each["address"] == str(backend.address4)]
-    return f"{pool}/{found['id']}"
 
 
 def _set_sync(site: Site, *, wanted: bool) -> None:

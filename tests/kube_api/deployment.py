@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Protocol
 
 from tests.kube_api.kinds import BY_PATH, Json
-from tests.kube_api.world import POD, Behind, World, eventually
+from tests.kube_api.world import CONTAINERS, POD, Behind, World, eventually
 
 DEPLOYMENT = BY_PATH["apps", "v1", "deployments"]
 
@@ -112,6 +112,7 @@ class Deployment:
     def _manifest(self, replicas: int, version: str) -> Json:
         labels = {"app": self._name, "version": version}
         gates = [{"conditionType": "lbaas/dsr-ready"}]
+        pod = {"readinessGates": gates, "containers": CONTAINERS}
         return {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -119,6 +120,6 @@ class Deployment:
             "spec": {
                 "replicas": replicas,
                 "selector": {"matchLabels": {"app": self._name}},
-                "template": {"metadata": {"labels": labels}, "spec": {"readinessGates": gates}},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
             },
         }

@@ -46,11 +46,10 @@ class Target:
 
 
 class KubeApi:
-    """*store* may be read and changed from any thread. *refuse* gives every request this status, if set."""
+    """*store* may be read and changed from any thread."""
 
     def __init__(self, authorize: Authorizer = lambda *_: True) -> None:
         self.store = Store()
-        self.refuse: int | None = None
         self.asked: list[tuple[str | None, str, str]] = []
         self._authorize = authorize
         route = Route(
@@ -65,8 +64,6 @@ class KubeApi:
             return JSONResponse(_status(refusal), status_code=refusal.code)
 
     async def _handle(self, request: Request) -> Response:
-        if self.refuse is not None:
-            raise Refusal(self.refuse, "InternalError", "the test says no")
         path = request.url.path.rstrip("/")
         fixed = _fixed(path)
         if fixed is not None:
@@ -145,7 +142,7 @@ class KubeApi:
             seen = self.store.revision
             for each in self.store.list(target.kind, target.namespace):
                 yield _line("ADDED", each)
-        while time.monotonic() < ends and self.refuse is None:
+        while time.monotonic() < ends:
             try:
                 changes = list(self.store.since(target.kind, seen))
             except Refusal as refusal:

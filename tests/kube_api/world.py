@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from lbaas.client.api import ApiClient
+from tests.kube_api.control_plane import programs, serving_for_real
 from tests.kube_api.kinds import BY_PATH, Json, Refusal
 from tests.kube_api.rbac import CONTROLLER, shipped
+from tests.kube_api.real import RealApi
 from tests.kube_api.server import KubeApi, serving
 
 SERVICE = BY_PATH["", "v1", "services"]
@@ -23,6 +25,9 @@ EVENT = BY_PATH["", "v1", "events"]
 LEASE = BY_PATH["coordination.k8s.io", "v1", "leases"]
 SLICE = BY_PATH["discovery.k8s.io", "v1", "endpointslices"]
 NAMESPACE = BY_PATH["", "v1", "namespaces"]
+
+# Nobody starts them.
+CONTAINERS = [{"name": "web", "image": "web"}]
 
 
 def eventually(holds: Callable[[], object], timeout_s: float = 60, every_s: float = 0.05) -> None:
@@ -49,17 +54,18 @@ class Behind:
 class World:
     """*namespace* is the test's own."""
 
-    api: KubeApi
+    api: KubeApi | RealApi
     url: str
     directory: Path
     namespace: str
+    certificate: Path | None = None  # of a real API server
     controllers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def kubeconfig(self, bearer: str = "kubectl") -> Path:
         """A file by which *bearer*, which is its token as well, finds the cluster."""
         path = self.directory / f"{bearer}.kubeconfig"
         if not path.exists():
-            path.write_text(json.dumps(_kubeconfig(self.url, bearer)))
+            path.write_text(json.dumps(_kubeconfig(self.url, bearer, self.certificate)))
         return path
 
     @property
@@ -81,9 +87,6 @@ class World:
         )
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
-
-    def create_namespace(self) -> None:
-        self.api.store.create(NAMESPACE, "", {"metadata": {"name": self.namespace}})
 
     def service(self, name: str, *ports: int, **spec: Any) -> Json:
         """A Service of ours as a user writes it."""
@@ -129,7 +132,8 @@ class World:
         """A pod that waits for our readiness gate, if *gated*."""
         gates = [{"conditionType": "lbaas/dsr-ready"}] if gated else []
         metadata = {"name": name, "annotations": {"lbaas/weight": weight} if weight else {}}
-        body = {"metadata": metadata, "spec": {"containers": [], "readinessGates": gates}}
+        spec = {"containers": CONTAINERS, "readinessGates": gates}
+        body = {"metadata": metadata, "spec": spec}
         self.api.store.create(POD, self.namespace, body)
 
     def shown(self, name: str) -> Json:
@@ -194,14 +198,27 @@ class World:
 @contextmanager
 def world(directory: Path, namespace: str) -> Iterator[World]:
     """A cluster with one namespace, in which the shipped RBAC is in force; its controllers end with it."""
-    api = KubeApi(shipped())
-    with serving(api) as url:
-        made = World(api, url, directory, namespace)
-        made.create_namespace()
+    with _served(directory, namespace) as (api, url, certificate):
+        made = World(api, url, directory, namespace, certificate)
         try:
             yield made
         finally:
             made.stop()
+
+
+@contextmanager
+def _served(
+    directory: Path, namespace: str
+) -> Iterator[tuple[KubeApi | RealApi, str, Path | None]]:
+    real = programs()
+    if real is not None:
+        with serving_for_real(real, directory, namespace) as served:
+            yield served
+        return
+    api = KubeApi(shipped())
+    with serving(api) as url:
+        api.store.create(NAMESPACE, "", {"metadata": {"name": namespace}})
+        yield api, url, None
 
 
 def addresses_of(service: Json) -> list[str]:
@@ -220,11 +237,14 @@ def _endpoint(each: Behind) -> Json:
     return said
 
 
-def _kubeconfig(url: str, token: str) -> Json:
+def _kubeconfig(url: str, token: str, certificate: Path | None) -> Json:
+    cluster = {"server": url}
+    if certificate is not None:
+        cluster["certificate-authority"] = str(certificate)
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "test", "cluster": {"server": url}}],
+        "clusters": [{"name": "test", "cluster": cluster}],
         "users": [{"name": "test", "user": {"token": token}}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         "current-context": "test",

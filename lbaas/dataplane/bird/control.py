@@ -25,21 +25,22 @@ class BirdControl:
     """
 
     def __init__(self, path: Path, timeout_s: float = 3) -> None:
-        self._buffer = b""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._lines = self._socket.makefile("rb", buffering=65536)
         self._socket.settimeout(timeout_s)
         try:
             self._socket.connect(str(path))
             self._reply()
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            self._socket.close()
+            self.close()
             raise BirdUnavailable(f"{path}: {error.strerror}", running=False) from error
         except OSError as error:
-            self._socket.close()
+            self.close()
             raise BirdUnavailable(f"{path}: {error}", running=True) from error
 
     def close(self) -> None:
         """The session is over."""
+        self._lines.close()
         self._socket.close()
 
     def command(self, line: str) -> list[str]:
@@ -68,10 +69,7 @@ class BirdControl:
                 return int(line[:4]), lines
 
     def _line(self) -> str:
-        while b"\n" not in self._buffer:
-            received = self._socket.recv(65536)
-            if not received:
-                raise ConnectionResetError("BIRD closed the session")
-            self._buffer += received
-        line, self._buffer = self._buffer.split(b"\n", 1)
-        return line.decode(errors="replace")
+        line = self._lines.readline()
+        if not line.endswith(b"\n"):
+            raise ConnectionResetError("BIRD closed the session")
+        return line[:-1].decode(errors="replace")

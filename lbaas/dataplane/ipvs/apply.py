@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TypeVar
 
 from lbaas.dataplane.ipvs.connections import (
@@ -12,6 +13,7 @@ from lbaas.dataplane.ipvs.connections import (
     StopDaemon,
 )
 from lbaas.dataplane.ipvs.desired import PERSISTENT, Destination, Persistence, ServiceKey
+from lbaas.dataplane.ipvs.files import flows_end_with_their_destination
 from lbaas.dataplane.ipvs.netlink import (
     Command,
     IpvsSocket,
@@ -53,8 +55,10 @@ _TUNNEL_TYPE = {
 def apply(ipvs: IpvsSocket, steps: Sequence[IpvsStep]) -> Outcome[IpvsStep]:
     """All *steps* were tried, in order; one that failed stops no other."""
     codes: list[int] = []
-    for start in range(0, len(steps), _AT_ONCE):
-        codes += ipvs.send([_message(step) for step in steps[start : start + _AT_ONCE]])
+    removing = any(isinstance(step, RemoveDestination | RemoveService) for step in steps)
+    with flows_end_with_their_destination() if removing else nullcontext():
+        for start in range(0, len(steps), _AT_ONCE):
+            codes += ipvs.send([_message(step) for step in steps[start : start + _AT_ONCE]])
     return _outcome(steps, codes)
 
 

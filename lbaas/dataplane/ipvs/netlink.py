@@ -18,6 +18,9 @@ from lbaas.domain.addresses import Address
 
 _NESTED = 0x8000
 
+# The nest of 64-bit statistics, of services and of destinations: IPVS_SVC_ATTR_STATS64, IPVS_DEST_ATTR_STATS64.
+_STATISTICS = 12
+
 
 class Command(IntEnum):
     """IPVS_CMD_*."""
@@ -72,7 +75,12 @@ class ServiceEntry:
     flags: int
     timeout_s: int
     prefix: int
-    stats: Stats
+    counters: bytes
+
+    @property
+    def stats(self) -> Stats:
+        """Decoded when asked for: most who list services by the thousand do not."""
+        return _stats(self.counters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,12 @@ class DestinationEntry:
     tunnel_flags: int
     active: int
     inactive: int
-    stats: Stats
+    counters: bytes
+
+    @property
+    def stats(self) -> Stats:
+        """As a service's."""
+        return _stats(self.counters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +200,7 @@ def decode_service(attributes: bytes) -> ServiceEntry:
         flags=_uint(fields[7][:4]) & ~0x2,
         timeout_s=_uint(fields[8]),
         prefix=_prefix(family, fields[9]),
-        stats=_stats(fields),
+        counters=fields.get(_STATISTICS, b""),
     )
 
 
@@ -205,13 +218,13 @@ def decode_destination(attributes: bytes) -> DestinationEntry:
         tunnel_flags=_uint(fields.get(15, b"")),
         active=_uint(fields[7]),
         inactive=_uint(fields[8]),
-        stats=_stats(fields),
+        counters=fields.get(_STATISTICS, b""),
     )
 
 
-def _stats(fields: dict[int, bytes]) -> Stats:
-    # Attribute 12 of both is the 64-bit statistics nest: connections, packets in and out, bytes in and out.
-    counters = parse(fields[12]) if 12 in fields else {}
+def _stats(nest: bytes) -> Stats:
+    # Connections, packets in and out, bytes in and out.
+    counters = parse(nest)
     return Stats(*(_uint(counters.get(kind, b"\0")) for kind in (1, 2, 4)))
 
 

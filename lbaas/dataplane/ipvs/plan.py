@@ -81,7 +81,7 @@ class EditDestination(_ServiceStep):
 
 @dataclass(frozen=True, slots=True)
 class RemoveDestination(_ServiceStep):
-    """The destination is gone; flows to it expire (``expire_nodest_conn``)."""
+    """The destination is gone; flows to it have ended."""
 
     address: Address
 

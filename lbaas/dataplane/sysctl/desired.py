@@ -10,12 +10,14 @@ SysctlTable: TypeAlias = dict[str, str]
 NODE: Mapping[str, str] = {
     # A flow whose node died reaches another in its middle. With 0 every such flow is reset (12 of 12).
     "net.ipv4.vs.sloppy_tcp": "1",
-    # With 0 the flows of a removed backend hang until their time-out.
-    "net.ipv4.vs.expire_nodest_conn": "1",
+    # On only while a destination is removed (lbaas.dataplane.ipvs.files). With 1 two backends answer a connection
+    # that began just before one drained, if its first packet had to be repeated, and it is reset.
+    "net.ipv4.vs.expire_nodest_conn": "0",
     # ICMP "fragmentation needed" must follow its flow: with 0, 3 of 10 downloads behind a small MTU finish.
     "net.ipv4.vs.schedule_icmp": "1",
-    # A reused source port is scheduled anew instead of following a connection that ended.
-    "net.ipv4.vs.conn_reuse_mode": "1",
+    # A reused source port is scheduled anew instead of following a connection that ended. Replies do not pass here,
+    # so the last that is seen of one is the client's FIN: that takes the second bit.
+    "net.ipv4.vs.conn_reuse_mode": "3",
     # Persistence must not send clients to a backend at weight 0.
     "net.ipv4.vs.expire_quiescent_template": "1",
 }

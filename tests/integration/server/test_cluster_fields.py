@@ -117,6 +117,19 @@ def test_a_status_shows_the_members_that_fail_on_each_node_and_what_was_dropped(
     assert unhealthy_of(member, vip) == {"lb0": [], "lb1": []}
 
 
+def test_a_status_shows_what_a_node_doubts_of_the_vips_own_members(site: Site) -> None:
+    member = site.member()
+    vip, other = (make_vip(site, "10.0.20.1") for _ in range(2))
+    doubted = {"vip": vip["address"], "port": 80, "member": "10.0.20.1"}
+    say(site, facts={"silent": [doubted]})
+
+    def silent(which: Json) -> list[list[Json]]:
+        return [each["silent"] for each in member.get(f"/v1/vips/{which['id']}/status")["nodes"]]
+
+    assert silent(vip) == [[{"port": 80, "address": "10.0.20.1"}], []]
+    assert silent(other) == [[], []]
+
+
 def test_a_node_whose_order_differs_is_told_in_status_and_metrics(site: Site) -> None:
     vip = make_vip(site, "10.0.20.1")
 

@@ -38,6 +38,8 @@ def test_failures_and_drops_are_summed_by_what_is_bounded() -> None:
     assert found["lbaas_agent_dropped_packets_total", "rate"] == 2
     assert found["lbaas_agent_foreign", ""] == 1
     assert found["lbaas_agent_unheard_peers", ""] == 0
+    assert found["lbaas_agent_silent_members", ""] == 0
+    assert found["lbaas_agent_safe_to_stop", ""] == 0
     assert found["lbaas_agent_removal_held", ""] == 0
 
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,8 @@ def test_every_error_answer_is_declared_as_a_problem(operation: dict[str, object
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_operation_has_a_summary_of_its_own(operation: dict[str, str]) -> None:
     assert operation["summary"] != operation["operationId"].replace("_", " ").title()
+
+
+def test_no_schema_is_named_by_where_its_model_lives() -> None:
+    names = json.loads(COMMITTED.read_text())["components"]["schemas"]
+    assert [name for name in names if "__" in name] == []

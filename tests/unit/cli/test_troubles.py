@@ -3,8 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from lbaas.cli.troubles import locked_out, refused, sick, unhealthy, unheard
-from lbaas.wire.status import DroppedPackets, NodeStatus, UnhealthyMember, VipStatus
+from lbaas.cli.troubles import locked_out, refused, sick, silent, unhealthy, unheard
+from lbaas.wire.status import (
+    DroppedPackets,
+    NodeStatus,
+    SilentMember,
+    UnhealthyMember,
+    VipStatus,
+)
 from lbaas.wire.tenants import Listener
 from tests.unit.client.samples import sample
 
@@ -62,7 +68,19 @@ def test_a_router_that_does_not_hear_of_the_vip_is_named_by_node() -> None:
     assert unheard(seen)[1:] == [["lb0", "10.0.10.1,10.0.10.2"]]
 
 
+def test_a_member_that_seems_to_answer_nobody_is_told_with_its_port_and_by_node() -> None:
+    doubted = SilentMember.model_validate(
+        sample(SilentMember, port=80, address="10.0.20.12"),
+    )
+    nodes = [
+        sample(NodeStatus, name="lb0", silent=[]),
+        sample(NodeStatus, name="lb1", silent=[doubted]),
+    ]
+    seen = VipStatus.model_validate(sample(VipStatus, nodes=nodes))
+    assert silent(seen)[1:] == [["10.0.20.12", "80", "lb1"]]
+
+
 def test_without_troubles_there_is_not_even_a_title() -> None:
     well = status([], [])
     assert (unhealthy(well, LISTENERS), refused(well, LISTENERS), sick(well)) == ([], [], [])
-    assert unheard(well) == []
+    assert (unheard(well), silent(well)) == ([], [])

@@ -22,7 +22,7 @@ from lbaas.wire.canonical import canonical_json
 from lbaas.wire.entries import Entries
 from lbaas.wire.reading import ClusterParts
 from lbaas.wire.report import NodeFacts
-from lbaas.wire.state import ClusterState
+from lbaas.wire.state import ClusterState, MarkRange
 from tests.unit.dataplane.ipvs.test_plan import carry_out
 from tests.unit.node_agent.test_wanted import CLUSTER, many
 
@@ -51,6 +51,10 @@ class FakeKernel:
     def facts(self, bare: ClusterState, wanted: Picture) -> NodeFacts:
         del wanted
         return NodeFacts(revision=bare.revision, services=len(self.table))
+
+    def ingress(self, marks: MarkRange) -> int:
+        del marks
+        return 7
 
     def _look(self) -> ServiceTable:
         self.looks += 1
@@ -90,11 +94,11 @@ class Running:
         entries = Entries.of({key: canonical_json(value) for key, value in values.items()})
         return self.node.reconcile(ClusterParts.read(entries, revision), AGENT)
 
-    def audit(self, vips: dict[str, Any], revision: int = 1) -> Round:
+    def audit(self, vips: dict[str, Any], revision: int = 1, **settings: object) -> Round:
         """The round that follows the look under way."""
         assert self._audited.wait(60)
         self._audited.clear()
-        return self.turn(vips, revision)
+        return self.turn(vips, revision, **settings)
 
 
 @pytest.fixture
@@ -207,3 +211,17 @@ def test_the_look_of_another_settings_of_the_cluster_is_at_everything(quiet: Run
     round_ = quiet.turn(many(range(2)), 2, admin_state="drained")
     assert len(quiet.kernel.table) == 2
     assert not any(isinstance(each.step, CreateService) for each in round_.failures)
+
+
+def test_a_node_that_was_taken_out_may_be_stopped_once_nothing_comes(
+    auditing: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lbaas.node_agent.quiet.QUIET_S", 0.0)
+    vips = many(range(1))
+    auditing.turn(vips)
+    auditing.audit(vips)
+    assert not auditing.node.facts().safe_to_stop
+    auditing.turn(vips, admin_state="maintenance")
+    for _ in range(2):  # one look may have begun before
+        auditing.audit(vips, admin_state="maintenance")
+    assert auditing.node.facts().safe_to_stop
