@@ -4,7 +4,7 @@ From one snapshot: horizon, revision, changes and rows must be of one instant.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Self
@@ -52,10 +52,11 @@ class Book:
 
     def then(self, revision: int, delta: Delta, writes: Iterable[Write]) -> Self:
         """The book at *revision*, when the state is as *delta* changes it, by *writes*."""
-        keys = delta.keys
-        history = self.history.then(revision, keys) if keys else self.history
         new = (write for write in writes if write.revision > self.revision)
         told = (*self.writes, *new)[-provenance.MOST :]
+        if not (keys := delta.keys):
+            return replace(self, revision=revision, writes=told)
+        history = self.history.then(revision, keys)
         return type(self)(revision, self.entries.after(delta), history, told)
 
     def update(self, kind: Kind, since: int | None) -> Update:

@@ -39,5 +39,5 @@ class Requests:
             self._took.labels(route).observe(seconds)
 
     def counted(self, method: str, route: str, status: int) -> None:
-        """A request was answered that waited for something to happen."""
+        """As :meth:`answered`, of one whose time says nothing."""
         self._answered.labels(method, route, str(status)).inc()
