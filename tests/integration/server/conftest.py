@@ -293,3 +293,11 @@ async def _execute(server: LiveServer, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """*holds*, though perhaps not at once."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -14,7 +14,7 @@ from lbaas.client.agent import AgentClient, Fetched
 from lbaas.client.api import ApiClient
 from lbaas.errors import BadState
 
-from .conftest import Json, LiveServer, Site, fetch, listener, unique
+from .conftest import Json, LiveServer, Site, eventually, fetch, listener, unique
 
 ADDRESS, OTHER = "10.0.20.211", "10.0.20.212"
 
@@ -106,6 +106,8 @@ def test_a_poll_after_what_concerned_others_is_told_how_far_the_state_is_confirm
     settle(host, site.server)
     before = host.held
     make_vip(site, OTHER)
+    # A poll that waits already is left alone, so we ask until the server has heard of it.
+    eventually(lambda: host.poll(site.server, 0).status_code == httpx.codes.OK)
     host.follow(site.server)
     assert host.held.revision > before.revision
     assert host.held.digest == before.digest

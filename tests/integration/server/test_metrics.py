@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lbaas.client.api import ApiClient, ApiProblem
 
-from .conftest import Site, fetch, listener, make_site, start_server, unique
+from .conftest import Site, eventually, fetch, listener, make_site, start_server, unique
 from .test_agents import make_vip, report, state
 
 pytestmark = pytest.mark.anyio
@@ -107,14 +107,6 @@ async def test_an_open_writer_shows_as_the_horizons_age(alone: Site) -> None:
         eventually(lambda: scrape(alone.admin)["lbaas_feed_horizon_age_seconds", ()] > age)
     await connection.close()
     assert age > 0
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """*holds*, though perhaps not at once."""
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_figures_are_for_operators(site: Site) -> None:
