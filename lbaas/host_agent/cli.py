@@ -2,12 +2,13 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from contextlib import closing
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn, TypeVar
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -19,6 +20,7 @@ from lbaas.agent.loop import Agent
 from lbaas.agent.once import apply_once, newest
 from lbaas.agent.options import Cycle, MetricsFile, ServerUrl, TokenFile, check_option
 from lbaas.agent.renewing import certificate_ends_s, renew_forever
+from lbaas.agent.rounds import Round
 from lbaas.agent.settings import AgentSettings
 from lbaas.agent.textfile import Textfile
 from lbaas.client.agent import Fetched
@@ -31,15 +33,17 @@ from lbaas.host_agent.commands import command, whole
 from lbaas.host_agent.explaining import Explainer
 from lbaas.host_agent.inspection import inspect, render
 from lbaas.host_agent.places import places_of
-from lbaas.host_agent.pods import Pods, namespace_files
+from lbaas.host_agent.pods import Pods, namespace_files, take_all_files
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.trials import host_trials
 from lbaas.metering.metering import PERIOD_S, Metering, MeterSettings
 from lbaas.metering.options import Metered, MeterPeriod, MeterPrefix4, MeterPrefix6, bits
+from lbaas.metering.places import HERE, Place
 from lbaas.metering.sources import HostSource
 from lbaas.wire.reading import Reader
-from lbaas.wire.report import Report
 from lbaas.wire.state import HostState
+
+T = TypeVar("T")
 
 _RUN = "run"
 _READ = Reader(HostState).read
@@ -118,28 +122,26 @@ def run(
     Stopping it leaves the kernel as it is: the host goes on answering.
     """
     settings = AgentSettings(server_url, token_file, state_dir, cycle_s)
-    told = Textfile(metrics_file, partial(certificate_ends_s, settings)).write
-    renewing = partial(renew_forever, settings)
-    explainer = Explainer(state_dir, places_of(netns, pods))
-    answering = partial(answer_forever, settings, explainer.explain)
-    if pods is not None:
-        _run_for_pods(settings, pods, told, (renewing, answering))
-    elif once:
+    if once and pods is None:
         _once(settings, Host(_namespace(netns)), wait_s)
-    elif netns is not None:
-        # What counts looks at the namespace that we run in.
-        host = Host(_namespace(netns))
-        Agent(settings, _READ, host.reconcile, told=told, beside=(renewing, answering)).run()
-    else:
-        source = HostSource(bits(meter_prefix4, meter_prefix6))
-        metering = Metering(MeterSettings(source, meter_period_s, meter), settings)
-        beside = (metering.run, answering, renewing)
-        read = metering.hearing(Reader(HostState).read)
+    source = HostSource(bits(meter_prefix4, meter_prefix6))
+    places = _counted_first(netns, pods)
+    metering = Metering(MeterSettings(source, meter_period_s, meter, places), settings)
+    told = Textfile(metrics_file, partial(certificate_ends_s, settings)).write
+    explainer = Explainer(state_dir, places_of(netns, pods))
+    beside = (
+        metering.run,
+        partial(answer_forever, settings, explainer.explain),
+        partial(renew_forever, settings),
+    )
+    reconcile = (
+        Host(_namespace(netns)).reconcile if pods is None else _pods(settings, pods, metering)
+    )
 
-        def details() -> Details:
-            return Details(unsent=metering.unsent())
+    def details() -> Details:
+        return Details(unsent=metering.unsent())
 
-        Agent(settings, read, Host().reconcile, details, told, beside).run()
+    Agent(settings, metering.hearing(_READ), reconcile, details, told, beside).run()
 
 
 @app.command("check")
@@ -181,19 +183,23 @@ def print_host(
             print(files.shown(files.ifupdown(steps)), end="")
 
 
-def _run_for_pods(
-    settings: AgentSettings,
-    where: Path,
-    told: Callable[[Report, float], None],
-    beside: Sequence[Callable[[], None]],
-) -> None:
+def _counted_first(netns: Path | None, pods: Path | None) -> Collection[Place]:
+    """Where pods are is found round by round."""
+    if pods is not None:
+        return ()
+    return (HERE,) if netns is None else (_opened(netns, Place.at),)
+
+
+def _pods(
+    settings: AgentSettings, where: Path, metering: Metering
+) -> Callable[[HostState, UUID], Round]:
+    take_all_files()
     claims = Claims(settings.client())
     claims.start()
-    pods = Pods(namespace_files(where), claims.put)
-    Agent(settings, _READ, pods.reconcile, told=told, beside=beside).run()
+    return Pods(namespace_files(where), claims.put, metering.attend).reconcile
 
 
-def _once(settings: AgentSettings, host: Host, wait_s: float) -> None:
+def _once(settings: AgentSettings, host: Host, wait_s: float) -> NoReturn:
     fetched = newest(settings, time.monotonic() + wait_s, _has_vips if wait_s else lambda _: True)
     failures = apply_once(settings, _READ, host.reconcile, fetched)
     for failed in failures:
@@ -206,7 +212,11 @@ def _has_vips(fetched: Fetched) -> bool:
 
 
 def _namespace(path: Path | None) -> Namespace | None:
+    return None if path is None else _opened(path, Namespace.at)
+
+
+def _opened(path: Path, open_: Callable[[Path], T]) -> T:
     try:
-        return None if path is None else Namespace.at(path)
+        return open_(path)
     except OSError as error:
         raise ToolMissing(f"--netns {path}: {error.strerror}") from error

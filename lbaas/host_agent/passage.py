@@ -3,10 +3,10 @@
 import socket
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
+from operator import itemgetter
 
 from lbaas.agent.rounds import Round, Subsystem, begin
-from lbaas.dataplane.link.netlink import LinkSocket
-from lbaas.dataplane.link.routing import routing
+from lbaas.dataplane.link.netlink import LOOPBACK, LinkSocket
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.passage import apply as passage_apply
 from lbaas.dataplane.passage import observe as passage_observe
@@ -73,14 +73,18 @@ class Passage:
         return plan_sysctl(observed, opened(ways, observed))
 
     def _ways(self, vips: Iterable[Address], pods: Iterable[Address]) -> list[Way]:
-        with routing() as asked:
-            towards = {asked.device_towards(pod) for pod in pods if pod.version == 4}
-            of_node = any(asked.device_towards(vip) == "lo" for vip in vips if vip.version == 4)
-        names = dict(socket.if_nameindex())
-        addressed = {
-            names.get(held.index) for held in self._link.held() if held.address.version == 4
-        }
-        return [Way(name, name in addressed, of_node) for name in sorted(filter(None, towards))]
+        towards = self._indices_towards(pods)
+        of_node = LOOPBACK in self._indices_towards(vips)
+        addressed = {held.index for held in self._link.held() if held.address.version == 4}
+        return [
+            Way(name, index in addressed, of_node)
+            for index, name in sorted(socket.if_nameindex(), key=itemgetter(1))
+            if index in towards
+        ]
+
+    def _indices_towards(self, addresses: Iterable[Address]) -> set[int | None]:
+        """Of IPv4 alone: no setting of another family lets replies in, or keeps them out."""
+        return {self._link.index_towards(each) for each in addresses if each.version == 4}
 
     def _plan_table(self, vips: Collection[Address]) -> Plan[PassageStep]:
         wanted = declaration(vips)

@@ -1,9 +1,10 @@
 """A machine whose addresses are its pods': each pod's network namespace is brought to what concerns it alone."""
 
 import os
+import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from lbaas.host_agent.lingering import Lingering
 from lbaas.host_agent.passage import Passage
 from lbaas.host_agent.reconcile import Host
 from lbaas.host_agent.sandboxes import Sandboxes
+from lbaas.metering.places import Place
 from lbaas.wire.state import HostState
 
 log = structlog.get_logger()
@@ -28,10 +30,25 @@ SOCKET = ".sock"
 
 @dataclass(frozen=True)
 class _Pod:
-    """A namespace that is not the machine's own, and what is in it."""
+    """A namespace that is not the machine's own, and the addresses that it alone has."""
 
     host: Host
     addresses: frozenset[Address]
+    inode: int
+    file: Path
+
+
+@dataclass(frozen=True)
+class _Share:
+    """What concerns the namespace of *host*, and where its meter counts."""
+
+    host: Host
+    state: HostState
+    place: Place
+
+    def concerned(self) -> bool:
+        """A namespace without VIPs is not touched, unless we did so before."""
+        return bool(self.state.vips) or self.host.prepared()
 
 
 def share(state: HostState, addresses: Collection[Address]) -> HostState:
@@ -68,19 +85,31 @@ def namespaces(files: Iterable[Path]) -> dict[int, Path]:
     return found
 
 
+def take_all_files() -> None:
+    """The process may have as many open files as the system grants: of each pod there are up to seven."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 class Pods:
-    """The namespaces that *files* names, found anew each round. *claim* is told of all addresses in them."""
+    """The namespaces that *files* names, found anew each round.
+
+    *claim* is told of all addresses in them, *count* of the namespaces to which VIPs come.
+    """
 
     def __init__(
         self,
         files: Callable[[], Iterator[Path]],
         claim: Callable[[frozenset[Address]], object],
+        count: Callable[[Collection[Place]], object],
     ) -> None:
         self._files = files
         self._claim = claim
+        self._count = count
         self._machine = Host(shut_without_vips=True)
         self._passage = Passage()
         self._lingering = Lingering()
+        self._found: Mapping[int, Path] = {}
         self._hosts: dict[int, Host] = {}
 
     def reconcile(self, state: HostState, agent: UUID) -> Round:
@@ -88,29 +117,43 @@ class Pods:
 
         While nobody says which pods there are, those that were known are.
         """
-        found = Round()
-        attempt(found, "pods", "observe", self._discover)
+        discovery = Round()
+        attempt(discovery, "pods", "observe", self._discover)
         pods = list(self._pods())
         self._claim(frozenset(address for pod in pods for address in pod.addresses))
-        shares = [(pod.host, share(state, pod.addresses)) for pod in pods]
-        vips = {vip for _, own in shares for vip in own.vips}
-        answering = {endpoint for _, own in shares if own.vips for endpoint in own.endpoints}
-        # A pod's address is no device's of the machine itself, whatever routes lead there.
-        inside = {address for pod in pods for address in pod.addresses}
-        shares.append((self._machine, share(state, self._machine.addresses() - inside)))
-        # What a VIP's pods still answer, as it lingers there, gets out.
-        held = self._lingering.held(vips, time.monotonic())
-        passage = self._passage.reconcile(held, answering)
-        passage.pending = self._lingering.pending
-        return _joined([found, passage, *(self._round(host, own, agent) for host, own in shares)])
+        shares = [_of_pod(state, pod) for pod in pods]
+        passage = self._let_out(shares)
+        shares.append(self._of_machine(state, pods, shares))
+        concerned = [each for each in shares if each.concerned()]
+        self._count(tuple(each.place for each in concerned))
+        rounds = [each.host.reconcile(each.state, agent) for each in concerned]
+        return _joined([discovery, passage, *rounds])
 
-    def _round(self, host: Host, own: HostState, agent: UUID) -> Round:
-        """A namespace without VIPs is not touched, unless we did so before."""
-        return host.reconcile(own, agent) if own.vips or host.prepared() else Round()
+    def _let_out(self, shares: Iterable[_Share]) -> Round:
+        """What a VIP's pods answer gets out, also while it lingers there."""
+        reached = [each.state for each in shares if each.state.vips]
+        vips = {vip for own in reached for vip in own.vips}
+        held = self._lingering.held(vips, time.monotonic())
+        endpoints = {endpoint for own in reached for endpoint in own.endpoints}
+        passage = self._passage.reconcile(held, endpoints)
+        passage.pending = self._lingering.pending
+        return passage
+
+    def _of_machine(
+        self, state: HostState, pods: Iterable[_Pod], shares: Iterable[_Share]
+    ) -> _Share:
+        """A pod's address is no device's of the machine itself, whatever routes lead there.
+
+        Replies of pods are counted inside, and pass the machine: there, such VIPs are not counted again.
+        """
+        inside = {address for pod in pods for address in pod.addresses}
+        own = share(state, self._machine.addresses() - inside)
+        counted_inside = {vip for each in shares for vip in each.state.vips}
+        return _Share(self._machine, own, Place(vips=frozenset(own.vips) - counted_inside))
 
     def _discover(self) -> None:
         """Every namespace there is has a Host; those that are gone are let go."""
-        found = namespaces(self._files())
+        self._found = found = namespaces(self._files())
         for inode in self._hosts.keys() - found.keys():
             self._hosts.pop(inode).close()
         for inode in found.keys() - self._hosts.keys():
@@ -119,17 +162,23 @@ class Pods:
             except OSError as error:
                 log.debug("no namespace", path=str(found[inode]), error=str(error))
 
-    def _pods(self) -> Iterable[_Pod]:
+    def _pods(self) -> Iterator[_Pod]:
         """An address that two namespaces have is neither's: one of them lies."""
-        found: list[tuple[Host, frozenset[Address]]] = []
-        for host in self._hosts.values():
+        found: dict[int, frozenset[Address]] = {}
+        for inode, host in self._hosts.items():
             try:
-                found.append((host, host.addresses()))
+                found[inode] = host.addresses()
             except OSError as error:
                 log.debug("a namespace that can't be entered", error=os.strerror(error.errno or 0))
-        count = Counter(address for _, addresses in found for address in addresses)
-        for host, addresses in found:
-            yield _Pod(host, frozenset(each for each in addresses if count[each] == 1))
+        count = Counter(address for addresses in found.values() for address in addresses)
+        for inode, addresses in found.items():
+            own = frozenset(each for each in addresses if count[each] == 1)
+            yield _Pod(self._hosts[inode], own, inode, self._found[inode])
+
+
+def _of_pod(state: HostState, pod: _Pod) -> _Share:
+    own = share(state, pod.addresses)
+    return _Share(pod.host, own, Place(str(pod.inode), pod.file, frozenset(own.vips)))
 
 
 def _joined(rounds: Iterable[Round]) -> Round:

@@ -3,8 +3,10 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -18,6 +20,7 @@ from lbaas.errors import LbaasError
 from lbaas.metering.buffer import Buffer
 from lbaas.metering.counter import Counter
 from lbaas.metering.delivery import Delivery
+from lbaas.metering.places import HERE, Place
 from lbaas.metering.sources import Source
 from lbaas.metering.table import Table
 from lbaas.wire.entries import Entries
@@ -29,14 +32,21 @@ S = TypeVar("S")
 
 PERIOD_S = 60
 
+# What a pod's VIPs wait for their meter, lest their first packets are not counted.
+_MOST_WAIT_S = 1.0
+
 
 @dataclass(frozen=True)
 class MeterSettings:
-    """*source* counts, in periods of *period_s* that begin at its multiples; nothing is counted if not *wanted*."""
+    """*source* counts, in periods of *period_s* that begin at its multiples; nothing is counted if not *wanted*.
+
+    At *places*, until ``Metering.attend`` says others.
+    """
 
     source: Source
     period_s: int = PERIOD_S
     wanted: bool = True
+    places: Collection[Place] = (HERE,)
 
 
 class Metering:
@@ -46,6 +56,8 @@ class Metering:
         self._meter = meter
         self._agent = agent
         self._news: Newest[Entries] = Newest()
+        self._places = meter.places
+        self._attended = threading.Event()
         self._unsent: Unsent | None = None
 
     def hearing(self, read: Read[S]) -> Read[S]:
@@ -58,6 +70,19 @@ class Metering:
 
         return read_and_tell
 
+    def attend(self, places: Collection[Place]) -> None:
+        """What is counted is what flows at *places*; already now, unless that takes long."""
+        if places == self._places:
+            return
+        come = set(places).difference(self._places)
+        self._attended.clear()
+        self._places = places
+        if self._meter.wanted:
+            self._news.wake()
+            self._attended.wait(_MOST_WAIT_S)
+        else:
+            self._stop_counting(come)
+
     def unsent(self) -> Unsent | None:
         """What waited for the server when that was last looked at; None where nothing is counted."""
         return self._unsent
@@ -65,12 +90,12 @@ class Metering:
     def run(self) -> None:
         """Counts and delivers, and never returns; if nothing is to be counted, nothing is, and it does."""
         if not self._meter.wanted:
-            _stop_counting(self._meter.source.table)
+            self._stop_counting(self._places)
             return
         buffer = self._buffer()
         delivery = Delivery(buffer, self._agent.client(), spread_s=self._meter.period_s / 4)
         threading.Thread(target=delivery.run, daemon=True).start()
-        counter = Counter(self._meter.source, buffer, Table(self._meter.source.table))
+        counter = Counter(self._meter.source, buffer, partial(Table.at, self._meter.source.table))
         self._count_forever(buffer, counter, delivery.wake)
 
     def _buffer(self) -> Buffer:
@@ -86,11 +111,12 @@ class Metering:
         while True:
             news = self._news.take(self._pause_s())
             try:
-                if news is not None:
-                    counter.hear(news)
+                self._attend(counter, news)
+                if news is not None or counter.mend():
                     wake()
+                counter.leave()
                 # Another, not a later: clocks are set back, too.
-                if self._period() != period or counter.disturbed():
+                if self._period() != period:
                     counter.close()
                     period = self._period()
                     wake()
@@ -103,6 +129,14 @@ class Metering:
                 log.exception("counting broke off")
                 time.sleep(self._agent.cycle_s)
 
+    def _attend(self, counter: Counter, news: Entries | None) -> None:
+        places = self._places
+        if news is not None:
+            counter.hear(news)
+        counter.attend(places)
+        if places is self._places:
+            self._attended.set()
+
     def _period(self) -> int:
         return int(time.time()) // self._meter.period_s
 
@@ -110,9 +144,10 @@ class Metering:
         rest_s = self._meter.period_s - time.time() % self._meter.period_s
         return min(self._agent.cycle_s, rest_s)
 
-
-def _stop_counting(table: str) -> None:
-    try:
-        remove(Nft(), table)
-    except LbaasError as error:
-        log.warning("the meter's table is still there", error=str(error))
+    def _stop_counting(self, places: Iterable[Place]) -> None:
+        for place in places:
+            try:
+                with place.inside(), closing(Nft()) as nft:
+                    remove(nft, self._meter.source.table)
+            except (LbaasError, OSError) as error:
+                log.warning("the meter's table is still there", error=str(error))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from statistics import quantiles
@@ -37,6 +38,7 @@ from lbaas.dataplane.usage.apply import remove, turn
 from lbaas.dataplane.usage.desired import NODE_TABLE, USUAL_BITS, node_meter
 from lbaas.metering.buffer import Buffer
 from lbaas.metering.counter import Counter
+from lbaas.metering.places import HERE
 from lbaas.metering.sources import NodeSource
 from lbaas.metering.table import Table
 from lbaas.wire.canonical import canonical_json
@@ -218,7 +220,8 @@ def minute(nft: Nft, netfilter: NfSocket, listeners: int) -> dict[str, float]:
         tempfile.TemporaryDirectory() as directory,
         closing(Buffer(Path(directory) / "usage.db")) as buffer,
     ):
-        counter = Counter(source, buffer, Table(NODE_TABLE))
+        counter = Counter(source, buffer, partial(Table.at, NODE_TABLE))
+        counter.attend((HERE,))
         counter.hear(entries(listeners))
         (single,) = (
             each for each in netfilter.sets(1, NODE_TABLE) if each.startswith("node4_single_24")

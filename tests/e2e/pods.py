@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lbaas.lab.handles import Process
-from lbaas.lab.site import Site
+from lbaas.lab.site import METER_PERIOD_S, Site
 from lbaas.lab.topology import API_ADDRESS, API_PORT, FABRIC, MANAGEMENT, ROUTER, SEGMENTS, Role
 from tests.e2e.balanced import PORT
 
@@ -99,6 +99,11 @@ def has_connections(site: Site, pod: str) -> bool:
 def end(site: Site, pod: str) -> None:
     """The pod answers nothing any more."""
     _in_namespace(site, pod, "ip link set eth0 down")
+
+
+def remove(site: Site, *names: str) -> None:
+    """The pods' network namespaces have no files any more."""
+    sh(site, ROUTER, f"for each in {' '.join(names)}; do ip netns delete $each; done")
 
 
 def _in_namespace(site: Site, pod: str, command: str) -> str:
@@ -195,6 +200,7 @@ def start_agent(
         "LBAAS_TOKEN_FILE": str(token),
         "LBAAS_STATE_DIR": f"{token}-state",
         "LBAAS_CYCLE_S": "1",
+        "LBAAS_METER_PERIOD_S": str(METER_PERIOD_S),
     }
     argv = [*entered, sys.executable, "-m", "lbaas", "host-agent", "--pods", str(pods)]
     return site.lab.spawn(namespace, argv, env=environment, name="pod-agent")

@@ -6,15 +6,17 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import pytest
 
 from lbaas.client.api import Json
 from lbaas.lab.site import Site
-from lbaas.lab.topology import Role
-from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
+from lbaas.lab.topology import ROUTER, Role
+from tests.e2e import pods
+from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, Balanced, eventually
 
 DOWN = int(os.environ.get("LBAAS_METERED_BYTES", "1000000"))
 UP = max(DOWN // 100, 250_000)
@@ -24,7 +26,9 @@ RATE = 4 * DOWN
 
 # By prefix, one address of the client there. The first is his own.
 CLIENTS = {"10.0.1.0/24": "10.0.1.11", "10.77.1.0/24": "10.77.1.1", "10.77.2.0/24": "10.77.2.1"}
+OWN = next(iter(CLIENTS))
 AWAY = ("lb1", "backend1")
+PODS = ("pod1", "pod2")
 
 # /proc/net/dev counts an Ethernet header for each packet, which nobody pays for.
 ETHERNET = 14
@@ -42,8 +46,8 @@ with socket.socket() as opened:
 """
 
 
-def offload(site: Site, machine: str, *, on: bool) -> None:
-    ran = site.lab.run(machine, [sys.executable, "-c", OFFLOAD, str(int(on))])
+def offload(site: Site, machine: str, *, on: bool, entered: Sequence[str] = ()) -> None:
+    ran = site.lab.run(machine, [*entered, sys.executable, "-c", OFFLOAD, str(int(on))])
     assert ran.status == 0, ran.stderr
 
 
@@ -154,13 +158,10 @@ def metered6(site: Site) -> Iterator[Balanced]:
     vip.delete()
 
 
-def captured(vip: Balanced) -> Counter[tuple[str, str]]:
-    """What a download and an upload put on the client's cable, by a capture of it."""
-    lab = vip.site.lab
-    capture = lab.capture(CLIENT, "eth0")
-    for asked in ({"path": "/bytes/200000"}, {"path": "/up", "upload": 100_000}):
-        fetched = lab.fetch(CLIENT, vip.address, PORT, timeout_s=60, **asked)
-        assert fetched.ok, fetched.error
+def captured(vip: Balanced, prefix: str, use: Callable[[], object]) -> Counter[tuple[str, str]]:
+    """What *use* of the VIP put on the cable of the client, who is in *prefix*, by a capture of it."""
+    capture = vip.site.lab.capture(CLIENT, "eth0")
+    use()
     seen = capture.stop()
     assert seen.dropped == 0
     passed: Counter[tuple[str, str]] = Counter()
@@ -170,14 +171,64 @@ def captured(vip: Balanced) -> Counter[tuple[str, str]]:
             packet.outer.destination,
         }:
             direction = "ingress" if packet.outer.destination == vip.address else "egress"
-            passed["fd00:1::/48", direction] += packet.length
+            passed[prefix, direction] += packet.length
     return passed
 
 
+def load_both_ways(vip: Balanced) -> None:
+    for asked in ({"path": "/bytes/200000"}, {"path": "/up", "upload": 100_000}):
+        fetched = vip.site.lab.fetch(CLIENT, vip.address, PORT, timeout_s=60, **asked)
+        assert fetched.ok, fetched.error
+
+
 def test_over_ipv6_the_ledger_agrees_with_a_capture_of_the_packets(metered6: Balanced) -> None:
-    passed = captured(metered6)
+    passed = captured(metered6, "fd00:1::/48", lambda: load_both_ways(metered6))
     eventually(lambda: agrees(billed(metered6), passed), timeout_s=150)
     print(billed(metered6), passed)
+
+
+def claimed(site: Site) -> set[str]:
+    """The addresses of the pods' machine, and of what it says to be on it."""
+    (host,) = site.admin.get("/v1/backend-hosts", name=pods.MACHINE)["items"]
+    return set(host["addresses"])
+
+
+@pytest.fixture
+def in_pods(site: Site) -> Iterator[Balanced]:
+    """A VIP of two pods on a machine of their own."""
+    with pods.machine_with_pods(site, len(PODS)) as places:
+        # Until the machine says that they are its pods', nodes refuse in the VIP's name.
+        eventually(lambda: {pod.v4 for pod in places} <= claimed(site))
+        vip = Balanced.order(site, 4, pool={"members": [{"address": pod.v4} for pod in places]})
+        offload(site, CLIENT, on=False)
+        for pod in PODS:
+            entered = ["nsenter", f"--net={pods.RUN_NETNS / pod}"]
+            offload(site, ROUTER, on=False, entered=entered)
+        vip.wait_programmed()
+        yield vip
+        offload(site, CLIENT, on=True)
+        vip.delete()
+
+
+def test_what_pods_answered_is_billed_though_they_are_gone_before_it_was_read(
+    in_pods: Balanced,
+) -> None:
+    site = in_pods.site
+    answered: set[str] = set()
+    ports = count(41000)
+
+    def both_answered() -> bool:
+        in_pods.fetch(next(ports), "/bytes/100000", PATIENT_S)
+        answered.add(in_pods.fetch(next(ports), timeout_s=PATIENT_S).backend)
+        return answered >= set(PODS)
+
+    passed = captured(in_pods, OWN, lambda: eventually(both_answered))
+    pods.remove(site, *PODS)
+    eventually(lambda: agrees(billed(in_pods), passed), timeout_s=150)
+    print(billed(in_pods), passed)
+    (seen,) = site.admin.get("/v1/usage/reconciliation", vip_id=in_pods.vip["id"])["items"]
+    assert 0 < seen["received"]["packets"] <= seen["ingress"]["packets"]
+    assert seen["findings"] == []
 
 
 @pytest.mark.usefixtures("astray", "nobody_away")

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from lbaas.dataplane.link.apply import apply
 from lbaas.dataplane.link.desired import TUNNEL4_DEVICE, TUNNEL6_DEVICE, Alias, LinkTable
-from lbaas.dataplane.link.netlink import LinkSocket
+from lbaas.dataplane.link.netlink import LOOPBACK, LinkSocket
 from lbaas.dataplane.link.observe import observe
 from lbaas.dataplane.link.plan import AddAddress, plan
 from lbaas.dataplane.link.routing import Way, routing
@@ -99,9 +99,10 @@ def test_an_accepted_address_that_a_device_held_for_a_while_is_still_accepted(
     assert observe(link) == accepted
     with routing() as asked:
         assert asked.device_towards(address) == "lo"  # whither packets to this machine go
+    assert link.index_towards(address) == LOOPBACK
 
 
-def test_a_way_is_told_with_its_device_router_and_size() -> None:
+def test_a_way_is_told_with_its_device_router_and_size(link: LinkSocket) -> None:
     for command in (
         "ip link add way0 type dummy",
         "ip link set way0 mtu 1400 up",
@@ -116,6 +117,8 @@ def test_a_way_is_told_with_its_device_router_and_size() -> None:
             router = Way("way0", 1300, IPv4Address("192.0.2.9"))
             assert asked.way_towards(IPv4Address("203.0.113.7"), IPv4Address("192.0.2.1")) == router
             assert asked.way_towards(IPv4Address("203.0.113.200")) is None
+        assert link.index_towards(IPv4Address("203.0.113.7")) == link.index_of("way0")
+        assert link.index_towards(IPv4Address("203.0.113.200")) is None
     finally:
         subprocess.run(["ip", "route", "del", "unreachable", "203.0.113.128/25"], check=True)
         subprocess.run(["ip", "link", "del", "way0"], check=True)

@@ -37,7 +37,7 @@ _NODAD = (
 _RTMSG = struct.Struct("=BBBBBBBBI")
 _RTA_DST, _RTA_OIF = 1, 4
 _LOCAL_TABLE, _HOST_SCOPE, _LOCAL = 255, 254, 2  # RT_TABLE_LOCAL, RT_SCOPE_HOST, RTN_LOCAL
-_LOOPBACK = 1  # its index in every namespace (include/net/net_namespace.h, LOOPBACK_IFINDEX)
+LOOPBACK = 1  # its index in every namespace (include/net/net_namespace.h, LOOPBACK_IFINDEX)
 # Routes with this protocol number are ours, and no others; nobody else is known to use it.
 ROUTE_PROTOCOL = 108
 
@@ -146,6 +146,16 @@ class LinkSocket:
                     if of == family and (table, protocol, kind) == ours:
                         yield ip_address(parse(payload[_RTMSG.size :])[_RTA_DST])
 
+    def index_towards(self, address: Address) -> int | None:
+        """The index of the device by which packets to *address* leave, LOOPBACK if they stay; None without a way."""
+        head = _RTMSG.pack(_FAMILIES[address.version], address.max_prefixlen, *(0,) * 7)
+        try:
+            answer = self._netlink.ask(Message(_GET_ROUTE, head + _destination(address)))
+        except OSError:
+            return None
+        oif = parse(answer[_RTMSG.size :]).get(_RTA_OIF)
+        return None if oif is None else _number(oif)
+
     def accept(self, addresses: Sequence[Address]) -> list[int]:
         """Packets to each are delivered here; the errno of each, 0 where it succeeded."""
         return self._netlink.send([_accepted(_NEW_ROUTE, each) for each in addresses])
@@ -188,7 +198,7 @@ def _accepted(kind: int, address: Address) -> Message:
         address.max_prefixlen,
         *(0, 0, _LOCAL_TABLE, ROUTE_PROTOCOL, _HOST_SCOPE, _LOCAL, 0),
     )
-    body = _destination(address) + attribute(_RTA_OIF, struct.pack("=I", _LOOPBACK))
+    body = _destination(address) + attribute(_RTA_OIF, struct.pack("=I", LOOPBACK))
     # Beside the kernel's own route, where some device holds the address: of IPv6 ours has another metric.
     beside = _APPEND if address.version == 4 else _EXCLUSIVE
     return Message(kind, head + body, _CREATE | beside if kind == _NEW_ROUTE else 0)

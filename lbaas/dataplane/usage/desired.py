@@ -7,8 +7,8 @@ key, so the counts of a subject add up to all that flowed.
 Decision record: metering.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 
 from lbaas.domain.addresses import Address
 from lbaas.wire.state import MarkRange
@@ -91,12 +91,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class Meter:
-    """A table's tallies. *addresses* are sets that their matches look into; packets over *longest* are bundles."""
+    """A table's tallies. *addresses* are sets that their matches look into; packets over *longest* are bundles.
+
+    The sets of one that *grows* begin small; those of others have all their room from the start, megabytes of it.
+    """
 
     table: str
     tallies: tuple[Tally, ...]
     addresses: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
     longest: int = LONGEST
+    grows: bool = False
 
 
 # By family, the length of the prefixes that clients are counted by.
@@ -134,6 +138,10 @@ def node_meter(marks: MarkRange, bits: Bits) -> Meter:
 _TUNNELS = 'iifname { "lbtun4", "lbtun6", "lbgre4", "lbgre6" }'
 
 
+# The set of what no VIP is.
+_NODES = "nodes"
+
+
 @dataclass(frozen=True)
 class HostAddresses:
     """A backend host's VIPs, those of them whose packets come in no tunnel, and the nodes that send to it."""
@@ -169,12 +177,25 @@ def host_meter(known: HostAddresses, bits: Bits) -> Meter:
             f"{name}{family}": tuple(each for each in addresses if each.version == family)
             for name, addresses in (
                 ("vips", known.vips),
-                ("nodes", known.nodes),
+                (_NODES, known.nodes),
                 ("direct", known.direct),
             )
             for family in _IP
         },
     )
+
+
+def narrowed(meter: Meter, vips: Container[Address] | None) -> Meter:
+    """A host's *meter* for one place of many, to which of its VIPs only *vips* come; None: for the only one."""
+    if vips is None:
+        return meter
+    known = {
+        name: addresses
+        if name.startswith(_NODES)
+        else tuple(each for each in addresses if each in vips)
+        for name, addresses in meter.addresses.items()
+    }
+    return replace(meter, addresses=known, grows=True)
 
 
 def _received(family: int) -> tuple[str, ...]:

@@ -76,16 +76,24 @@ def address_set(meter: Meter, name: str, addresses: Iterable[Address]) -> Iterat
 def _counting_sets(meter: Meter, generation: int) -> Iterator[str]:
     for tally in meter.tallies:
         for name in series(tally, generation):
-            yield f"add set {_own(meter)} {name} {{ {_counting(tally, name)} }}"
+            yield f"add set {_own(meter)} {name} {{ {_counting(meter, tally, name)} }}"
         if tally.client:
-            fresh = f"typeof {tally.subject}; size {ROOM}; flags dynamic,timeout; timeout 1m;"
+            fresh = (
+                f"typeof {tally.subject}; {_size(meter, ROOM)} flags dynamic,timeout; timeout 1m;"
+            )
             yield f"add set {_own(meter)} {_fresh(tally)} {{ {fresh} }}"
 
 
-def _counting(tally: Tally, name: Series) -> str:
+def _counting(meter: Meter, tally: Tally, name: Series) -> str:
     key = tally.subject if name.bits is None else f"{tally.subject} . {tally.client}"
     room = ROOM if name.kind == SINGLE.name else BUNDLES_ROOM
-    return f"typeof {key}; size {room}; flags dynamic; counter;"
+    return f"typeof {key}; {_size(meter, room)} flags dynamic; counter;"
+
+
+def _size(meter: Meter, room: int) -> str:
+    """Of a size that is said the kernel allocates the buckets at once, 1 MB for ROOM; else it is 65,535, and they come
+    as they are needed. Source: nft_rhash_init in net/netfilter/nft_set_hash.c, nft_dynset_init in nft_dynset.c."""
+    return "" if meter.grows else f"size {room};"
 
 
 def _chains(meter: Meter, generation: int) -> Iterator[str]:

@@ -23,16 +23,26 @@ _OWN = """
     WHERE kind = 'vip' AND id IN (SELECT vip_id FROM said) AND {mine}
 """
 _OF_NODE = "cluster_id = :cluster"
-_OF_HOST = """id IN (
-        SELECT unnest(ARRAY[listener.vip_id, listener.dual_vip_id])
-        FROM backend_host JOIN member ON member.address = ANY(backend_host.addresses)
-        JOIN listener ON listener.pool_id = member.pool_id
-        WHERE backend_host.id = :agent
-        UNION
-        SELECT departed_way.vip_id
-        FROM backend_host JOIN departed_way ON departed_way.address = ANY(backend_host.addresses)
-        WHERE backend_host.id = :agent
-    )"""
+_OF_MEMBERS = """
+    SELECT unnest(ARRAY[listener.vip_id, listener.dual_vip_id])
+    FROM backend_host JOIN member ON member.address {within}
+    JOIN listener ON listener.pool_id = member.pool_id
+    WHERE {one}
+    UNION
+    SELECT departed_way.vip_id
+    FROM backend_host JOIN departed_way ON departed_way.address {within}
+    WHERE {one}
+"""
+_AT_ADDRESSES = _OF_MEMBERS.format(
+    within="= ANY(backend_host.addresses)", one="backend_host.id = :agent"
+)
+# A pod's address is its machine's for as long as the pod is there, and what it counted may come later. So of the
+# prefixes that the operator gave to a machine it may speak as of its addresses.
+_WITHIN_PREFIXES = _OF_MEMBERS.format(
+    within="<<= ANY(backend_host.prefixes)",
+    one="backend_host.id = :agent AND backend_host.prefixes <> '{}'",
+)
+_OF_HOST = f"id IN ({_AT_ADDRESSES} UNION {_WITHIN_PREFIXES})"
 # The VIP of a count is or was the listener's.
 _OF_LISTENER = """(
         said.listener_id IS NULL

@@ -96,7 +96,10 @@ def test_kubernetes_manifests_are_well_formed_and_select_what_they_make(name: st
         assert probed <= create_app().openapi()["paths"].keys()
 
 
-@pytest.mark.parametrize("directory", ["kubernetes", "kubernetes-node", "kubernetes-server"])
+@pytest.mark.parametrize(
+    "directory",
+    ["kubernetes", "kubernetes-containerd", "kubernetes-node", "kubernetes-server"],
+)
 def test_kubectl_builds_what_is_shipped_for_kubernetes(directory: str) -> None:
     built = run("kubectl", "kustomize", TOP / "deploy" / directory)
     assert built.returncode == 0, built.stderr

@@ -144,6 +144,24 @@ async def test_a_host_reports_the_vips_of_members_at_its_addresses(shop: Billed)
     assert await noted(shop, "refused") == 1
 
 
+@pytest.mark.parametrize("gone", [False, True])
+async def test_a_machine_reports_what_its_pods_counted_that_have_gone(
+    shop: Billed, gone: bool
+) -> None:
+    """Its agent claims their addresses no more; those that other machines may have are not its own."""
+    await shop.run("UPDATE backend_host SET addresses = '{192.0.2.1}' WHERE id = :host")
+    if gone:
+        await shop.run("DELETE FROM member WHERE id = :member")
+    async with billed.meter(shop, shop.at_host) as meter:
+        await shop.run("UPDATE backend_host SET prefixes = '{10.0.21.0/24}' WHERE id = :host")
+        await meter.count(shop.egress(1))
+        await shop.run("UPDATE backend_host SET prefixes = '{10.0.20.0/24}' WHERE id = :host")
+        await meter.count(shop.egress(3))
+
+    assert await kept(shop) == 3
+    assert await noted(shop, "refused") == 1
+
+
 @pytest.mark.parametrize("first", ["listener", "member"])
 async def test_what_was_deleted_before_its_last_report_came_is_billed(
     shop: Billed, meter: Meter, first: str

@@ -8,6 +8,7 @@ from uuid import UUID
 from lbaas.dataplane.usage.desired import USUAL_BITS, Meter, node_meter
 from lbaas.dataplane.usage.reading import Reading
 from lbaas.dataplane.usage.series import Series
+from lbaas.errors import StepFailed
 from lbaas.metering.periods import Named
 from lbaas.wire.entries import Entries
 from lbaas.wire.state import MarkRange
@@ -32,6 +33,10 @@ class Crashes:
     at: int | None = None
     passed: Iterator[int] = field(default_factory=count)
 
+    def set(self, at: int | None) -> None:
+        """It ends at the *at*-th from now on."""
+        self.at, self.passed = at, count()
+
     def here(self) -> None:
         if next(self.passed) == self.at:
             raise Crash
@@ -46,6 +51,8 @@ class FakeTable:
     crashes: Crashes = field(default_factory=Crashes)
     addresses: list[Mapping[str, object]] = field(default_factory=list)
     touched: bool = False
+    closed: bool = False
+    refuses: bool = False
 
     def flow(self, packets: int, size: int, client: bytes = CLIENT, subject: bytes = MARK) -> bool:
         """Packets came; False if nobody counted them."""
@@ -59,6 +66,8 @@ class FakeTable:
 
     def turn(self, meter: Meter, generation: int) -> None:
         self.crashes.here()
+        if self.refuses:
+            raise StepFailed("usage", "turn", "*", "no memory")
         assert meter.tallies
         assert all(each.generation < generation for each in self.series)
         self.active = generation
@@ -88,6 +97,13 @@ class FakeTable:
         for name in names:
             del self.series[name]
         self.crashes.here()
+
+    def close(self) -> None:
+        self.closed = True
+
+    def remove(self) -> None:
+        self.crashes.here()
+        self.series, self.active = {}, None
 
     def lose(self) -> None:
         """Somebody deleted the table."""

@@ -7,6 +7,7 @@ from lbaas.dataplane.usage.desired import (
     USUAL_BITS,
     HostAddresses,
     host_meter,
+    narrowed,
     node_meter,
 )
 from lbaas.dataplane.usage.render import forget, remove, turn
@@ -31,6 +32,15 @@ def test_a_nodes_table() -> None:
 
 def test_a_hosts_table() -> None:
     assert_golden("usage-host.nft", turn(HOST, 1764918000) + "\n")
+
+
+def test_at_one_place_of_many_the_table_has_its_own_vips_alone_and_grows() -> None:
+    commands = turn(narrowed(HOST, {IPv4Address("198.51.100.1")}), 1764918000)
+    assert "vips4 { 198.51.100.1 }" in commands
+    assert "2001:db8:100::1" not in commands
+    assert "nodes6 { fd00:10::11 }" in commands
+    assert " size " not in commands
+    assert turn(narrowed(HOST, None), 1764918000) == turn(HOST, 1764918000)
 
 
 def test_the_number_of_rules_does_not_depend_on_the_number_of_vips() -> None:
