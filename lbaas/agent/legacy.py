@@ -13,9 +13,9 @@ _TIMEOUT_S = 10
 
 
 def legacy_tables() -> Iterator[str]:
-    """The tables of iptables that are not nftables', by name."""
-    for file in _NAMES.values():
-        yield from _names(file)
+    """The tables of iptables that are not nftables', by family and name."""
+    for family, file in _NAMES.items():
+        yield from (f"{family} {name}" for name in _names(file))
 
 
 def legacy_rules() -> Mapping[str, str]:

@@ -50,7 +50,8 @@ class Roster:
         self._watches: defaultdict[Monitor, dict[tuple[Address, int | None], Watch]] = defaultdict(
             dict
         )
-        self._users: dict[Watch, frozenset[Address]] = {}
+        # Changed in place: a member that is asked at its own address may have a watch that serves thousands.
+        self._users: dict[Watch, set[Address]] = {}
         self._fresh: list[Watch] = []
 
     @property
@@ -60,7 +61,7 @@ class Roster:
 
     def users(self, watch: Watch) -> frozenset[Address]:
         """The VIPs that *watch* is for. From any thread."""
-        return self._users.get(watch, frozenset())
+        return frozenset(self._users.get(watch, ()))
 
     def fresh(self) -> list[Watch]:
         """The watches that have come since the last call and are still wanted."""
@@ -80,7 +81,7 @@ class Roster:
             return before
         ward = self._made(services, in_service, now_s)
         for watch in frozenset(ward.watches.values()):
-            self._users[watch] = self.users(watch) | {vip}
+            self._users.setdefault(watch, set()).add(vip)
         self._leave(vip, before, ward)
         self._wards[vip] = ward
         return ward
@@ -118,7 +119,7 @@ class Roster:
 
     def _leave(self, vip: Address, before: Ward, after: Ward) -> None:
         for watch in frozenset(before.watches.values()) - frozenset(after.watches.values()):
-            self._users[watch] -= {vip}
+            self._users[watch].discard(vip)
             if not self._users[watch]:
                 self._drop(watch)
         for mark in before.paths.keys() - after.paths.keys():

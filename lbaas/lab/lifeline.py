@@ -2,8 +2,8 @@
 
 import subprocess
 
-# Reads until its input ends, which it does when we do; then kills the group.
-WATCHER = 'read -r _; kill -9 -- "-$1"'
+# Reads until its input ends, which it does when we do; then kills the group. A dash takes "--" after "-s KILL" only.
+WATCHER = 'read -r _; kill -s KILL -- "-$1"'
 
 
 class Lifeline:

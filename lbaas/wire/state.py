@@ -15,7 +15,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lbaas.domain.addresses import Address, Prefix
+from lbaas.domain import addresses
 from lbaas.domain.terms import (
     Encapsulation,
     Forwarding,
@@ -30,6 +30,10 @@ from lbaas.domain.terms import (
 WIRE_VERSION = 2
 
 GUE_PORT = 6080  # IANA's, for a GUE tunnel that names no port
+
+# No text is of both families: which is tried first changes nothing, and to try both for each would take twice as long.
+Address = Annotated[addresses.Address, Field(union_mode="left_to_right")]
+Prefix = Annotated[addresses.Prefix, Field(union_mode="left_to_right")]
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Mark = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]

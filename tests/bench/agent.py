@@ -15,6 +15,7 @@ from lbaas.lab.controller import Lab
 from tests.bench.figures import Figures
 
 INSIDE = Path(__file__).with_name("agent_inside.py")
+CHECKED = Path(__file__).with_name("agent_checked.py")
 WHOLE = Path(__file__).with_name("agent_whole.py")
 MARKS = Path(__file__).with_name("agent_marks.py")
 SERVICES = 10_000
@@ -83,6 +84,22 @@ def keepalived(figures: Figures, name: str, start: float, raw: float, full: floa
     figures.shown(f"{name}.keepalived_start_per_empty_to_full", start / full, "ratio")
 
 
+def with_checks(figures: Figures, services: int) -> None:
+    """The start as people have it: each backend of each service is checked, by keepalived and by us."""
+    for scheduler in ("rr", "mh"):
+        with Lab.start(memory_mb=MEMORY_MB) as lab:
+            given = str(services), scheduler
+            ours = run(lab, "lb1", CHECKED, *given)
+            kept = run(lab, "client1", INSIDE, "keepalived_checked", *given)
+        name = f"agent.checked.{scheduler}"
+        figures.shown(f"{name}.body_to_all_probes_begun", ours["full"], "s")
+        figures.shown(f"{name}.of_this_ipvs", ours["ipvs"], "s")
+        if kept:
+            figures.shown(f"{name}.keepalived_start", kept["keepalived"], "s")
+            ratio = kept["keepalived"] / ours["full"]
+            figures.shown(f"{name}.keepalived_start_per_ours", ratio, "ratio")
+
+
 def whole_agent(figures: Figures, services: int) -> None:
     """From the body of an answer to the kernel, and what keeps the next body waiting."""
     with Lab.start(memory_mb=MEMORY_MB) as lab:
@@ -102,7 +119,7 @@ def whole_agent(figures: Figures, services: int) -> None:
 
 def waits_beside_audits(figures: Figures, found: dict[str, float]) -> None:
     """All audits do the same, so what they cause comes with each of them; what does not is the machine's."""
-    for name in ("anyway", "median", "p99", "longest"):
+    for name in ("anyway", "median", "p99", "longest", "of_half"):
         figures.shown(f"agent.wait_beside_audits_{name}", found[f"wait_{name}"] * 1000, "ms")
     caused = found["wait_of_every_audit"] * 1000
     figures.at_most("agent.wait_that_every_audit_causes", caused, "ms", 20)
@@ -125,6 +142,7 @@ def main() -> None:
     figures = Figures()
     services_alone(figures, services)
     without_tables(figures, services)
+    with_checks(figures, services)
     many_marks(figures)
     whole_agent(figures, services)
     figures.finish()

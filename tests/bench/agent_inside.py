@@ -114,41 +114,63 @@ def restore(_: int, __: str) -> dict[str, float | str]:
     return {"restore": timed(lambda: subprocess.run(run, input=saved, text=True, check=True))}
 
 
-def keepalived(services: int, scheduler: str) -> dict[str, float | str]:
-    """From its start until the kernel has all, and from a reload until it has a changed weight.
+class Keepalived:
+    """A running one, from its start. *check* is what its configuration says of each backend of each service."""
 
-    Nothing where it is not installed.
-    """
+    def __init__(self, program: str, services: int, scheduler: str, check: str) -> None:
+        self._directory = Path(tempfile.mkdtemp())
+        self._made_of = services, scheduler, check
+        # It sets the services in order, so the last one's last backend is the end.
+        self._last = MARKS.first + services - 1
+        self._configure()
+        argv = [program, "-n", "-C", "-D", "-l", "-f", str(self._directory / "keepalived.conf")]
+        argv += [*("-p", str(self._directory / "pid")), "-c", str(self._directory / "checkers.pid")]
+        self._begun = time.monotonic()
+        with (self._directory / "log").open("wb") as log:
+            self._running = subprocess.Popen(argv, stdout=log, stderr=log)
+
+    def started(self, ipvs: IpvsSocket) -> float:
+        """Seconds from its start until the kernel has all."""
+        return self._until(lambda: len(_backends(ipvs, self._last)) == len(BACKENDS)) - self._begun
+
+    def reloaded(self, ipvs: IpvsSocket) -> float:
+        """Seconds from the signal until the kernel has a changed weight."""
+        self._configure(last_weight=7)
+        asked = time.monotonic()
+        self._running.send_signal(signal.SIGHUP)
+        changed = self._until(lambda: any(each.weight == 7 for each in _backends(ipvs, self._last)))
+        return changed - asked
+
+    def end(self) -> None:
+        """It is gone; its services stay."""
+        self._running.kill()
+        self._running.wait()
+
+    def _configure(self, last_weight: int = 1) -> None:
+        text = _keepalived_conf(*self._made_of, last_weight)
+        (self._directory / "keepalived.conf").write_text(text)
+
+    def _until(self, holds: Callable[[], bool]) -> float:
+        while not holds():
+            if self._running.poll() is not None:
+                sys.exit((self._directory / "log").read_text()[-2000:])
+            time.sleep(0.05)
+        return time.monotonic()
+
+
+def keepalived(services: int, scheduler: str, check: str = "") -> dict[str, float | str]:
+    """Its start and, without checks, a reload, which takes minutes with them. Nothing where it is not installed."""
     program = shutil.which("keepalived", path="/usr/sbin:/sbin:/usr/bin")
     if program is None:
         return {}
-    directory = Path(tempfile.mkdtemp())
-    configuration = directory / "keepalived.conf"
-    configuration.write_text(_keepalived_conf(services, scheduler))
-    argv = [program, "-n", "-C", "-D", "-l", "-f", str(configuration)]
-    argv += ["-p", str(directory / "pid"), "-c", str(directory / "checkers.pid")]
-    begun = time.monotonic()
-    with (directory / "log").open("wb") as log:
-        running = subprocess.Popen(argv, stdout=log, stderr=log)
+    running = Keepalived(program, services, scheduler, check)
+    found: dict[str, float | str] = {}
     with closing(IpvsSocket()) as ipvs:
-        # It sets the services in order, so the last one's last backend is the end.
-        last = MARKS.first + services - 1
-
-        def until(holds: Callable[[], bool]) -> float:
-            while not holds():
-                if running.poll() is not None:
-                    sys.exit((directory / "log").read_text()[-2000:])
-                time.sleep(0.05)
-            return time.monotonic()
-
-        started = until(lambda: len(_backends(ipvs, last)) == len(BACKENDS)) - begun
-        configuration.write_text(_keepalived_conf(services, scheduler, last_weight=7))
-        asked = time.monotonic()
-        running.send_signal(signal.SIGHUP)
-        changed = until(lambda: any(each.weight == 7 for each in _backends(ipvs, last))) - asked
-        running.kill()
-        running.wait()
-    return {"keepalived": started, "reload": changed}
+        found["keepalived"] = running.started(ipvs)
+        if not check:
+            found["reload"] = running.reloaded(ipvs)
+    running.end()
+    return found
 
 
 def _backends(ipvs: IpvsSocket, mark: int) -> list[DestinationEntry]:
@@ -158,24 +180,37 @@ def _backends(ipvs: IpvsSocket, mark: int) -> list[DestinationEntry]:
         return []
 
 
-def _keepalived_conf(services: int, scheduler: str, last_weight: int = 1) -> str:
+def _keepalived_conf(services: int, scheduler: str, check: str, last_weight: int) -> str:
     last = MARKS.first + services - 1
     return "".join(
-        f"virtual_server fwmark {mark} {{\n  lvs_sched {scheduler}\n  lvs_method TUN\n"
-        f"{_real_servers(last_weight if mark == last else 1)}}}\n"
+        f"virtual_server fwmark {mark} {{\n  delay_loop 10\n  lvs_sched {scheduler}\n  lvs_method TUN\n"
+        f"{_real_servers(last_weight if mark == last else 1, check)}}}\n"
         for mark in range(MARKS.first, MARKS.first + services)
     )
 
 
-def _real_servers(weight: int) -> str:
-    return "".join(f"  real_server {address} 0 {{ weight {weight} }}\n" for address in BACKENDS)
+# A backend that fails stays, with weight 0, as with us.
+CHECK = """\
+    inhibit_on_failure
+    TCP_CHECK {
+      connect_port 80
+      connect_timeout 2
+    }
+"""
+
+
+def _real_servers(weight: int, check: str) -> str:
+    return "".join(
+        f"  real_server {address} 0 {{\n    weight {weight}\n{check}  }}\n" for address in BACKENDS
+    )
 
 
 if __name__ == "__main__":
-    measurements = {
+    measurements: dict[str, Callable[[int, str], dict[str, float | str]]] = {
         "raw": raw,
         "converge": measure_converging,
         "restore": restore,
         "keepalived": keepalived,
+        "keepalived_checked": partial(keepalived, check=CHECK),
     }
     print(json.dumps(measurements[sys.argv[1]](int(sys.argv[2]), sys.argv[3])))

@@ -35,7 +35,7 @@ def processes_that_mention(text: str) -> list[str]:
 
 
 def becomes(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         if time.monotonic() > deadline:
             return False
@@ -59,6 +59,33 @@ def test_no_process_outlives_its_holder(number: signal.Signals) -> None:
         assert not Path(share).exists()
     else:  # nobody was left to remove the directory
         subprocess.run(["rm", "-r", share], check=True)
+
+
+# Its group has a process that does not notice by itself that the holder is gone.
+LEASH = """
+import subprocess
+import sys
+import time
+from lbaas.lab.lifeline import Lifeline
+held = Lifeline(subprocess.Popen(["sleep", sys.argv[1]], start_new_session=True).pid)
+print("held", flush=True)
+time.sleep(300)
+"""
+
+
+def test_a_group_of_processes_dies_with_the_holder_of_its_lifeline() -> None:
+    some = f"300.{time.monotonic_ns()}"
+    argv = [sys.executable, "-c", LEASH, some]
+    holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    with holder.stdout:
+        assert holder.stdout.readline() == "held\n"
+    assert len(processes_that_mention(some)) == 2
+
+    holder.kill()
+    holder.wait()
+
+    assert becomes(lambda: not processes_that_mention(some))
 
 
 def test_a_closed_lab_leaves_no_file() -> None:
