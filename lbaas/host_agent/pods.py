@@ -53,13 +53,12 @@ class _Share:
 
 def share(state: HostState, addresses: Collection[Address]) -> HostState:
     """What concerns a namespace with *addresses*."""
-    own = [each for each in state.endpoints if each in addresses]
+    own = tuple(each for each in state.endpoints if each in addresses)
+    held = frozenset(own)
     vips = tuple(
-        vip
-        for vip in state.vips
-        if not set(own).isdisjoint(state.arrivals.get(vip, state.endpoints))
+        vip for vip in state.vips if not held.isdisjoint(state.arrivals.get(vip, state.endpoints))
     )
-    return state.model_copy(update={"endpoints": tuple(own), "vips": vips})
+    return state.model_copy(update={"endpoints": own, "vips": vips})
 
 
 def namespace_files(where: Path) -> Callable[[], Iterator[Path]]:

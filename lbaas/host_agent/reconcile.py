@@ -24,6 +24,7 @@ from lbaas.dataplane.link.desired import host_links, is_ours, receiving_v4, tunn
 from lbaas.dataplane.link.netlink import LinkSocket
 from lbaas.dataplane.link.plan import plan as plan_link
 from lbaas.dataplane.namespaces import Namespace
+from lbaas.dataplane.nfnetlink import NfSocket
 from lbaas.dataplane.nftables import Nft
 from lbaas.dataplane.steps import Plan
 from lbaas.dataplane.sysctl import apply as sysctl_apply
@@ -52,6 +53,8 @@ class Host:
         self._namespace = namespace
         self._shut_without_vips = shut_without_vips
         self._expected: dict[str, str] = {}
+        # The guard that was found in force, and nftables' generation then: nobody has touched any table since.
+        self._guarded: tuple[str, int] | None = None
         self._lingering = Lingering()
 
     @cached_property
@@ -61,6 +64,10 @@ class Host:
     @cached_property
     def _nft(self) -> Nft:
         return Nft()
+
+    @cached_property
+    def _netfilter(self) -> NfSocket:
+        return NfSocket()
 
     @cached_property
     def _fou(self) -> FouSocket:
@@ -81,6 +88,8 @@ class Host:
             round_.pending = self._lingering.pending
             round_.establish()
             round_.withdraw()
+        if self._namespace is not None:
+            self._give_back("_nft")  # half a megabyte, of each of a machine's pods
         return round_
 
     def planned(self, state: HostState) -> Round:
@@ -116,12 +125,15 @@ class Host:
 
     def close(self) -> None:
         """The kernel keeps what it has; our sockets are given back, and with them our hold of the namespace."""
-        for name in ("_link", "_nft", "_fou"):
+        self._give_back("_link", "_nft", "_netfilter", "_fou")
+        if self._namespace is not None:
+            self._namespace.close()
+
+    def _give_back(self, *names: str) -> None:
+        for name in names:
             opened = self.__dict__.pop(name, None)
             if opened is not None:
                 opened.close()
-        if self._namespace is not None:
-            self._namespace.close()
 
     def _inside(self) -> AbstractContextManager[None]:
         return nullcontext() if self._namespace is None else self._namespace.inside()
@@ -160,9 +172,14 @@ class Host:
 
     def _plan_guard(self, state: HostState) -> Plan[GuardStep]:
         wanted = declaration(guard(state, smallest_mtus(self._link, state)))
+        now = wanted, self._netfilter.generation()
+        if now == self._guarded:
+            return Plan()
         if wanted not in self._expected:
             self._expected = {wanted: guard_observe.expected(self._nft, wanted)}
-        return plan_guard(guard_observe.observe(self._nft), self._expected[wanted], wanted)
+        steps = plan_guard(guard_observe.observe(self._nft), self._expected[wanted], wanted)
+        self._guarded = None if steps else now
+        return steps
 
 
 def smallest_mtus(link: LinkSocket, state: HostState) -> dict[int, int]:

@@ -122,6 +122,7 @@ def machine_with_containerd(site: Site) -> Iterator[Runtime]:
         runtime.on_machine(
             "sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.eth0.proxy_arp=1 net.ipv4.conf.all.rp_filter=0"
         )
+        undo.callback(sh, site, ROUTER, "umount -l /sys/fs/cgroup")
         undo.callback(_start(site).kill)
         prefixes = [str(SEGMENTS[Role.BACKEND].prefix4)]
         body = {"name": MACHINE, "addresses": [str(SEGMENTS[Role.BACKEND].prefix4[_NUMBER])]}
@@ -146,7 +147,7 @@ def _start(site: Site) -> Process:
         site,
         ROUTER,
         f"mkdir -p {_DIRECTORY}/cni && cp {site.lab.share}/pods.conflist {_DIRECTORY}/cni/\n"
-        "mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup",
+        "mount -t cgroup2 none /sys/fs/cgroup",
     )
     programs = f"{UNPACKED}/usr/bin:{UNPACKED}/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
     argv = [

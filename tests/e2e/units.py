@@ -21,6 +21,7 @@ mount --make-rprivate / && mount -n -t proc proc /proc &&
     mount -n --move /mnt /run &&
     mount -n -t tmpfs tmpfs /var/lib && mkdir -p "$state" "$own/state" &&
     mount -n --bind "$own/state" "$state" &&
+    { ! mountpoint -q /sys/fs/cgroup || umount -n -l /sys/fs/cgroup; } &&
     mount -n -t cgroup2 cgroup2 /sys/fs/cgroup || exit 1
 export container=lab SYSTEMD_UNIT_PATH="$units"
 exec "$systemd" --system --log-target=console --unit="$unit.service" </dev/null

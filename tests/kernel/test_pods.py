@@ -1,14 +1,17 @@
 """A machine's pods on a real kernel: those to which VIPs come are prepared and counted, the others left alone."""
 
 from collections.abc import Collection, Iterator
+from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from lbaas.dataplane.guard.desired import TABLE
 from lbaas.dataplane.namespaces import Namespace
+from lbaas.dataplane.nftables import Nft
 from lbaas.domain.addresses import Address
 from lbaas.host_agent.pods import Pods
 from lbaas.metering.places import Place
@@ -68,6 +71,22 @@ def test_pods_to_which_a_vip_comes_are_prepared_and_counted_until_they_are_gone(
 
     assert claims[-1] == {ip_address(other.address)}
     assert counted[-1] == ()
+    release(agent)
+
+
+def test_a_guard_that_somebody_deletes_in_a_pod_is_there_again_after_the_next_round(
+    pods: list[Pod],
+) -> None:
+    pod, _ = pods
+    agent = Pods(lambda: iter([Path(f"/proc/self/fd/{pod.namespace.fd}")]), frozenset, tuple)
+    wanted = state(pod.address, arrivals=[pod.address])
+    for _ in range(3):
+        agent.reconcile(wanted, AGENT)
+    with pod.namespace.inside(), closing(Nft()) as nft:
+        nft.run(f"delete table inet {TABLE}")
+    done = agent.reconcile(wanted, AGENT)
+    assert (done.changes, done.failures) == (1, [])
+    assert pod.tables() == {TABLE}
     release(agent)
 
 
