@@ -64,9 +64,14 @@ def _is_poll(scope: Scope) -> bool:
 
 
 async def _response(runtime: Runtime, scope: Scope) -> Response | None:
-    """None if it is the described route's to answer."""
+    """None if it is the described route's to answer.
+
+    What can be made before the wait is: a thousand are woken at once.
+    """
     poll = regular(scope["query_string"])
     headers = Headers(scope=scope)
+    name = (b"x-request-id", request_id(headers).encode())
+    accepted = headers.get("accept-encoding", "")
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if poll is None or scheme.lower() not in ("bearer", ""):
         return None
@@ -74,10 +79,9 @@ async def _response(runtime: Runtime, scope: Scope) -> Response | None:
         caller = await runtime.identified(token or None, certificate(scope, headers))
         subject = states.subject_of(caller)
         answer = await runtime.states.newer(subject, poll.since, deadline(poll.timeout_s))
-        accepted = headers.get("accept-encoding", "")
         response = await respond(runtime, caller, answer, poll.since, accepted)
     except Exception:  # noqa: BLE001 - whatever it was, the described route meets it too, and says what
         return None
-    response.raw_headers.append((b"x-request-id", request_id(headers).encode()))
+    response.raw_headers.append(name)
     runtime.metrics.requests.counted("GET", PATH, response.status_code)
     return response

@@ -24,6 +24,9 @@ class Requests:
             ("method", "route", "status"),
             registry=registry,
         )
+        self._counters: dict[
+            tuple[str, str, int], Counter
+        ] = {}  # to look one up costs more than to count
         self._took = Histogram(
             "lbaas_http_request_seconds",
             "How long a request took that does not wait for anything.",
@@ -40,4 +43,8 @@ class Requests:
 
     def counted(self, method: str, route: str, status: int) -> None:
         """As :meth:`answered`, of one whose time says nothing."""
-        self._answered.labels(method, route, str(status)).inc()
+        counter = self._counters.get((method, route, status))
+        if counter is None:
+            counter = self._answered.labels(method, route, str(status))
+            self._counters[method, route, status] = counter
+        counter.inc()

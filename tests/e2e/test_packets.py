@@ -278,5 +278,5 @@ def test_datagrams_that_are_scheduled_one_by_one_leave_no_flow_behind(site: Site
     assert all(answer.ok for answer in answers)
     assert len({answer.backend for answer in answers}) > 1
     flows = [site.lab.run(node, ["ipvsadm", "-Lnc"]).stdout for node in NODES]
-    assert all(vip.address not in each for each in flows)
+    assert all(f" {vip.address}:{PORT} " not in each for each in flows)
     vip.delete()

@@ -22,7 +22,8 @@ class Change(Base):
     __table_args__ = (Index(None, "cluster_id", "revision"), Index(None, "object_id", "revision"))
 
     revision: Mapped[int] = mapped_column(primary_key=True, server_default=CURRENT_REVISION)
-    seq: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    # The order within one transaction, which is one session's: so each session may take numbers in advance.
+    seq: Mapped[int] = mapped_column(Identity(always=True, cache=64), primary_key=True)
     cluster_id: Mapped[UUID | None]
     kind: Mapped[str]
     object_id: Mapped[UUID]
