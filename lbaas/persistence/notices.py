@@ -23,7 +23,7 @@ CHANNEL = "lbaas"
 RETRY_S = 0.5
 # After each batch. The first notice after a silence goes at once; under load a batch is of many, each of which would
 # otherwise be a commit of its own that writers' commits wait for, and wake every replica.
-GATHER_S = 0.01
+GATHER_S = 0.02
 KEEPALIVE_S = 5.0
 # Nobody waits for the disk, nor for a standby: a crash loses notices in any case.
 NOTIFY = Statement(
