@@ -38,6 +38,8 @@ async def hosts(
         waiting = [await stack.enter_async_context(polling(port, token)) for token in made]
         while not all(agent.answers for agent in waiting):  # noqa: ASYNC110 - as a bench may
             await asyncio.sleep(0.1)
+        # Until their next polls are there: one that comes after a change is answered at once, by an empty delta.
+        await asyncio.sleep(SETTLE_S)
         for name, pool in (("others", pools[1]), ("one", pools[0])):
             answers = sum(agent.answers for agent in waiting)
             used = cpu_s()
