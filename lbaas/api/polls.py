@@ -70,7 +70,7 @@ async def _response(runtime: Runtime, scope: Scope) -> Response | None:
     """
     poll = regular(scope["query_string"])
     headers = Headers(scope=scope)
-    name = (b"x-request-id", request_id(headers).encode())
+    identity = (b"x-request-id", request_id(headers).encode())
     accepted = headers.get("accept-encoding", "")
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if poll is None or scheme.lower() not in ("bearer", ""):
@@ -82,6 +82,6 @@ async def _response(runtime: Runtime, scope: Scope) -> Response | None:
         response = await respond(runtime, caller, answer, poll.since, accepted)
     except Exception:  # noqa: BLE001 - whatever it was, the described route meets it too, and says what
         return None
-    response.raw_headers.append(name)
+    response.raw_headers.append(identity)
     runtime.metrics.requests.counted("GET", PATH, response.status_code)
     return response
