@@ -14,6 +14,7 @@ from lbaas.dataplane.guard.desired import FAMILY, TABLE, declaration, guard
 from lbaas.dataplane.guard.observe import expected, observe
 from lbaas.dataplane.guard.plan import plan
 from lbaas.dataplane.nftables import Nft
+from tests.kernel.loopback import settle
 from tests.unit.dataplane.guard.test_desired import EMPTY, STATE
 
 WANTED = declaration(guard(STATE, {4: 1500, 6: 1500}))
@@ -83,6 +84,7 @@ def send_from_a_stranger() -> None:
     """An IP in IP packet to the machine's own endpoint, from no node."""
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_IPIP) as raw:
         raw.sendto(bytes(20), (str(STATE.endpoints[0]), 0))
+    settle()
 
 
 def dropped() -> int:

@@ -22,6 +22,7 @@ from lbaas.dataplane.nfnetlink import NfSocket
 from lbaas.dataplane.nftables import Nft
 from lbaas.domain.addresses import Address
 from lbaas.wire.state import MarkRange
+from tests.kernel.loopback import settle
 
 MARKS = MarkRange(first=0x10000000, last=0x1000FFFF)
 OPEN, WEB, CLOSED, SLOW, CLOSED6, SLOW6 = range(MARKS.first, MARKS.first + 6)
@@ -133,6 +134,7 @@ def send(
         sender.bind((str(source), source_port))
         for _ in range(times):
             sender.sendto(b"x" * size, (str(VIPS[mark]), port))
+    settle()
 
 
 def test_all_ports_are_marked(node: Node) -> None:
@@ -189,4 +191,5 @@ def test_flags_that_no_tcp_sends_are_dropped_and_all_others_pass(node: Node) -> 
         for flags in (*sane, *insane):
             segment = struct.pack("!HHIIBBHHH", 4444, 80, 1, 0, 5 << 4, flags, 1024, 0, 0)
             raw.sendto(segment, (str(VIPS[WEB]), 0))
+    settle()
     assert (node.arrived(WEB), node.dropped("malformed", WEB)) == (len(sane), len(insane))

@@ -24,6 +24,7 @@ from lbaas.dataplane.usage.reading import Reading
 from lbaas.lab.topology import Role, Topology
 from lbaas.wire.state import MarkRange
 from lbaas.wire.usage import Point
+from tests.kernel.loopback import settle
 
 MARK = 0x10000007
 NODE = node_meter(MarkRange(first=0x10000000, last=0x1000FFFF), USUAL_BITS)
@@ -67,6 +68,7 @@ def send(source: str, packets: int, payload: int = PAYLOAD) -> None:
         sender.bind((source, 0))
         for _ in range(packets):
             sender.sendto(b"x" * payload, (target, PORT))
+        settle()
 
 
 def readings(netfilter: NfSocket, meter: Meter, before: int) -> list[Reading]:
