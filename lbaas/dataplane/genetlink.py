@@ -6,7 +6,7 @@ Source: include/uapi/linux/genetlink.h.
 import errno
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lbaas.dataplane import netlink
 from lbaas.dataplane.netlink import NetlinkSocket, attribute, parse
@@ -19,8 +19,7 @@ _FAMILY_ID, _FAMILY_NAME = 1, 2  # CTRL_ATTR_*
 _HEADER = struct.Struct("=BBH")  # command, version
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One command with its encoded attributes."""
 
     number: int

@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _ERROR, _DONE = 2, 3
 _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
@@ -31,8 +31,7 @@ _LARGEST_DATAGRAM = 1 << 20
 _SILENCE_S = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One request: its type, its flags besides NLM_F_REQUEST, and what follows the header."""
 
     kind: int

@@ -55,7 +55,7 @@ _TUNNEL_TYPE = {
 def apply(ipvs: IpvsSocket, steps: Sequence[IpvsStep]) -> Outcome[IpvsStep]:
     """All *steps* were tried, in order; one that failed stops no other."""
     codes: list[int] = []
-    removing = any(isinstance(step, RemoveDestination | RemoveService) for step in steps)
+    removing = not {RemoveDestination, RemoveService}.isdisjoint(map(type, steps))
     with flows_end_with_their_destination() if removing else nullcontext():
         for start in range(0, len(steps), _AT_ONCE):
             codes += ipvs.send([_message(step) for step in steps[start : start + _AT_ONCE]])
@@ -95,7 +95,10 @@ def _connection_message(step: ConnectionStep) -> Message:
 
 def _message(step: IpvsStep) -> Message:
     family, mark = step.service.family, step.service.mark
-    match step:
+    match step:  # in the order of how many there are
+        case AddDestination(destination=new) | EditDestination(destination=new):
+            command = Command.NEW_DEST if isinstance(step, AddDestination) else Command.SET_DEST
+            return Message(command, encode_service(family, mark) + _destination(new))
         case CreateService(flags=flags):
             body = encode_service(family, mark, FIRST_SCHEDULER, flags)
             return Message(Command.NEW_SERVICE, body)
@@ -105,9 +108,6 @@ def _message(step: IpvsStep) -> Message:
             )
         case RemoveService():
             return Message(Command.DEL_SERVICE, encode_service(family, mark))
-        case AddDestination(destination=new) | EditDestination(destination=new):
-            command = Command.NEW_DEST if isinstance(step, AddDestination) else Command.SET_DEST
-            return Message(command, encode_service(family, mark) + _destination(new))
         case RemoveDestination(address=address):
             body = encode_service(family, mark) + encode_destination(address)
             return Message(Command.DEL_DEST, body)

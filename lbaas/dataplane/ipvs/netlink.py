@@ -11,10 +11,12 @@ from enum import IntEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
-from lbaas.dataplane.genetlink import Command as GenericCommand
+from lbaas.dataplane import genetlink
 from lbaas.dataplane.genetlink import GenericSocket
 from lbaas.dataplane.netlink import attribute, parse
 from lbaas.domain.addresses import Address
+
+Message = genetlink.Command
 
 _NESTED = 0x8000
 
@@ -103,14 +105,6 @@ class DestinationEntry:
         return _stats(self.counters)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One command with its encoded attributes."""
-
-    command: Command
-    body: bytes
-
-
 def _u16(kind: int, value: int) -> bytes:
     return attribute(kind, struct.pack("=H", value))
 
@@ -123,8 +117,12 @@ def _af(family: int) -> int:
     return socket.AF_INET6 if family == 6 else socket.AF_INET
 
 
-# Both are asked for the same names again and again: once for each destination, once for each service.
-@lru_cache(maxsize=4096)
+# The nest's head, family and mark: what names a service, in one call, since each of its destinations needs it.
+_SERVICE = struct.Struct("=HHHHHxxHHI")
+# The nest's head, family, address, and port 0: the packet's own port.
+_DESTINATION = struct.Struct("=HHHHHxxHH16sHHHxx")
+
+
 def encode_service(
     family: int,
     mark: int,
@@ -134,12 +132,21 @@ def encode_service(
     prefix: int | None = None,
 ) -> bytes:
     """IPVS_CMD_ATTR_SERVICE. Without *scheduler* it only names the service; without *prefix* it is whole."""
-    body = _u16(1, _af(family)) + _u32(5, mark)
-    if scheduler is not None:
-        body += attribute(6, scheduler.encode() + b"\0")
-        body += attribute(7, struct.pack("=II", flags, 0xFFFFFFFF))
-        body += _u32(8, timeout_s) + attribute(9, _netmask(family, prefix))
-    return attribute(1 | _NESTED, body)
+    way = _way(family, scheduler, flags, timeout_s, prefix) if scheduler is not None else b""
+    length = _SERVICE.size + len(way)
+    return _SERVICE.pack(length, 1 | _NESTED, 6, 1, _af(family), 8, 5, mark) + way
+
+
+# Thousands of services differ in a handful of ways; so do destinations.
+@lru_cache(maxsize=256)
+def _way(family: int, scheduler: str, flags: int, timeout_s: int, prefix: int | None) -> bytes:
+    """How a service chooses."""
+    return (
+        attribute(6, scheduler.encode() + b"\0")
+        + attribute(7, struct.pack("=II", flags, 0xFFFFFFFF))
+        + _u32(8, timeout_s)
+        + attribute(9, _netmask(family, prefix))
+    )
 
 
 def _netmask(family: int, prefix: int | None) -> bytes:
@@ -156,7 +163,6 @@ def _prefix(family: int, netmask: bytes) -> int:
     return int.from_bytes(netmask, "big").bit_count()
 
 
-@lru_cache(maxsize=4096)
 def encode_destination(
     address: Address,
     method: Method | None = None,
@@ -164,14 +170,27 @@ def encode_destination(
     tunnel_type: TunnelType = TunnelType.IPIP,
     tunnel_port: int = 0,
 ) -> bytes:
-    """IPVS_CMD_ATTR_DEST on port 0: the packet's own port. Without *weight* it only names it."""
-    body = _u16(11, _af(address.version)) + attribute(1, address.packed.ljust(16, b"\0"))
-    body += attribute(2, b"\0\0")
+    """IPVS_CMD_ATTR_DEST. Without *method* and *weight* it only names it."""
+    means = b""
     if method is not None and weight is not None:
-        body += _u32(3, method) + _u32(4, weight) + _u32(5, 0) + _u32(6, 0)
-        body += attribute(13, bytes([tunnel_type]))
-        body += attribute(14, struct.pack("!H", tunnel_port)) + _u16(15, 0)
-    return attribute(2 | _NESTED, body)
+        means = _means(method, weight, tunnel_type, tunnel_port)
+    length, family = _DESTINATION.size + len(means), _af(address.version)
+    head = length, 2 | _NESTED, 6, 11, family, 20, 1, address.packed, 6, 2, 0
+    return _DESTINATION.pack(*head) + means
+
+
+@lru_cache(maxsize=1024)
+def _means(method: Method, weight: int, tunnel_type: TunnelType, tunnel_port: int) -> bytes:
+    """How packets get to a destination, and which share of them."""
+    return (
+        _u32(3, method)
+        + _u32(4, weight)
+        + _u32(5, 0)
+        + _u32(6, 0)
+        + attribute(13, bytes([tunnel_type]))
+        + attribute(14, struct.pack("!H", tunnel_port))
+        + _u16(15, 0)
+    )
 
 
 def encode_timeouts(tcp_s: int, tcp_fin_s: int, udp_s: int) -> bytes:
@@ -258,7 +277,7 @@ class IpvsSocket:
 
     def timeouts(self) -> tuple[int, int, int]:
         """How long an idle flow is remembered, in seconds: TCP, TCP after a FIN, UDP."""
-        fields = self._generic.ask(GenericCommand(Command.GET_CONFIG))
+        fields = self._generic.ask(Message(Command.GET_CONFIG))
         return _uint(fields[4]), _uint(fields[5]), _uint(fields[6])
 
     def daemons(self) -> list[tuple[str, str, int]]:
@@ -272,7 +291,7 @@ class IpvsSocket:
 
     def send(self, messages: Sequence[Message]) -> list[int]:
         """All *messages* were carried out in order; the errno of each, 0 where it succeeded."""
-        return self._generic.send([GenericCommand(each.command, each.body) for each in messages])
+        return self._generic.send(messages)
 
     def _dump(self, command: Command, body: bytes) -> Iterator[dict[int, bytes]]:
-        return self._generic.dump(GenericCommand(command, body))
+        return self._generic.dump(Message(command, body))
