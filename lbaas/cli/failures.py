@@ -9,7 +9,7 @@ Exit codes:
 4   no token, one that does not hold, or one that may not do this
 5   the present state forbids it: in use, taken, changed meanwhile, quota
 6   the server can't be reached, has failed, or asks for patience
-7   not programmed in time
+7   not programmed, or not safe to stop, in time
 8   a field's value can't be accepted
 """
 
@@ -22,7 +22,7 @@ from lbaas.cli.profiles import NoProfile
 from lbaas.cli.references import NotThere
 from lbaas.cli.values import BadValue
 from lbaas.client import problems
-from lbaas.client.problems import ApiProblem, NotProgrammed
+from lbaas.client.problems import ApiProblem, NotProgrammed, NotSafeToStop
 from lbaas.errors import LbaasError, NoFlow, ServerUnavailable
 
 EXIT_CODES: Mapping[type[LbaasError], int] = {
@@ -42,6 +42,7 @@ EXIT_CODES: Mapping[type[LbaasError], int] = {
     problems.ServerFailed: 6,
     problems.RateLimited: 6,
     NotProgrammed: 7,
+    NotSafeToStop: 7,
     problems.Invalid: 8,
 }
 

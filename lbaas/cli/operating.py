@@ -11,7 +11,7 @@ from lbaas.cli.resources import DRY_RUN, IN_POOL, TIMEOUT, WAIT
 from lbaas.cli.session import Given, Session, add, argument, option, session
 from lbaas.cli.shapes import fields_of
 from lbaas.cli.values import BadValue, list_of
-from lbaas.cli.waiting import concerned, wait
+from lbaas.cli.waiting import wait_for
 from lbaas.client.kinds import MEMBERS, NODES, POOLS
 from lbaas.wire.operators import Node
 from lbaas.wire.tenants import MemberSet
@@ -84,7 +84,7 @@ def _bodies(given: Given) -> list[dict[str, Any]]:
 
 def _wait(now: Session, given: Given, pool: str) -> None:
     if given["wait"]:
-        wait(now, concerned(now.api, POOLS, now.api.pools.get(pool)), given["timeout"])
+        wait_for(now, POOLS, now.api.pools.get(pool), given["timeout"])
 
 
 def _moves(before: Any, after: Any) -> list[str]:

@@ -1,9 +1,10 @@
 """``lbaas KIND list | show | create | set | delete``, made from the table of kinds."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
@@ -26,32 +27,17 @@ from lbaas.cli.session import (
 )
 from lbaas.cli.shapes import fields_of, kind_of, translated
 from lbaas.cli.values import BadValue
-from lbaas.cli.waiting import WAITABLE, concerned, wait
+from lbaas.cli.waiting import WAITABLE, wait_for
 from lbaas.client.api import Collection
 from lbaas.client.kinds import MEMBERS, POOLS, TOKENS, VIPS, AnyKind
 from lbaas.wire.fields import Resource
-
-# Words for one change of one field.
-VERBS: Mapping[str, Mapping[str, tuple[dict[str, str], str]]] = {
-    "node": {
-        "drain": ({"admin_state": "drained"}, "Withdraw its routes; it forwards what still comes."),
-        "undrain": ({"admin_state": "active"}, "Announce everything by it again."),
-    },
-    "member": {
-        "drain": ({"admin_state": "drained"}, "Give it no new flows; the present ones live on."),
-        "undrain": ({"admin_state": "active"}, "Give it new flows again."),
-    },
-    "tenant": {
-        "suspend": ({"admin_state": "suspended"}, "Withdraw its VIPs, and let it read only."),
-        "resume": ({"admin_state": "active"}, "Announce its VIPs, and let it write."),
-    },
-}
 
 IN_POOL = argument("pool", "POOL", "Name or id.", complete=names_of(POOLS))
 BODY = option("file", Path | None, "The body, in JSON or YAML; - for stdin.", "-f", "--file")
 DRY_RUN = switch("dry_run", "Show what would be, and change nothing.", "--dry-run")
 WAIT = switch("wait", "Until every node and backend host has applied it.", "--wait")
 TIMEOUT = option("timeout", float, "How long --wait waits.", "--timeout", default=60.0)
+QUIET = switch("wait", "Until nothing arrives any more, and it may be stopped.", "--wait")
 UNSET = option("unset", list[str] | None, "Empty this field.", "--unset", metavar="FIELD")
 SELECTOR = option(
     "labels", str | None, "Only those whose labels fit: env=prod,!canary.", "-l", "--labels"
@@ -63,6 +49,38 @@ FILTER = option(
 FIELD = option("field", str | None, "Only this field, for scripts.", "--field")
 SORT = option("sort", str | None, "created_at, name, and with a minus in front.", "--sort")
 LIMIT = option("limit", int | None, "No more than so many.", "--limit")
+
+
+class Verb(NamedTuple):
+    """A word for one change of one field."""
+
+    changes: dict[str, str]
+    help: str
+    waiting: Sequence[inspect.Parameter] = ()
+
+
+VERBS: Mapping[str, Mapping[str, Verb]] = {
+    "node": {
+        "drain": Verb(
+            {"admin_state": "drained"},
+            "Withdraw its routes; it forwards what still comes.",
+            (QUIET, TIMEOUT),
+        ),
+        "undrain": Verb({"admin_state": "active"}, "Announce everything by it again."),
+    },
+    "member": {
+        "drain": Verb(
+            {"admin_state": "drained"},
+            "Give it no new flows; the present ones live on.",
+            (WAIT, TIMEOUT),
+        ),
+        "undrain": Verb({"admin_state": "active"}, "Give it new flows again.", (WAIT, TIMEOUT)),
+    },
+    "tenant": {
+        "suspend": Verb({"admin_state": "suspended"}, "Withdraw its VIPs, and let it read only."),
+        "resume": Verb({"admin_state": "active"}, "Announce its VIPs, and let it write."),
+    },
+}
 
 
 class Commands:
@@ -94,9 +112,10 @@ class Commands:
             add(made, "set", self.set, "Change fields.", *self.inside, self.which, *options, *more)
         cascade = [switch("cascade", "Its listeners too.", "--cascade")] if kind is VIPS else []
         add(made, "delete", self.delete, "Remove it.", *self.inside, self.which, *cascade, DRY_RUN)
-        for verb, (changes, help_text) in VERBS.get(kind.name, {}).items():
-            more = [DRY_RUN, *self.waiting]
-            add(made, verb, self._verb(changes), help_text, *self.inside, self.which, *more)
+        for word, verb in VERBS.get(kind.name, {}).items():
+            more = [DRY_RUN, *verb.waiting]
+            run = self._verb(verb.changes)
+            add(made, word, run, verb.help, *self.inside, self.which, *more)
         return made
 
     def _add_create(self, made: typer.Typer) -> None:
@@ -182,7 +201,7 @@ class Commands:
         else:
             now.print(render.object_text(made, now.output))
         if given.get("wait"):
-            wait(now, concerned(now.api, self.kind, made), given["timeout"])
+            wait_for(now, self.kind, made, given["timeout"])
 
     def _print(self, now: Session, objects: Sequence[Resource]) -> None:
         """As a table, in which other objects have their names."""

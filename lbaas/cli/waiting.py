@@ -1,4 +1,8 @@
-"""``--wait``: until every node and backend host has applied a change, with a line for each of them."""
+"""``--wait``: until what a change is for has come about.
+
+That is mostly that every node and backend host has applied it, with a line for each of them; of a node that was taken
+out of service, that nothing arrives at it any more.
+"""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -11,10 +15,20 @@ from lbaas.cli.session import Session
 from lbaas.client.api import ApiClient
 from lbaas.client.kinds import LISTENERS, MEMBERS, POOLS, VIPS, AnyKind
 from lbaas.wire.fields import Resource
+from lbaas.wire.operators import Node
 from lbaas.wire.status import HostStatus, NodeStatus, VipStatus
 from lbaas.wire.tenants import Listener, Member
 
 WAITABLE = (VIPS, LISTENERS, POOLS, MEMBERS)
+
+
+def wait_for(session: Session, kind: AnyKind, one: Resource, timeout_s: float) -> None:
+    """What a change of *one* is for has come about. Raises NotProgrammed or NotSafeToStop at the timeout."""
+    if isinstance(one, Node):
+        done = session.api.wait_until_safe_to_stop(one, timeout_s)
+        session.tell(f"nothing arrives at {done.name} any more: it may be stopped")
+    else:
+        wait(session, concerned(session.api, kind, one), timeout_s)
 
 
 def concerned(api: ApiClient, kind: AnyKind, one: Resource) -> list[UUID]:

@@ -26,14 +26,14 @@ from lbaas.client import kinds, operations
 from lbaas.client.exchange import ANY_VERSION, KEY, Flow, Json, Outcome, Parameter, Request
 from lbaas.client.kinds import C, Kind, M, P, R
 from lbaas.client.operations import Body, Which
-from lbaas.client.problems import ApiProblem, NotProgrammed
+from lbaas.client.problems import ApiProblem, NotProgrammed, NotSafeToStop
 from lbaas.client.retrying import NO_RETRIES, Retries
 from lbaas.client.transport import answered, lost, options, settings
 from lbaas.errors import ServerUnavailable
 from lbaas.wire.explanation import Explanation, FiveTuple
 from lbaas.wire.fields import Removal
 from lbaas.wire.ledger import Reconciliation, Usage
-from lbaas.wire.operators import TenantInUse
+from lbaas.wire.operators import Node, TenantInUse
 from lbaas.wire.status import VipStatus
 from lbaas.wire.tenants import Event, Member, MemberCreate, MemberPatch
 
@@ -45,6 +45,7 @@ __all__ = [
     "Json",
     "Members",
     "NotProgrammed",
+    "NotSafeToStop",
     "Retries",
     "ServerUnavailable",
 ]
@@ -144,6 +145,14 @@ class ApiClient:
         return self.run(
             operations.until_programmed(vip, until_s, time.monotonic, watch, self.retries)
         )
+
+    def wait_until_safe_to_stop(self, node: Node, timeout_s: float = 60) -> Node:
+        """*node*, as a change that took it out of service answered it, gets no packets for its VIPs any more.
+
+        Raises NotSafeToStop at the timeout.
+        """
+        until_s = time.monotonic() + timeout_s
+        return self.run(operations.until_safe_to_stop(node, until_s, time.monotonic, self.retries))
 
     def request(self, method: str, path: str, body: object = None, **params: Parameter) -> Json:
         """Whatever the API can do, by path: the answer's JSON object, empty if it has none."""

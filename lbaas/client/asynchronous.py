@@ -27,7 +27,7 @@ from lbaas.client.transport import answered, lost, options, settings
 from lbaas.wire.explanation import Explanation, FiveTuple
 from lbaas.wire.fields import Removal
 from lbaas.wire.ledger import Reconciliation, Usage
-from lbaas.wire.operators import TenantInUse
+from lbaas.wire.operators import Node, TenantInUse
 from lbaas.wire.status import VipStatus
 from lbaas.wire.tenants import Event, Member, MemberCreate, MemberPatch
 
@@ -121,6 +121,13 @@ class AsyncApiClient:
         until_s = time.monotonic() + timeout_s
         return await self.run(
             operations.until_programmed(vip, until_s, time.monotonic, watch, self.retries)
+        )
+
+    async def wait_until_safe_to_stop(self, node: Node, timeout_s: float = 60) -> Node:
+        """*node*, as a change that took it out of service answered it, gets no packets for its VIPs any more."""
+        until_s = time.monotonic() + timeout_s
+        return await self.run(
+            operations.until_safe_to_stop(node, until_s, time.monotonic, self.retries)
         )
 
     async def request(

@@ -10,12 +10,13 @@ from pydantic import BaseModel, ValidationError
 
 from lbaas.client import reading
 from lbaas.client.exchange import IF_MATCH, KEY, Answer, Flow, Json, Parameter, Request
-from lbaas.client.problems import NotProgrammed
+from lbaas.client.problems import NotProgrammed, NotSafeToStop
 from lbaas.client.retrying import Retries, exchange
 from lbaas.errors import ServerUnavailable
 from lbaas.wire.explanation import FiveTuple
 from lbaas.wire.fields import Page, Removal, Resource
 from lbaas.wire.ledger import Reconciliation
+from lbaas.wire.operators import Node
 from lbaas.wire.status import VipStatus
 from lbaas.wire.tenants import Member, MemberList
 
@@ -28,6 +29,8 @@ Which = Resource | UUID | str
 HOLD_S = 30.0
 # … while somebody watches how far it has come.
 WATCHED_HOLD_S = 1.0
+# Between two looks at what no request is held for.
+LOOK_AGAIN_S = 1.0
 
 
 def raw(request: Request, retries: Retries) -> Flow[Json]:
@@ -42,9 +45,9 @@ def raw(request: Request, retries: Retries) -> Flow[Json]:
         raise ServerUnavailable(f"{request}: not a JSON object: {text!r}") from error
 
 
-def read(model: type[T], request: Request, retries: Retries) -> Flow[T]:
+def read(model: type[T], request: Request, retries: Retries, after_s: float = 0) -> Flow[T]:
     """The answer as *model*; a resource knows the ETag that it came with."""
-    answer = yield from exchange(request, retries)
+    answer = yield from exchange(request, retries, after_s)
     return _parsed(model, request, answer)
 
 
@@ -118,6 +121,20 @@ def until_programmed(
             return status
         if now() >= until_s:
             raise NotProgrammed(status)
+
+
+def until_safe_to_stop(
+    node: Node, until_s: float, now: Callable[[], float], retries: Retries
+) -> Flow[Node]:
+    """The node when it has said, later than *node* does, that it may be stopped. Raises NotSafeToStop as above."""
+    request = Request("GET", f"/v1/nodes/{node.id}")
+    while True:
+        seen = yield from read(Node, request, retries, after_s=LOOK_AGAIN_S)
+        told = seen.reported_at != node.reported_at
+        if told and seen.facts is not None and seen.facts.safe_to_stop:
+            return seen
+        if now() >= until_s:
+            raise NotSafeToStop(seen)
 
 
 def status_request(vip: Which, hold_s: float = 0) -> Request:

@@ -34,7 +34,9 @@ import json
 from collections.abc import Mapping
 
 from lbaas.client.exchange import Json
+from lbaas.domain.terms import NodeAdminState
 from lbaas.errors import FieldProblem, LbaasError
+from lbaas.wire.operators import Node
 from lbaas.wire.status import VipStatus
 
 
@@ -166,6 +168,14 @@ class NotProgrammed(LbaasError):
         self.status = status
 
 
+class NotSafeToStop(LbaasError):
+    """The time is up and the node has not said that nothing arrives at it any more: see *node*."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(f"node {node.name} may not be stopped yet: {_in_the_way(node)}")
+        self.node = node
+
+
 _BY_TYPE: Mapping[str, type[ApiProblem]] = {
     "/errors/certificate-needed": CertificateNeeded,
     "/errors/suspended": Suspended,
@@ -235,3 +245,15 @@ def _behind(status: VipStatus) -> str:
 
 def _why(applied: int | None, causes: list[str]) -> str:
     return "; ".join(causes) or ("never reported" if applied is None else f"at revision {applied}")
+
+
+def _in_the_way(node: Node) -> str:
+    """Of stopping it."""
+    if node.admin_state is NodeAdminState.ACTIVE:
+        return "it was put back into service"
+    if node.facts is None:
+        return "it never said what it sees"
+    return (
+        f"it announces its VIPs still, or clients' packets come, {node.facts.ingress_packets} so far; "
+        f"its newest report is of {node.reported_at}"
+    )

@@ -27,9 +27,12 @@ class Retries:
 NO_RETRIES = Retries(attempts=1)
 
 
-def exchange(request: Request, retries: Retries) -> Flow[Answer]:
-    """The server's good answer. Raises ApiProblem if it refuses, ServerUnavailable if none came."""
-    waited_s = wait_s = 0.0
+def exchange(request: Request, retries: Retries, after_s: float = 0) -> Flow[Answer]:
+    """The server's good answer, asked for *after_s* seconds from now.
+
+    Raises ApiProblem if it refuses, ServerUnavailable if none came.
+    """
+    waited_s, wait_s = 0.0, after_s
     in_doubt = False
     for attempt in count(1):
         outcome = yield Attempt(request, wait_s)

@@ -150,6 +150,8 @@ class Node:
     def _whole(self, bare: ClusterState, settings: NodeSettings) -> Round:
         self._audit.forget()
         self._audited_at = time.monotonic()
+        # A node that is put back into service, and taken out again, must be looked at anew.
+        self._facts = self._facts.model_copy(update={"safe_to_stop": False})
         findings = Findings(self._kernel.whole(bare, self._wanted.picture))
         round_ = self._repair(findings, bare, settings)
         # The picture stays: a collector that goes through it again and again keeps news waiting.

@@ -234,8 +234,8 @@ def test_a_node_that_was_taken_out_says_when_it_may_be_stopped(balanced4: Balanc
     clients = Clients(site, balanced4.address)
     flows = lab.flows(CLIENT, balanced4.address, PORT, FLOWS)
     assert not node(site, "lb1")["facts"]["safe_to_stop"]
-    site.admin.patch(path, {"admin_state": "maintenance"})
-    eventually(lambda: node(site, "lb1")["facts"]["safe_to_stop"])
+    taken_out = site.admin.nodes.patch(site.inventory.nodes["lb1"], {"admin_state": "maintenance"})
+    site.admin.wait_until_safe_to_stop(taken_out, timeout_s=120)
     eventually(lambda: len(balanced4.next_hops()) == 1)
     site.admin.patch(path, {"admin_state": "active"})
     eventually(lambda: not node(site, "lb1")["facts"]["safe_to_stop"])

@@ -8,11 +8,12 @@ import pytest
 
 from lbaas.cli.render import Output
 from lbaas.cli.session import Session
-from lbaas.cli.waiting import concerned, lines, wait
+from lbaas.cli.waiting import concerned, lines, wait, wait_for
 from lbaas.client.api import ApiClient
-from lbaas.client.kinds import LISTENERS, MEMBERS, POOLS, VIPS, AnyKind
+from lbaas.client.kinds import LISTENERS, MEMBERS, NODES, POOLS, VIPS, AnyKind
 from lbaas.client.problems import NotProgrammed
 from lbaas.wire.fields import Resource
+from lbaas.wire.report import NodeFacts
 from lbaas.wire.status import HostStatus, NodeStatus, VipStatus
 from tests.unit.client.recorded import Recorded
 from tests.unit.client.samples import sample
@@ -77,3 +78,17 @@ def test_waiting_tells_on_how_much_it_is_programmed(capsys: pytest.CaptureFixtur
     late = httpx.Response(200, json=status(programmed=False))
     with pytest.raises(NotProgrammed, match="no active node"):
         Recorded([late]).sync(lambda api: wait(Session(api, Output.TABLE), [VIP], 0))
+
+
+def test_waiting_for_a_node_tells_that_it_may_be_stopped(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = sample(NODES.shown, name="lb1", facts=sample(NodeFacts, safe_to_stop=True))
+    before = one(NODES, reported_at=None)
+
+    def waits(api: ApiClient) -> None:
+        wait_for(Session(api, Output.TABLE), NODES, before, 5)
+
+    later = told | {"reported_at": "2026-11-01T00:00:00Z"}
+    Recorded([httpx.Response(200, json=later)]).sync(waits)
+    assert capsys.readouterr().err == "nothing arrives at lb1 any more: it may be stopped\n"

@@ -9,11 +9,13 @@ from uuid import UUID
 import httpx
 import pytest
 
-from lbaas.client.problems import ChangedMeanwhile, Invalid, NotProgrammed
+from lbaas.client.problems import ChangedMeanwhile, Invalid, NotProgrammed, NotSafeToStop
 from lbaas.client.retrying import Retries
 from lbaas.errors import ServerUnavailable
 from lbaas.wire.fields import Named, Removal
 from lbaas.wire.ledger import ReconciledVip, Usage
+from lbaas.wire.operators import Node
+from lbaas.wire.report import NodeFacts
 from lbaas.wire.status import NodeStatus, VipStatus
 from lbaas.wire.tenants import Member, MemberCreate, Pool, PoolCreate, PoolPatch
 from tests.unit.client.recorded import Call, Prepared, Recorded, lost
@@ -190,6 +192,47 @@ def test_waiting_says_who_is_behind_when_the_time_is_up(ask: Ask) -> None:
     with pytest.raises(NotProgrammed, match=r"lb1 \(at revision 41\)") as caught:
         ask(lambda api: api.wait_until_programmed(ID, timeout_s=0), status(programmed=False))
     assert caught.value.status.revision == 42
+
+
+def drained(minute: int, **known: object) -> dict[str, Any]:
+    """A node that was taken out, and what it said at some time."""
+    reported = f"2026-11-01T00:{minute:02}:00Z"
+    return sample(Node, name="lb1", admin_state="drained", reported_at=reported, **known)
+
+
+def test_a_node_may_be_stopped_when_it_says_so_after_it_was_asked_to(ask: Ask) -> None:
+    quiet, busy = sample(NodeFacts, safe_to_stop=True), sample(NodeFacts, safe_to_stop=False)
+    before = drained(1, facts=quiet)  # of an earlier time out of service
+    answers = [
+        shown(before),
+        shown(drained(2)),
+        shown(drained(3, facts=busy)),
+        shown(drained(4, facts=quiet)),
+    ]
+    asked = Node.model_validate(before)
+    node, recorded = ask(lambda api: api.wait_until_safe_to_stop(asked), *answers)
+    assert node.reported_at == Node.model_validate(drained(4)).reported_at
+    assert [pause_s >= 1 for pause_s in recorded.slept_s] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        ({"admin_state": "active"}, "lb1 may not be stopped yet: it was put back into service"),
+        ({}, "it never said what it sees"),
+        ({"facts": sample(NodeFacts, ingress_packets=17)}, "clients' packets come, 17 so far"),
+    ],
+)
+def test_waiting_for_a_node_to_be_quiet_says_what_is_in_the_way(
+    ask: Ask, known: dict[str, Any], why: str
+) -> None:
+    asked = Node.model_validate(drained(1))
+    with pytest.raises(NotSafeToStop, match=why) as caught:
+        ask(
+            lambda api: api.wait_until_safe_to_stop(asked, timeout_s=0),
+            shown(drained(2) | known),
+        )
+    assert caught.value.node.name == "lb1"
 
 
 def test_usage_is_asked_for_by_time_and_comes_in_pages(ask: Ask) -> None:

@@ -225,3 +225,6 @@ def test_a_node_that_was_taken_out_may_be_stopped_once_nothing_comes(
     for _ in range(2):  # one look may have begun before
         auditing.audit(vips, admin_state="maintenance")
     assert auditing.node.facts().safe_to_stop
+    auditing.turn(vips)
+    auditing.turn(vips, admin_state="maintenance")
+    assert not auditing.node.facts().safe_to_stop  # before it has looked anew
