@@ -7,6 +7,7 @@ and nothing is said of that; the next audit looks at it.
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from queue import SimpleQueue
 from typing import Any
 
 from lbaas.agent.rounds import Round
@@ -51,11 +52,16 @@ class _Look:
 
 
 class Audit:
-    """One look at a time, in a thread of its own; *done* is called there when it is over."""
+    """One look at a time, in a thread of its own; *done* is called there when it is over.
+
+    The thread stays: to start one is to wait until it runs, and from then on it has the interpreter.
+    """
 
     def __init__(self, done: Callable[[], None]) -> None:
         self._done = done
         self._look: _Look | None = None
+        self._asked: SimpleQueue[tuple[_Look, Callable[[], Findings]]] = SimpleQueue()
+        self._thread: threading.Thread | None = None
 
     @property
     def under_way(self) -> bool:
@@ -71,7 +77,10 @@ class Audit:
     def start(self, find: Callable[[], Findings]) -> None:
         """A look is under way."""
         self._look = _Look()
-        threading.Thread(target=self._run, args=(self._look, find), daemon=True).start()
+        self._asked.put((self._look, find))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="audit", daemon=True)
+            self._thread.start()
 
     def note(self, change: Change) -> None:
         """What the look finds of *change* is not believed."""
@@ -93,6 +102,10 @@ class Audit:
         if look.findings is None:
             raise look.error or AssertionError
         return _still_true(look.findings, look.touched)
+
+    def _work(self) -> None:
+        while True:
+            self._run(*self._asked.get())
 
     def _run(self, look: _Look, find: Callable[[], Findings]) -> None:
         try:

@@ -36,7 +36,7 @@ _RETRY_S = 1.0
 
 # Each system call of the main thread gives the interpreter to an audit that is under way, which is asked for it back
 # after so long: a change makes dozens of them.
-_SWITCH_S = 0.00005
+_SWITCH_S = 0.0002
 
 
 class Node:

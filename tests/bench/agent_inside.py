@@ -28,6 +28,7 @@ from lbaas.dataplane.ipvs.netlink import (
 from lbaas.dataplane.ipvs.observe import observe
 from lbaas.dataplane.ipvs.plan import EditDestination, plan
 from lbaas.domain.terms import Forwarding
+from lbaas.node_agent.reconcile import undisturbed
 from lbaas.wire.state import MarkRange
 
 MARKS = MarkRange(first=0x10000000, last=0x1000FFFF)
@@ -213,4 +214,5 @@ if __name__ == "__main__":
         "keepalived": keepalived,
         "keepalived_checked": partial(keepalived, check=CHECK),
     }
+    undisturbed()  # as in an agent
     print(json.dumps(measurements[sys.argv[1]](int(sys.argv[2]), sys.argv[3])))

@@ -15,6 +15,7 @@ from lbaas.dataplane.ipvs.desired import Destination
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import Forwarding
 
+_HEAD = b"\nFWM "
 _FORWARDING = {b"Tunnel": Forwarding.TUNNEL, b"Route": Forwarding.DIRECT}
 
 
@@ -29,7 +30,7 @@ class Listed:
 
 def parse(text: bytes) -> Iterator[Listed]:
     """The services that are keyed by a mark, in the order of the text; others are passed over."""
-    for block in text.split(b"\nFWM ")[1:]:
+    for block in _blocks(text):
         head, *lines = block.split(b"\n")
         mark, scheduler = head.split()[:2]
         # Services keyed by address come first in the text, so these lines are all this service's.
@@ -38,6 +39,15 @@ def parse(text: bytes) -> Iterator[Listed]:
         yield Listed(
             int(mark, 16), scheduler.decode(), tuple(_destination(row) for row in reversed(rows))
         )
+
+
+def _blocks(text: bytes) -> Iterator[bytes]:
+    """What follows each of _HEAD up to the next. One by one: to cut all at once would keep other threads waiting."""
+    start = text.find(_HEAD)
+    while start >= 0:
+        following = text.find(_HEAD, start + 1)
+        yield text[start + len(_HEAD) : following if following >= 0 else None]
+        start = following
 
 
 def _destination(row: list[bytes]) -> Destination:
