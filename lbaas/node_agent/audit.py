@@ -4,6 +4,7 @@ What it finds is true of the moment at which it began. So whatever the main thre
 and nothing is said of that; the next audit looks at it.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -54,7 +55,8 @@ class _Look:
 class Audit:
     """One look at a time, in a thread of its own; *done* is called there when it is over.
 
-    The thread stays: to start one is to wait until it runs, and from then on it has the interpreter.
+    The thread stays: to start one is to wait until it runs, and from then on it has the interpreter. A process that
+    comes before others (see its unit) does so for its news, not for its looks.
     """
 
     def __init__(self, done: Callable[[], None]) -> None:
@@ -104,6 +106,8 @@ class Audit:
         return _still_true(look.findings, look.touched)
 
     def _work(self) -> None:
+        own = os.getpriority(os.PRIO_PROCESS, 0)  # Linux has one for each thread
+        os.setpriority(os.PRIO_PROCESS, 0, max(0, own))
         while True:
             self._run(*self._asked.get())
 

@@ -26,7 +26,7 @@ def order_digest(table: ServiceTable) -> str:
     different ones unfit: weights are no part of it.
     """
     digest = hashlib.sha256()
-    for key in sorted(table, key=lambda key: (key.family, key.mark)):
+    for key in sorted(table, key=lambda key: key.family << 32 | key.mark):
         service = table[key]
         way = " ".join(f"{each.address}/{each.forwarding}" for each in service.destinations)
         digest.update(f"{key} {service.scheduler} {service.flags} {way}\n".encode())

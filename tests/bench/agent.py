@@ -22,11 +22,15 @@ SERVICES = 10_000
 MANY_MARKS = 100_000
 # The tables of 10,000 mh services are 350 MB of the kernel's.
 MEMORY_MB = 2048
+# As the agent's unit has it.
+NICE = -10
 
 
-def run(lab: Lab, machine: str, script: Path, *arguments: str, stdin: str = "") -> dict[str, Any]:
+def run(
+    lab: Lab, machine: str, script: Path, *arguments: str, stdin: str = "", nice: int = 0
+) -> dict[str, Any]:
     """What *script* printed."""
-    argv = [sys.executable, str(script), *arguments]
+    argv = ["nice", "-n", str(nice), sys.executable, str(script), *arguments]
     ran = lab.run(machine, argv, stdin=stdin, timeout_s=900)
     if ran.status:
         sys.exit(f"{script.name} {arguments} ended with status {ran.status}: {ran.stderr}")
@@ -104,13 +108,15 @@ def whole_agent(figures: Figures, services: int) -> None:
     """From the body of an answer to the kernel, and what keeps the next body waiting."""
     with Lab.start(memory_mb=MEMORY_MB) as lab:
         bird = (str(lab.bird_socket("lb1")), str(lab.bird_include("lb1")))
-        first = run(lab, "lb1", WHOLE, "empty", str(services), *bird)
-        ours = first | run(lab, "lb1", WHOLE, "restart", str(services), *bird)
+        first = run(lab, "lb1", WHOLE, "empty", str(services), *bird, nice=NICE)
+        ours = first | run(lab, "lb1", WHOLE, "restart", str(services), *bird, nice=NICE)
     figures.shown("agent.body_to_full_node", ours["full"], "s")
     figures.at_most("agent.one_change", ours["one"] * 1000, "ms", 5)
     figures.shown("agent.one_change_longest", ours["one_longest"] * 1000, "ms")
     figures.shown("agent.one_change_beside_audits", ours["beside"] * 1000, "ms")
-    figures.shown("agent.one_change_beside_audits_longest", ours["beside_longest"] * 1000, "ms")
+    figures.at_most(
+        "agent.one_change_beside_audits_longest", ours["beside_longest"] * 1000, "ms", 20
+    )
     waits_beside_audits(figures, ours)
     figures.shown("agent.restart", ours["restart"], "s")
     figures.at_most("agent.restart_writes", ours["restart_writes"], "steps", 0)
