@@ -103,11 +103,13 @@ def _cluster(row: ClusterRow) -> dict[str, bytes]:
             connection_sync=row.connection_sync,
         )
     }
+    far = any(peer.multihop for peer in row.peers)
     for node in row.nodes:
         entries[f"node/{node.id}"] = NodeSettings(
             name=node.name,
             admin_state=node.admin_state,
             removal_confirmed=node.removal_confirmed,
+            addresses=node.addresses if far else (),
         )
     for peer in row.peers:
         entries[f"peer/{peer.name}"] = Peer(

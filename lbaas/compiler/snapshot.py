@@ -26,6 +26,7 @@ class NodeRow:
     name: str
     admin_state: NodeAdminState
     removal_confirmed: int | None = None
+    addresses: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ _CLUSTER = Prepared(
     ).where(Cluster.id == bindparam("cluster"))
 )
 _NODES = Prepared(
-    select(Node.id, Node.name, Node.admin_state, Node.removal_confirmed).where(
+    select(Node.id, Node.name, Node.admin_state, Node.removal_confirmed, Node.addresses).where(
         Node.cluster_id == bindparam("cluster")
     )
 )
@@ -79,8 +79,8 @@ async def load_cluster(driver: asyncpg.Connection, cluster: UUID) -> ClusterRow 
     )
 
 
-def _node(admin_state: str, **settings: Any) -> NodeRow:
-    return NodeRow(admin_state=NodeAdminState(admin_state), **settings)
+def _node(admin_state: str, addresses: list[Address], **settings: Any) -> NodeRow:
+    return NodeRow(admin_state=NodeAdminState(admin_state), addresses=tuple(addresses), **settings)
 
 
 async def load_touched(

@@ -204,12 +204,14 @@ class Peer(Document):
 class NodeSettings(Document):
     """What concerns one node only.
 
-    *removal_confirmed* is the revision up to which an operator confirmed that many services may go at once.
+    *removal_confirmed* is the revision up to which an operator confirmed that many services may go at once. *addresses*
+    are those by which routers know it; they are said where some router is not on its segment.
     """
 
     name: str
     admin_state: NodeAdminState
     removal_confirmed: int | None = None
+    addresses: tuple[Address, ...] = ()
 
 
 class Timeouts(Document):

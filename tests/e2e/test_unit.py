@@ -61,6 +61,10 @@ def test_what_the_unit_leaves_the_agent_is_enough_for_all_that_it_does(
     eventually(lambda: wrong(explained(balanced4)) == [])
     assert "not permitted" not in unit.log.read_text()
 
+    hung = unit.shown["MainPID"]
+    unit.hang()
+    eventually(lambda: unit.shown["MainPID"] not in ("0", hung) and holds(unit))
+
     unit.stop()
     eventually(lambda: len(balanced4.next_hops()) == 2)
     eventually(lambda: balanced4.fetch().ok)

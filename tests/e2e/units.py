@@ -38,6 +38,7 @@ Wants=
 ProtectHome=no
 PrivateTmp=no
 TimeoutStartSec=300
+WatchdogSec=10
 StandardOutput=append:{log}
 StandardError=append:{log}
 """
@@ -87,6 +88,10 @@ class Unit:
     def stop(self) -> None:
         """``systemctl stop`` has ended it."""
         self._inside("systemctl", "stop", f"{self.name}.service")
+
+    def hang(self) -> None:
+        """Its program does nothing any more, and is there still."""
+        self._inside("kill", "-STOP", self.shown["MainPID"])
 
     def end(self) -> None:
         """systemd is gone, and with it all that it has started."""

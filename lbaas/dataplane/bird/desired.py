@@ -16,12 +16,13 @@ HEADER = "# Owned by the lbaas node agent: it writes this file anew at every cha
 
 @dataclass(frozen=True)
 class Announcement:
-    """The whole of what this node tells its routers."""
+    """The whole of what this node tells its routers. They know it by its *addresses*."""
 
     as_number: int
     peers: tuple[Peer, ...]
     prefixes: frozenset[Prefix]
     communities: Mapping[Prefix, tuple[str, ...]] = field(default_factory=dict)
+    addresses: tuple[Address, ...] = ()
 
 
 def announcement(
@@ -34,6 +35,7 @@ def announcement(
         state.peers,
         frozenset(prefixes if active else ()),
         {prefix: each for prefix, each in prefixes.items() if each and active},
+        node.addresses,
     )
 
 
@@ -50,7 +52,7 @@ def render(wanted: Announcement) -> str:
         prefixes = [each for each in wanted.prefixes if each.version == family]
         prefixes.sort(key=lambda each: int(each.network_address))
         parts.append(_static(family, prefixes, wanted.communities))
-    parts += [_bgp(wanted.as_number, peer) for peer in wanted.peers]
+    parts += [_bgp(wanted, peer) for peer in wanted.peers]
     return "\n".join(parts)
 
 
@@ -101,14 +103,21 @@ def _community(text: str) -> str:
 _COMMUNITIES = {2: ("bgp_community", 0xFFFF), 3: ("bgp_large_community", 0xFFFFFFFF)}
 
 
-def _bgp(as_number: int, peer: Peer) -> str:
+def _bgp(wanted: Announcement, peer: Peer) -> str:
     family = peer.address.version
-    lines = [f"    local as {as_number};\n", f"    neighbor {peer.address} as {peer.as_number};\n"]
+    # A router of the segment is spoken to from the address on that segment.
+    known = [each for each in wanted.addresses if peer.multihop and each.version == family]
+    own = f"{known[0]} " if known else ""
+    lines = [
+        f"    local {own}as {wanted.as_number};\n",
+        f"    neighbor {peer.address} as {peer.as_number};\n",
+    ]
     if peer.multihop:
         lines.append("    multihop;\n")
     if peer.password is not None:
         lines.append(f'    password "{_quotable(peer)}";\n')
-    if peer.bfd:
+    # BIRD refuses the whole file where it does not know from which address to send BFD so far.
+    if peer.bfd and (known or not peer.multihop):
         lines.append("    bfd on;\n")
     if peer.graceful_restart:
         lines.append("    graceful restart on;\n")

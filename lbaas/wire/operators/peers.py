@@ -8,7 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from lbaas.wire.fields import Address, AsNumber, Input, Name, Patch, Resource
 
-Password = Annotated[str, Field(pattern=r"^[!-~]{1,80}$", examples=["a-shared-secret"])]
+Password = Annotated[str, Field(pattern=r"^[!#-~]{1,80}$", examples=["a-shared-secret"])]
 
 
 class PeerCreate(Input):

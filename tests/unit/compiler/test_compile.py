@@ -112,6 +112,18 @@ def test_every_port_range_is_a_flow_with_its_listeners_mark() -> None:
     ]
 
 
+def test_nodes_are_told_their_own_addresses_where_a_router_is_beyond_their_segment() -> None:
+    own = (ip_address("10.0.10.11"), ip_address("fd00:10::11"))
+    nodes = (NodeRow(id=UUID(int=7), name="lb1", admin_state=NodeAdminState.ACTIVE, addresses=own),)
+    near = replace(CLUSTER, nodes=nodes)
+    far = replace(near, peers=(*near.peers, replace(near.peers[0], name="core", multihop=True)))
+    told = [
+        Reader(ClusterState).read(Entries.of(compile_cluster(cluster, VIPS)), 5).nodes
+        for cluster in (near, far)
+    ]
+    assert [node.addresses for nodes in told for node in nodes.values()] == [(), own]
+
+
 def test_the_cluster_carries_its_nodes_admin_states_and_its_peers_passwords() -> None:
     state = compiled()
 

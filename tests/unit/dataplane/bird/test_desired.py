@@ -29,6 +29,15 @@ ROUTER6 = Peer(
     multihop=True,
     graceful_restart=True,
 )
+# Not on the segment, so that it must be known from which address to speak.
+FAR = Peer(
+    name="core",
+    address=IPv4Address("192.0.2.1"),
+    as_number=65000,
+    password="s3cret",
+    bfd=True,
+    multihop=True,
+)
 SEVEN: Prefix = IPv4Network("198.51.100.7/32")
 PREFIXES: frozenset[Prefix] = frozenset(
     {
@@ -43,6 +52,21 @@ def test_a_cluster_with_two_peers() -> None:
     communities = {SEVEN: ("65001:20", "65001:1:2")}
     wanted = Announcement(65001, (ROUTER4, ROUTER6), PREFIXES, communities)
     assert_golden("bird-two-peers.conf", render(wanted))
+
+
+def test_a_router_beyond_the_segment_is_spoken_to_from_the_address_by_which_it_knows_the_node() -> (
+    None
+):
+    own = (IPv6Address("fd00:10::11"), IPv4Address("10.0.10.11"))
+    wanted = Announcement(65001, (ROUTER4, FAR), PREFIXES, addresses=own)
+    assert_golden("bird-far-peer.conf", render(wanted))
+
+
+def test_where_no_address_is_known_bfd_is_left_out_for_what_is_beyond_the_segment() -> None:
+    """BIRD would refuse the whole file for it."""
+    own = (IPv6Address("fd00:10::11"),)
+    wanted = Announcement(65001, (FAR,), PREFIXES, addresses=own)
+    assert_golden("bird-far-peer-without-bfd.conf", render(wanted))
 
 
 @pytest.mark.parametrize("community", ["65536:1", "1:65536", "1:2:4294967296"])
