@@ -16,6 +16,8 @@ PORT = 80
 # How long a connection may take where none may fail: on a busy machine the guest stands still for seconds.
 PATIENT_S = 20
 CLIENT = "client1"
+# From here on a client may choose ports: lower than those that its kernel hands out to others.
+OWN_PORTS = 20000
 
 _numbers = count(1)
 

@@ -2,7 +2,7 @@
 
 from lbaas.lab.site import Site
 from lbaas.lab.topology import ROUTER, Role
-from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, Balanced, eventually
+from tests.e2e.balanced import CLIENT, OWN_PORTS, PATIENT_S, PORT, Balanced, eventually
 
 FLOWS = 20
 
@@ -51,8 +51,8 @@ def test_a_connection_that_began_before_the_drain_stays_with_its_member(
 
 
 def test_a_reused_port_does_not_lead_to_a_drained_member(balanced4: Balanced) -> None:
-    before = {port: balanced4.fetch(port).backend for port in range(40001, 40001 + FLOWS)}
-    drained = before[40001]
+    before = {port: balanced4.fetch(port).backend for port in range(OWN_PORTS, OWN_PORTS + FLOWS)}
+    drained = before[OWN_PORTS]
     with balanced4.drained(drained):
         again = [balanced4.fetch(port, timeout_s=PATIENT_S) for port in before]
     assert [answer.error for answer in again if not answer.ok] == []

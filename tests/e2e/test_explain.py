@@ -13,10 +13,10 @@ from lbaas.domain.terms import Verdict
 from lbaas.explain.spoken import flow_of
 from lbaas.lab.site import Site
 from lbaas.wire.explanation import Explanation, HopShown
-from tests.e2e.balanced import PORT, Balanced, eventually
+from tests.e2e.balanced import OWN_PORTS, PORT, Balanced, eventually
 
 INSIDE = Path(__file__).with_name("explain_inside.py")
-CLIENT_PORT = 40000
+CLIENT_PORT = OWN_PORTS + 100
 
 
 def client_of(vip: Balanced) -> str:

@@ -9,14 +9,14 @@ import pytest
 from lbaas.lab.messages import Packet
 from lbaas.lab.site import Site
 from lbaas.lab.topology import SEGMENTS, Role
-from tests.e2e.balanced import CLIENT, PATIENT_S, PORT, Balanced, eventually
+from tests.e2e.balanced import CLIENT, OWN_PORTS, PATIENT_S, PORT, Balanced, eventually
 
 NODES = ("lb1", "lb2")
-FLOWS = range(42000, 42040)
+FLOWS = range(OWN_PORTS + 300, OWN_PORTS + 340)
 
 
 def test_the_backend_sees_the_clients_own_address_and_port(balanced: Balanced) -> None:
-    for source_port in (41001, 41002, 41003):
+    for source_port in range(OWN_PORTS + 200, OWN_PORTS + 203):
         answer = balanced.fetch(source_port)
         assert (answer.error, answer.status) == ("", 200)
         assert (answer.client, answer.client_port) == (balanced.client, source_port)
@@ -24,9 +24,10 @@ def test_the_backend_sees_the_clients_own_address_and_port(balanced: Balanced) -
 
 
 def test_udp_comes_back_from_the_vip_too(balanced: Balanced) -> None:
-    answer = balanced.site.lab.udp(CLIENT, balanced.address, PORT, source_port=41010)
+    own = OWN_PORTS + 210
+    answer = balanced.site.lab.udp(CLIENT, balanced.address, PORT, source_port=own)
     assert answer.error == ""
-    assert (answer.client, answer.client_port) == (balanced.client, 41010)
+    assert (answer.client, answer.client_port) == (balanced.client, own)
 
 
 def test_requests_cross_the_nodes_in_a_tunnel_and_replies_cross_none(balanced: Balanced) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from lbaas.lab.site import Site
 from lbaas.lab.topology import Role
-from tests.e2e.balanced import CLIENT, PORT, Balanced, eventually
+from tests.e2e.balanced import CLIENT, OWN_PORTS, PORT, Balanced, eventually
 from tests.e2e.test_promises import ADDRESSES
 
 NODES = ("lb1", "lb2")
@@ -186,8 +186,9 @@ def test_who_opens_too_many_connections_is_slowed_and_counted(
 def test_an_open_flow_of_datagrams_is_no_new_connection(policies: dict[str, Balanced]) -> None:
     limited = policies["limited4"]
     lab = limited.site.lab
-    eventually(lambda: lab.udp(CLIENT, limited.address, PORT, source_port=45001, timeout_s=1).ok)
-    answers = [lab.udp(CLIENT, limited.address, PORT, source_port=45001) for _ in range(20)]
+    own = OWN_PORTS + 400
+    eventually(lambda: lab.udp(CLIENT, limited.address, PORT, source_port=own, timeout_s=1).ok)
+    answers = [lab.udp(CLIENT, limited.address, PORT, source_port=own) for _ in range(20)]
     assert [each.error for each in answers if not each.ok] == []
 
 
