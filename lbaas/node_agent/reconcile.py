@@ -35,8 +35,8 @@ from lbaas.wire.state import ClusterState, NodeSettings
 _RETRY_S = 1.0
 
 # Each system call of the main thread gives the interpreter to an audit that is under way, which is asked for it back
-# after so long: a change makes dozens of them. Where timers are coarse, as in a guest without them, two threads that ask
-# each other after 0.05 ms come to nothing.
+# after so long: a change makes dozens of them. Where timers are coarse, threads that ask each other after 0.05 ms come
+# to nothing.
 _SWITCH_S = 0.0002
 
 
