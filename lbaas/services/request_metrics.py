@@ -24,9 +24,8 @@ class Requests:
             ("method", "route", "status"),
             registry=registry,
         )
-        self._counters: dict[
-            tuple[str, str, int], Counter
-        ] = {}  # to look one up costs more than to count
+        # To look up a counter by its labels costs more than to count.
+        self._counters: dict[tuple[str, str, int], Counter] = {}
         self._took = Histogram(
             "lbaas_http_request_seconds",
             "How long a request took that does not wait for anything.",

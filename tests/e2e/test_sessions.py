@@ -41,8 +41,8 @@ class Far:
     peer: UUID
 
     def stands(self, node: str, address: Address = ADDRESS) -> bool:
-        """The node has a session with it, as it reports, under *address*."""
-        return str(address) in self._facts(node)["sessions"]
+        """The node has a session with it, as it reports, under *address*; false while it can't ask its BIRD."""
+        return str(address) in (self._facts(node)["sessions"] or ())
 
     def unheard(self, node: str) -> bool:
         """The node reports that it can't tell it anything."""
@@ -88,9 +88,9 @@ def far(site: Site) -> Iterator[Far]:
     site.admin.peers.delete(found.peer)
     config.write_text(near)
     found.bird("configure")
+    eventually(lambda: not any(map(found.stands, NODES)))
+    eventually(lambda: all(found.stands(name, NEAR) for name in NODES))
     for name in NODES:
-        eventually(lambda name=name: not found.stands(name))  # type: ignore[misc]  # bound now
-        eventually(lambda name=name: found.stands(name, NEAR))  # type: ignore[misc]  # bound now
         site.lab.run(name, ["ip", "route", "del", f"{ADDRESS}/32"])
     site.lab.run(ROUTER, ["ip", "address", "del", f"{ADDRESS}/32", "dev", "lo"])
 
@@ -99,8 +99,7 @@ def test_a_far_router_hears_all_keeps_it_while_bird_is_gone_and_hears_nothing_un
     balanced4: Balanced, far: Far
 ) -> None:
     site = balanced4.site
-    for name in NODES:
-        eventually(lambda name=name: far.stands(name))  # type: ignore[misc]  # bound now
+    eventually(lambda: all(map(far.stands, NODES)))
     eventually(lambda: len(balanced4.next_hops()) == 2)
 
     clients = Clients(site, balanced4.address)

@@ -38,6 +38,12 @@ def test_null_is_no_value_in_a_patch() -> None:
     assert errors(tenants.MemberPatch, {"weight": None}) == [((), "null")]
 
 
+@pytest.mark.parametrize("password", ['with"quote', "with blank", "", "x" * 81])
+def test_a_peers_password_is_one_that_bird_can_hold(password: str) -> None:
+    with pytest.raises(ValidationError, match="password"):
+        operators.PeerPatch.model_validate({"password": password})
+
+
 def test_null_removes_a_peers_password() -> None:
     assert operators.PeerPatch.model_validate({"password": None}).changes() == {"password": None}
 

@@ -30,13 +30,13 @@ ROUTER6 = Peer(
     graceful_restart=True,
 )
 # Not on the segment, so that it must be known from which address to speak.
-FAR = Peer(
-    name="core",
-    address=IPv4Address("192.0.2.1"),
-    as_number=65000,
-    password="s3cret",
-    bfd=True,
-    multihop=True,
+FAR = ROUTER4.model_copy(
+    update={
+        "name": "core",
+        "address": IPv4Address("192.0.2.1"),
+        "password": "s3cret",
+        "multihop": True,
+    }
 )
 SEVEN: Prefix = IPv4Network("198.51.100.7/32")
 PREFIXES: frozenset[Prefix] = frozenset(
