@@ -6,6 +6,7 @@ Source: include/uapi/linux/genetlink.h.
 import errno
 import struct
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from lbaas.dataplane import netlink
@@ -72,4 +73,9 @@ def _attributes(payload: bytes) -> dict[int, bytes]:
 
 
 def _message(kind: int, command: Command) -> netlink.Message:
-    return netlink.Message(kind, _HEADER.pack(command.number, 1, 0) + command.body)
+    return netlink.Message(kind, _head(command.number) + command.body)
+
+
+@lru_cache
+def _head(number: int) -> bytes:
+    return _HEADER.pack(number, 1, 0)

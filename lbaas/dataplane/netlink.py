@@ -67,6 +67,9 @@ class NetlinkSocket:
     def __init__(self, protocol: int, send_buffer: int = 0, *, strict: bool = False) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
         self._sequence = 0
+        self._buffer = bytearray(
+            _LARGEST_DATAGRAM
+        )  # of memory, it has what was ever written into it
         try:
             self._socket.settimeout(_SILENCE_S)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
@@ -151,7 +154,9 @@ class NetlinkSocket:
         return header + message.payload + padding
 
     def _receive(self) -> Iterator[tuple[int, int, bytes]]:
-        datagram = self._socket.recv(_LARGEST_DATAGRAM)
+        size = self._socket.recv_into(self._buffer)
+        with memoryview(self._buffer) as received:
+            datagram = bytes(received[:size])
         offset = 0
         while offset + _HEADER.size <= len(datagram):
             length, kind, _, sequence, _ = _HEADER.unpack_from(datagram, offset)

@@ -26,9 +26,13 @@ def order_digest(table: ServiceTable) -> str:
     different ones unfit: weights are no part of it.
     """
     digest = hashlib.sha256()
+    written: dict[int, str] = {}  # services share their destinations
     for key in sorted(table, key=lambda key: key.family << 32 | key.mark):
         service = table[key]
-        way = " ".join(f"{each.address}/{each.forwarding}" for each in service.destinations)
+        for each in service.destinations:
+            if id(each) not in written:
+                written[id(each)] = f"{each.address}/{each.forwarding}"
+        way = " ".join(written[id(each)] for each in service.destinations)
         digest.update(f"{key} {service.scheduler} {service.flags} {way}\n".encode())
     return digest.hexdigest()
 

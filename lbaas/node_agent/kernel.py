@@ -1,8 +1,9 @@
 """This node's kernel: what is planned and applied there, subsystem by subsystem."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
+from typing import Any
 
 from lbaas.agent.legacy import legacy_tables
 from lbaas.agent.looking import tables_of_others
@@ -12,7 +13,7 @@ from lbaas.dataplane.ipvs import observe as ipvs_observe
 from lbaas.dataplane.ipvs.connections import ConnectionTable, SyncDaemon, sync_daemons
 from lbaas.dataplane.ipvs.connections import plan as plan_connections
 from lbaas.dataplane.ipvs.desired import ServiceTable
-from lbaas.dataplane.ipvs.netlink import IpvsSocket
+from lbaas.dataplane.ipvs.netlink import IpvsSocket, ServiceEntry
 from lbaas.dataplane.ipvs.plan import plan as plan_ipvs
 from lbaas.dataplane.link import apply as link_apply
 from lbaas.dataplane.link import observe as link_observe
@@ -23,6 +24,7 @@ from lbaas.dataplane.link.routing import routing
 from lbaas.dataplane.marks import apply as marks_apply
 from lbaas.dataplane.marks import observe as marks_observe
 from lbaas.dataplane.marks.desired import Drops, MarkTable
+from lbaas.dataplane.marks.plan import MarkStep
 from lbaas.dataplane.marks.plan import plan as plan_marks
 from lbaas.dataplane.marks.rules import declaration
 from lbaas.dataplane.nfnetlink import NfSocket
@@ -103,12 +105,8 @@ class Kernel:
         )
 
     def facts(self, bare: ClusterState, wanted: Picture) -> NodeFacts:
-        """What can be said of the kernel as it was last observed, which is then forgotten.
-
-        Raises LbaasError or OSError.
-        """
-        observed, self._observed = self._observed, {}
-        held = {key: each for key, each in observed.items() if key.mark in bare.marks}
+        """What can be said of the kernel as it was last observed. Raises LbaasError or OSError."""
+        held = {key: each for key, each in self._observed.items() if key.mark in bare.marks}
         # What retires does so on each node in its own time; what is local differs by design.
         lasting = services(
             {vip: each for vip, each in wanted.items() if each.prefix is not None and each.alike}
@@ -122,6 +120,10 @@ class Kernel:
             ingress_packets=ingress_packets(),
             silent=silent(wanted),
         )
+
+    def forget(self) -> None:
+        """What was last observed is let go."""
+        _let_go(self._observed)
 
     def ingress(self, marks: MarkRange) -> int:
         """Packets that have come for services with *marks*; those of the node's own checks carry others."""
@@ -141,10 +143,15 @@ class Kernel:
         )
 
     def _observe_services(self, marks: MarkRange) -> ServiceTable:
-        entries = self._ipvs.services()
-        self._others = sum(entry.mark not in marks for entry in entries)
-        self._observed = ipvs_observe.observe_among(self._ipvs, entries, marks)
+        listed = partial(self._list_services, marks)
+        self._observed = ipvs_observe.observe_among(self._ipvs, listed, marks)
         return self._observed
+
+    def _list_services(self, marks: MarkRange) -> Iterator[ServiceEntry]:
+        self._others = 0
+        for entry in self._ipvs.services():
+            self._others += entry.mark not in marks
+            yield entry
 
     def part(self, bare: ClusterState, change: Change) -> Round:
         """*change* is planned as if the kernel held what was before it; nothing is observed."""
@@ -213,9 +220,15 @@ class Kernel:
     ) -> Subsystem:
         return Subsystem(
             "marks",
-            lambda: plan_marks(observed(), desired()),
+            lambda: self._plan_marks(observed(), desired()),
             lambda steps: marks_apply.apply(self._nft, self._netfilter, steps, declaration(range_)),
         )
+
+    @staticmethod
+    def _plan_marks(observed: MarkTable, desired: MarkTable) -> Plan[MarkStep]:
+        steps = plan_marks(observed, desired)
+        _let_go(observed.flows)
+        return steps
 
     def _probes(self, range_: MarkRange) -> Subsystem:
         return Subsystem(
@@ -239,3 +252,9 @@ class Kernel:
         if marks not in self._structures:
             self._structures = {marks: marks_observe.expected_structure(self._nft, marks)}
         return self._structures[marks]
+
+
+def _let_go(table: dict[Any, Any]) -> None:
+    """*table* is empty. Thousands of entries that go at once would keep other threads waiting."""
+    while table:
+        table.popitem()

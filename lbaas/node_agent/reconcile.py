@@ -154,6 +154,7 @@ class Node:
         # A node that is put back into service, and taken out again, must be looked at anew.
         self._facts = self._facts.model_copy(update={"safe_to_stop": False})
         findings = Findings(self._kernel.whole(bare, self._wanted.picture))
+        self._kernel.forget()
         round_ = self._repair(findings, bare, settings)
         # The picture stays: a collector that goes through it again and again keeps news waiting.
         gc.freeze()
@@ -230,6 +231,7 @@ class Node:
         facts = attempt(
             Round(), "facts", "observe", lambda: self._seen(bare, settings, held, bird, wanted)
         )
+        self._beside.forget()
         announces = bird is not None and settled(bird, wanted)
         return Findings(round_, bird, facts, announced=announces)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lbaas.dataplane.bird.control import BirdControl
 from lbaas.dataplane.bird.desired import Announcement, peer_protocol
-from lbaas.dataplane.bird.sessions import exported, exported_count, sessions
+from lbaas.dataplane.bird.sessions import counted, exported, prefixes, sessions
 from lbaas.domain.addresses import Address, address_key
 from lbaas.wire.report import Unheard
 
@@ -33,14 +33,14 @@ def lacking(bird: BirdControl, wanted: Announcement) -> Iterator[Unheard]:
     """One for each peer that BIRD does not tell of all that *wanted* says."""
     for peer in wanted.peers:
         due = [each for each in wanted.prefixes if each.version == peer.address.version]
-        protocol = peer_protocol(peer.address)
-        count = exported_count(bird, protocol)
+        told = exported(peer_protocol(peer.address))
+        count = counted(bird, told)
         if count is None and due:
             yield Unheard(
                 peer=peer.address, missing=len(due), cause="no BGP session is established"
             )
         elif count is not None and count < len(due):
-            gone = frozenset(due) - exported(bird, protocol)
+            gone = frozenset(due) - prefixes(bird, told)
             if gone:  # else it has told of the rest meanwhile
                 vips = sorted((each.network_address for each in gone), key=address_key)
                 yield _untold(peer.address, len(due), vips)

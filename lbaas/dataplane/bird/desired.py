@@ -1,7 +1,10 @@
 """What BIRD must announce, to whom, and the include file that says so."""
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 
 from lbaas.domain.addresses import Address, Prefix
 from lbaas.domain.terms import NodeAdminState
@@ -12,6 +15,9 @@ from lbaas.wire.state import ClusterState, NodeSettings, Peer
 STATIC_PROTOCOLS = {4: "lbaas_vips4", 6: "lbaas_vips6"}
 
 HEADER = "# Owned by the lbaas node agent: it writes this file anew at every change.\n"
+
+# BIRD tells by this constant which text it runs with.
+TEXT = "lbaas_text"
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def render(wanted: Announcement) -> str:
     Raises BadState for a peer's password that BIRD's syntax can't hold.
     Source: BIRD 2.0 User's Guide, chapters 3 and 6 (BFD, BGP, Static).
     """
-    parts = [HEADER]
+    parts = []
     if any(peer.bfd for peer in wanted.peers):
         parts.append(_BFD)
     for family in (4, 6):
@@ -53,7 +59,35 @@ def render(wanted: Announcement) -> str:
         prefixes.sort(key=lambda each: int(each.network_address))
         parts.append(_static(family, prefixes, wanted.communities))
     parts += [_bgp(wanted, peer) for peer in wanted.peers]
-    return "\n".join(parts)
+    body = "\n".join(parts)
+    return f'{HEADER}define {TEXT} = "{_digest(body)}"{_BODY}{body}'
+
+
+# Where the name of the text ends, and the text that it names begins.
+_BODY = ";\n\n"
+
+
+def identity(text: str) -> str:
+    """What TEXT is in a BIRD that runs with *text*, and with no other."""
+    return _digest(text.partition(_BODY)[2])
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+# As ``_static`` writes them.
+_ROUTE = re.compile(r"^    route (\S+) blackhole", re.MULTILINE)
+
+
+def declared(text: str) -> frozenset[Prefix]:
+    """The prefixes that a rendered *text* announces."""
+    return frozenset(map(ip_network, _ROUTE.findall(text)))
+
+
+def declared_count(text: str) -> int:
+    """How many they are."""
+    return len(_ROUTE.findall(text))
 
 
 # 300 ms x 3: a silent loss is seen in under a second. 100 ms flaps on a loaded machine.

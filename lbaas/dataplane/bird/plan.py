@@ -1,24 +1,32 @@
 """Whether BIRD must be configured anew."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
-from lbaas.dataplane.bird.desired import Announcement, peer_protocol, render
+from lbaas.dataplane.bird.desired import Announcement, declared, peer_protocol, render
 from lbaas.dataplane.steps import Plan
 from lbaas.domain.addresses import Address, Prefix
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The include file's text, None if there is none, and the prefixes of our protocols in BIRD's tables.
+    """The include file's text, None if there is none, and what BIRD has in its tables by our protocols.
 
-    *loaded* is None while BIRD does not answer; *running* then tells whether anything listens at all.
-    *established* are the names of the protocols whose BGP session stands.
+    *whole*: the prefixes of that very text, which nobody had to list. Else *listed* are the prefixes, None while
+    BIRD does not answer; *running* then tells whether anything listens at all. *established* are the names of the
+    protocols whose BGP session stands.
     """
 
     text: str | None
-    loaded: frozenset[Prefix] | None
+    listed: frozenset[Prefix] | None
+    whole: bool = False
     running: bool = True
     established: frozenset[str] = frozenset()
+
+    @cached_property
+    def loaded(self) -> frozenset[Prefix] | None:
+        """The prefixes of our protocols in BIRD's tables; None while it does not answer."""
+        return declared(self.text) if self.whole and self.text is not None else self.listed
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Configure:
 def plan(observed: Observed, desired: Announcement) -> Plan[Configure]:
     """One step or none: the whole set is declared, never one route up or down."""
     text = render(desired)
-    if (observed.text, observed.loaded) == (text, desired.prefixes):
+    if observed.text == text and (observed.whole or observed.listed == desired.prefixes):
         return Plan()
     return Plan(establish=(Configure(text),))
 

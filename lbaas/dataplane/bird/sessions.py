@@ -54,22 +54,33 @@ def _exported(bird: BirdControl, prefix: Prefix, protocol: str) -> bool:
     return any(str(prefix) in line.split() for line in lines)
 
 
-def exported_count(bird: BirdControl, protocol: str) -> int | None:
-    """How many routes *protocol*'s peer is told of; None without a session. The line reads ``5 of 9 routes …``."""
+def exported(protocol: str) -> str:
+    """What shows the routes that *protocol*'s peer is told of. Without a session BIRD knows no such table."""
+    return f"show route exported {protocol}"
+
+
+def counted(bird: BirdControl, asked: str) -> int | None:
+    """How many routes would be shown; None where BIRD knows no such protocol or table. It says ``5 of 9 routes …``."""
     try:
-        counted, *_ = bird.command(f"show route exported {protocol} count")
+        line, *_ = bird.command(f"{asked} count")
     except BirdRefused:
         return None
-    return int(counted.split()[0])
+    return int(line.split()[0])
 
 
-def exported(bird: BirdControl, protocol: str) -> frozenset[Prefix]:
-    """The prefixes that *protocol*'s peer is told of. Thousands take a while: ask for their count first."""
-    return prefixes(bird, f"show route exported {protocol}")
+def constant(bird: BirdControl, name: str) -> str | None:
+    """What *name* is defined as where BIRD runs; None if it is not defined."""
+    try:
+        return bird.command(f"eval {name}")[0]
+    except BirdRefused:
+        return None
 
 
 def prefixes(bird: BirdControl, asked: str) -> frozenset[Prefix]:
-    """The prefixes of the routes that are shown; none where BIRD knows no such protocol yet, or any more."""
+    """The prefixes of the routes that are shown; none where BIRD knows no such protocol yet, or any more.
+
+    Thousands take a while: count them first.
+    """
     try:
         lines = bird.command(asked)
     except BirdRefused:

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TypeVar
 
@@ -58,7 +58,7 @@ def apply(ipvs: IpvsSocket, steps: Sequence[IpvsStep]) -> Outcome[IpvsStep]:
     removing = not {RemoveDestination, RemoveService}.isdisjoint(map(type, steps))
     with flows_end_with_their_destination() if removing else nullcontext():
         for start in range(0, len(steps), _AT_ONCE):
-            codes += ipvs.send([_message(step) for step in steps[start : start + _AT_ONCE]])
+            codes += ipvs.send([*_messages(steps[start : start + _AT_ONCE])])
     return _outcome(steps, codes)
 
 
@@ -93,24 +93,31 @@ def _connection_message(step: ConnectionStep) -> Message:
             return Message(command, encode_daemon(daemon.state, daemon.device, daemon.sync_id))
 
 
-def _message(step: IpvsStep) -> Message:
-    family, mark = step.service.family, step.service.mark
-    match step:  # in the order of how many there are
-        case AddDestination(destination=new) | EditDestination(destination=new):
-            command = Command.NEW_DEST if isinstance(step, AddDestination) else Command.SET_DEST
-            return Message(command, encode_service(family, mark) + _destination(new))
-        case CreateService(flags=flags):
-            body = encode_service(family, mark, FIRST_SCHEDULER, flags)
-            return Message(Command.NEW_SERVICE, body)
-        case SetScheduler(scheduler=scheduler, flags=flags, persistence=persistence):
-            return Message(
-                Command.SET_SERVICE, _service(step.service, scheduler, flags, persistence)
-            )
-        case RemoveService():
-            return Message(Command.DEL_SERVICE, encode_service(family, mark))
-        case RemoveDestination(address=address):
-            body = encode_service(family, mark) + encode_destination(address)
-            return Message(Command.DEL_DEST, body)
+def _messages(steps: Iterable[IpvsStep]) -> Iterator[Message]:
+    """One for each step. What names a service, and what a destination is, is encoded once for all that share it."""
+    key: ServiceKey | None = None
+    name = b""
+    encoded: dict[int, bytes] = {}
+    for step in steps:
+        if step.service is not key:
+            key = step.service
+            name = encode_service(key.family, key.mark)
+        match step:  # in the order of how many there are
+            case AddDestination(destination=new) | EditDestination(destination=new):
+                body = encoded.get(id(new))
+                if body is None:
+                    body = encoded[id(new)] = _destination(new)
+                adding = type(step) is AddDestination
+                yield Message(Command.NEW_DEST if adding else Command.SET_DEST, name + body)
+            case CreateService(flags=flags):
+                body = encode_service(key.family, key.mark, FIRST_SCHEDULER, flags)
+                yield Message(Command.NEW_SERVICE, body)
+            case SetScheduler(scheduler=scheduler, flags=flags, persistence=persistence):
+                yield Message(Command.SET_SERVICE, _service(key, scheduler, flags, persistence))
+            case RemoveService():
+                yield Message(Command.DEL_SERVICE, name)
+            case RemoveDestination(address=address):
+                yield Message(Command.DEL_DEST, name + encode_destination(address))
 
 
 def _service(key: ServiceKey, scheduler: str, flags: int, persistence: Persistence | None) -> bytes:

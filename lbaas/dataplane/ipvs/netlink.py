@@ -266,9 +266,9 @@ class IpvsSocket:
         """The socket is given back."""
         self._generic.close()
 
-    def services(self) -> list[ServiceEntry]:
-        """Every service of this namespace, foreign ones too."""
-        return [decode_service(fields[1]) for fields in self._dump(Command.GET_SERVICE, b"")]
+    def services(self) -> Iterator[ServiceEntry]:
+        """Every service of this namespace, foreign ones too, as listed now; each is decoded when it is its turn."""
+        return (decode_service(fields[1]) for fields in self._dump(Command.GET_SERVICE, b""))
 
     def destinations(self, family: int, mark: int) -> list[DestinationEntry]:
         """The destinations of one service, newest first, as the kernel keeps them."""

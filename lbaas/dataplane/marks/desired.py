@@ -68,7 +68,7 @@ class MarkTable:
 
     structure: str | None
     vips: frozenset[Address] = frozenset()
-    flows: Mapping[FlowKey, FlowMark] = field(default_factory=dict)
+    flows: dict[FlowKey, FlowMark] = field(default_factory=dict)
     policies: Mapping[int, Policy] = field(default_factory=dict)
     drops: Drops = field(default_factory=dict, compare=False)
 

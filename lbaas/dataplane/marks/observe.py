@@ -98,13 +98,15 @@ def _numberless(part: str) -> str:
 def _flows(netfilter: NfSocket) -> dict[FlowKey, FlowMark]:
     packets, errors = _marks(netfilter, FLOWS), _marks(netfilter, ERRORS)
     sources = _sources(netfilter)
+    flows: dict[FlowKey, FlowMark] = {}
     # The first two nearly always say the same of the same flows, so each is decoded once.
-    return {
-        flow_of(*each): FlowMark(
-            packets.get(each), errors.get(each), frozenset(sources.get(each, ()))
+    raw = [*{**packets, **errors, **sources}]
+    while raw:  # taken out one by one: to let all go at once would keep other threads waiting
+        each = raw.pop()
+        flows[flow_of(*each)] = FlowMark(
+            packets.pop(each, None), errors.pop(each, None), frozenset(sources.pop(each, ()))
         )
-        for each in {**packets, **errors, **sources}
-    }
+    return flows
 
 
 # A flow as the bytes of its first and last key.

@@ -52,6 +52,9 @@ class FakeKernel:
         del wanted
         return NodeFacts(revision=bare.revision, services=len(self.table))
 
+    def forget(self) -> None:
+        pass
+
     def ingress(self, marks: MarkRange) -> int:
         del marks
         return 7

@@ -5,7 +5,15 @@ from uuid import UUID
 
 import pytest
 
-from lbaas.dataplane.bird.desired import Announcement, announcement, render
+from lbaas.dataplane.bird.desired import (
+    TEXT,
+    Announcement,
+    announcement,
+    declared,
+    declared_count,
+    identity,
+    render,
+)
 from lbaas.domain.addresses import Prefix
 from lbaas.domain.terms import NodeAdminState
 from lbaas.errors import BadState
@@ -83,6 +91,20 @@ def test_nothing_to_announce_and_nobody_to_tell() -> None:
 def test_equal_sets_give_equal_text() -> None:
     backwards = frozenset(sorted(PREFIXES, key=str, reverse=True))
     assert render(Announcement(1, (), PREFIXES)) == render(Announcement(1, (), backwards))
+
+
+def test_a_text_names_itself_and_says_what_it_announces() -> None:
+    text = render(Announcement(1, (ROUTER4,), PREFIXES, {SEVEN: ("1:2",)}))
+    assert f'define {TEXT} = "{identity(text)}";' in text
+    assert declared(text) == PREFIXES
+    assert declared_count(text) == len(PREFIXES)
+
+
+def test_a_text_that_somebody_changed_is_not_what_it_says_it_is() -> None:
+    text = render(Announcement(1, (), PREFIXES))
+    changed = text.replace("198.51.100.7/32", "198.51.100.8/32")
+    assert identity(changed) not in changed
+    assert identity("") != identity(text)
 
 
 @pytest.mark.parametrize("password", ['with"quote', "with\nline"])

@@ -39,10 +39,19 @@ def test_one_step_or_none_gives_the_desired_announcement(
         Observed(render(ONE), frozenset()),  # the file is right, BIRD did not read it
         Observed(render(ONE), None),  # BIRD does not answer
         Observed(render(NONE), ONE.prefixes),  # somebody changed the file behind BIRD's back
+        Observed(render(NONE), None, whole=True),  # BIRD runs with what was wanted before
     ],
 )
 def test_file_and_bird_must_both_be_right(observed: Observed) -> None:
     assert plan(observed, ONE).establish == (Configure(render(ONE)),)
+
+
+def test_what_a_bird_has_that_runs_with_the_files_text_is_what_the_text_says() -> None:
+    running = Observed(render(ONE), None, whole=True)
+    assert not plan(running, ONE)
+    assert running.loaded == ONE.prefixes
+    assert lingering(running, NONE)
+    assert not lingering(running, ONE)
 
 
 def test_a_prefix_that_bird_still_has_lingers() -> None:

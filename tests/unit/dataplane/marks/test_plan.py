@@ -251,5 +251,5 @@ def test_a_policy_that_a_living_listener_loses_does_not_wait_for_the_withdrawal(
     assert steps.withdraw == (RemovePolicy(2, old),)
 
 
-def _table(flows: Mapping[FlowKey, FlowMark]) -> MarkTable:
+def _table(flows: dict[FlowKey, FlowMark]) -> MarkTable:
     return MarkTable("rules", frozenset({VIP}), flows)
