@@ -189,7 +189,10 @@ def test_a_clock_that_jumps_changes_nothing(balanced4: Balanced) -> None:
 
 @pytest.mark.usefixtures("guarded")
 def test_most_services_of_a_node_go_only_when_an_operator_confirms(balanced4: Balanced) -> None:
-    """lb1 sleeps while they are deleted, so that for it they go at once, but for the first: those had come."""
+    """lb1 sleeps while they are deleted, so that for it they go at once, but for the first: those had come.
+
+    On a machine that stands still for a while they may go at once for others, too.
+    """
     site = balanced4.site
     settle(site)
     before = marks(site)
@@ -220,10 +223,10 @@ def test_most_services_of_a_node_go_only_when_an_operator_confirms(balanced4: Ba
 
 
 def _confirm(site: Site) -> None:
-    """The operator's word for what lb1 says that it holds."""
-    path = f"/v1/nodes/{site.inventory.nodes[NODE]}/confirm-removal"
-    for _, revision in _HELD.findall(said(site))[-1:]:
-        site.admin.post(path, {"revision": int(revision)})
+    """The operator's word for what each node says that it holds."""
+    for name, node in site.inventory.nodes.items():
+        for _, revision in _HELD.findall(site.agents[name].log_tail())[-1:]:
+            site.admin.post(f"/v1/nodes/{node}/confirm-removal", {"revision": int(revision)})
 
 
 # How many services would go, and the revision to confirm.
