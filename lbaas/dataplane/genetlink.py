@@ -6,11 +6,8 @@ Source: include/uapi/linux/genetlink.h.
 import errno
 import struct
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from typing import NamedTuple
 
-from lbaas.dataplane import netlink
-from lbaas.dataplane.netlink import NetlinkSocket, attribute, parse
+from lbaas.dataplane.netlink import Message, NetlinkSocket, attribute, parse
 from lbaas.errors import ToolMissing
 
 _GENERIC = 16  # NETLINK_GENERIC
@@ -20,11 +17,9 @@ _FAMILY_ID, _FAMILY_NAME = 1, 2  # CTRL_ATTR_*
 _HEADER = struct.Struct("=BBH")  # command, version
 
 
-class Command(NamedTuple):
-    """One command with its encoded attributes."""
-
-    number: int
-    body: bytes = b""
+def command(number: int, attributes: bytes = b"") -> bytes:
+    """One command with its encoded *attributes*."""
+    return _HEADER.pack(number, 1, 0) + attributes
 
 
 class GenericSocket:
@@ -45,22 +40,22 @@ class GenericSocket:
         """The socket is given back."""
         self._netlink.close()
 
-    def send(self, commands: Sequence[Command]) -> list[int]:
+    def send(self, commands: Sequence[bytes]) -> list[int]:
         """All *commands* were carried out in order; the errno of each, 0 where it succeeded."""
-        return self._netlink.send([_message(self._family, each) for each in commands])
+        return self._netlink.send_alike(self._family, commands)
 
-    def ask(self, command: Command) -> dict[int, bytes]:
+    def ask(self, asked: bytes) -> dict[int, bytes]:
         """The attributes of the one answer. Raises OSError."""
-        return _attributes(self._netlink.ask(_message(self._family, command)))
+        return _attributes(self._netlink.ask(Message(self._family, asked)))
 
-    def dump(self, command: Command) -> Iterator[dict[int, bytes]]:
+    def dump(self, asked: bytes) -> Iterator[dict[int, bytes]]:
         """The attributes of all answers, one after the other. Raises OSError."""
-        return map(_attributes, self._netlink.dump(_message(self._family, command)))
+        return map(_attributes, self._netlink.dump(Message(self._family, asked)))
 
     def _find(self, name: str, without: str) -> int:
-        wanted = Command(_GET_FAMILY, attribute(_FAMILY_NAME, name.encode() + b"\0"))
+        wanted = command(_GET_FAMILY, attribute(_FAMILY_NAME, name.encode() + b"\0"))
         try:
-            answer = self._netlink.ask(_message(_CONTROLLER, wanted))
+            answer = self._netlink.ask(Message(_CONTROLLER, wanted))
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
@@ -70,12 +65,3 @@ class GenericSocket:
 
 def _attributes(payload: bytes) -> dict[int, bytes]:
     return parse(payload[_HEADER.size :])
-
-
-def _message(kind: int, command: Command) -> netlink.Message:
-    return netlink.Message(kind, _head(command.number) + command.body)
-
-
-@lru_cache
-def _head(number: int) -> bytes:
-    return _HEADER.pack(number, 1, 0)

@@ -92,7 +92,26 @@ class NetlinkSocket:
         """All *messages* were carried out in order; the errno of each, 0 where it succeeded."""
         results: list[int] = []
         for start in range(0, len(messages), _BATCH):
-            results += self._send_batch(messages[start : start + _BATCH])
+            some = messages[start : start + _BATCH]
+            results += _codes(self.exchange(some, len(some) - 1), len(some))
+        return results
+
+    def send_alike(self, kind: int, payloads: Sequence[bytes]) -> list[int]:
+        """As ``send``, of messages of one *kind* whose payloads fill their four bytes."""
+        results: list[int] = []
+        for start in range(0, len(payloads), _BATCH):
+            some = payloads[start : start + _BATCH]
+            first, last = self._sequence + 1, len(some) - 1
+            self._sequence += len(some)
+            pieces: list[bytes] = []
+            for sequence, payload in enumerate(some, first):
+                flags = _REQUEST | (_ACK if sequence == self._sequence else 0)
+                pieces += (
+                    _HEADER.pack(_HEADER.size + len(payload), kind, flags, sequence, 0),
+                    payload,
+                )
+            self._socket.send(b"".join(pieces))
+            results += _codes(self._errors(first, last), len(some))
         return results
 
     def ask(self, message: Message) -> bytes:
@@ -134,16 +153,15 @@ class NetlinkSocket:
                 for place, message in enumerate(messages)
             )
         )
+        return self._errors(first, acknowledged, one=one)
+
+    def _errors(self, first: int, acknowledged: int, *, one: bool = False) -> dict[int, int]:
         errors: dict[int, int] = {}
         while acknowledged not in errors and not (one and errors.get(0)):
             for kind, sequence, payload in self._receive():
                 if kind == _ERROR:
                     errors[sequence - first] = _errno(payload)
         return errors
-
-    def _send_batch(self, messages: Sequence[Message]) -> list[int]:
-        errors = self.exchange(messages, len(messages) - 1)
-        return [errors.get(place, 0) for place in range(len(messages))]
 
     def _encode(self, message: Message, flags: int) -> bytes:
         self._sequence += 1
@@ -162,6 +180,11 @@ class NetlinkSocket:
             length, kind, _, sequence, _ = _HEADER.unpack_from(datagram, offset)
             yield kind, sequence, datagram[offset + _HEADER.size : offset + length]
             offset += (length + 3) & ~3
+
+
+def _codes(errors: dict[int, int], count: int) -> list[int]:
+    """Those of *count* messages, in order."""
+    return [errors.get(place, 0) for place in range(count)] if any(errors.values()) else [0] * count
 
 
 def _errno(payload: bytes) -> int:

@@ -3,7 +3,9 @@
 import json
 import shutil
 import signal
+import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -12,15 +14,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from ipaddress import IPv4Address
+from itertools import chain, islice
 from pathlib import Path
 
+from lbaas.dataplane.genetlink import command
 from lbaas.dataplane.ipvs.apply import apply
 from lbaas.dataplane.ipvs.desired import Destination, Service, ServiceKey, ServiceTable
 from lbaas.dataplane.ipvs.netlink import (
     Command,
     DestinationEntry,
     IpvsSocket,
-    Message,
     Method,
     encode_destination,
     encode_service,
@@ -41,6 +44,11 @@ def timed(work: Callable[[], object]) -> float:
     return time.monotonic() - begun
 
 
+NETLINK = socket.AF_NETLINK, socket.SOCK_RAW, 16  # NETLINK_GENERIC
+HEADER = struct.Struct("=IHHII")
+REQUEST, ACK = 0x1, 0x4
+IN_A_DATAGRAM = 320
+
 # A service's scheduler and flags; ``mh`` has the kernel fill a table of its own for each service.
 FLAGS = {"mh": 0x18, "rr": 0}
 
@@ -53,19 +61,27 @@ def table(services: int, scheduler: str) -> ServiceTable:
     }
 
 
-def raw_messages(services: int, scheduler: str) -> list[Message]:
-    messages = []
+def raw_commands(services: int, scheduler: str) -> Iterator[bytes]:
     for mark in range(MARKS.first, MARKS.first + services):
         name = encode_service(4, mark)
-        messages.append(Message(Command.NEW_SERVICE, encode_service(4, mark, "rr")))
-        messages += [
-            Message(Command.NEW_DEST, name + encode_destination(address, Method.TUNNEL, 1))
-            for address in BACKENDS
-        ]
+        yield command(Command.NEW_SERVICE, encode_service(4, mark, "rr"))
+        for address in BACKENDS:
+            means = encode_destination(address, Method.TUNNEL, 1)
+            yield command(Command.NEW_DEST, name + means)
         if scheduler != "rr":
             whole = encode_service(4, mark, scheduler, FLAGS[scheduler])
-            messages.append(Message(Command.SET_SERVICE, whole))
-    return messages
+            yield command(Command.SET_SERVICE, whole)
+
+
+def datagrams(commands: Iterator[bytes], family: int) -> Iterator[bytes]:
+    """As a program in C could have them at hand: so many messages in each, of which the last asks for an answer."""
+    while some := [*islice(commands, IN_A_DATAGRAM)]:
+        heads = (
+            HEADER.pack(HEADER.size + len(each), family, REQUEST, number, 0)
+            for number, each in enumerate(some[:-1])
+        )
+        last = HEADER.pack(HEADER.size + len(some[-1]), family, REQUEST | ACK, len(some), 0)
+        yield b"".join(chain.from_iterable(zip((*heads, last), some, strict=True)))
 
 
 def converge(ipvs: IpvsSocket, desired: ServiceTable) -> int:
@@ -76,9 +92,18 @@ def converge(ipvs: IpvsSocket, desired: ServiceTable) -> int:
 
 
 def raw(services: int, scheduler: str) -> dict[str, float | str]:
-    messages = raw_messages(services, scheduler)
-    with closing(IpvsSocket()) as ipvs:
-        seconds = timed(lambda: ipvs.send(messages))
+    with closing(IpvsSocket()) as ipvs, socket.socket(*NETLINK) as kernel:
+        made = [*datagrams(raw_commands(services, scheduler), ipvs._generic._family)]
+
+        def loop() -> None:
+            for each in made:
+                kernel.send(each)
+                kernel.recv_into(answer)
+
+        answer = bytearray(65536)
+        seconds = timed(loop)
+        if len(ipvs.destinations(4, MARKS.first + services - 1)) != len(BACKENDS):
+            sys.exit("the raw batch was refused")
         converge(ipvs, {})  # the guest has memory for one of these tables
         return {"raw": seconds}
 

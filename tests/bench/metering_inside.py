@@ -18,10 +18,10 @@ from uuid import UUID
 
 from pyroute2 import IPRoute
 
+from lbaas.dataplane.genetlink import command
 from lbaas.dataplane.ipvs.netlink import (
     Command,
     IpvsSocket,
-    Message,
     Method,
     encode_destination,
     encode_service,
@@ -115,8 +115,8 @@ def balance(ipvs: IpvsSocket, services: range) -> None:
     backend = encode_destination(BACKEND, Method.TUNNEL, 1)
     errors = ipvs.send(
         [
-            *(Message(Command.NEW_SERVICE, body) for body in whole),
-            *(Message(Command.NEW_DEST, name + backend) for name in names),
+            *(command(Command.NEW_SERVICE, body) for body in whole),
+            *(command(Command.NEW_DEST, name + backend) for name in names),
         ]
     )
     if any(errors):

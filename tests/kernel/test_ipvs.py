@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lbaas.dataplane.genetlink import command
 from lbaas.dataplane.ipvs.apply import apply, apply_connections
 from lbaas.dataplane.ipvs.connections import ConnectionTable, sync_daemons
 from lbaas.dataplane.ipvs.connections import plan as plan_connections
@@ -23,9 +24,17 @@ from lbaas.dataplane.ipvs.desired import (
     ServiceKey,
     ServiceTable,
 )
-from lbaas.dataplane.ipvs.netlink import Command, IpvsSocket, Message, encode_service
+from lbaas.dataplane.ipvs.netlink import Command, IpvsSocket, encode_service
 from lbaas.dataplane.ipvs.observe import closely, observe, observe_connections
-from lbaas.dataplane.ipvs.plan import ORDERED_SCHEDULERS, RemoveService, SetScheduler, plan
+from lbaas.dataplane.ipvs.plan import (
+    ORDERED_SCHEDULERS,
+    AddDestination,
+    AddService,
+    RemoveService,
+    SetScheduler,
+    parts,
+    plan,
+)
 from lbaas.domain.terms import Encapsulation, Forwarding
 from lbaas.wire.state import MarkRange, Timeouts
 
@@ -135,14 +144,14 @@ def test_both_ways_of_looking_see_the_same(ipvs: IpvsSocket, desired: ServiceTab
 
 
 def test_a_service_that_is_not_ours_is_neither_seen_nor_touched(ipvs: IpvsSocket) -> None:
-    foreign = Message(Command.NEW_SERVICE, encode_service(4, 0x77, "rr"))
+    foreign = command(Command.NEW_SERVICE, encode_service(4, 0x77, "rr"))
     assert ipvs.send([foreign]) == [0]
     try:
         assert observe(ipvs, MARKS) == {}
         assert len(plan(observe(ipvs, MARKS), {})) == 0
         assert [entry.mark for entry in ipvs.services()] == [0x77]
     finally:
-        assert ipvs.send([Message(Command.DEL_SERVICE, encode_service(4, 0x77))]) == [0]
+        assert ipvs.send([command(Command.DEL_SERVICE, encode_service(4, 0x77))]) == [0]
 
 
 def test_errors_come_back_at_the_step_that_they_befell(ipvs: IpvsSocket) -> None:
@@ -155,9 +164,23 @@ def test_errors_come_back_at_the_step_that_they_befell(ipvs: IpvsSocket) -> None
     assert "no such service" in error.cause
 
 
+def test_of_a_service_that_could_not_be_made_whole_the_parts_are_told(ipvs: IpvsSocket) -> None:
+    backend = Destination(IPv4Address("10.0.20.11"), Forwarding.TUNNEL, 1)
+    twice = AddService(KEY, Service("mh", 0, (backend, backend)))
+    fine = AddService(ServiceKey(4, KEY.mark + 1), Service("mh", 0, (backend,)))
+    outcome = apply(ipvs, [twice, fine])
+    ((step, error),) = outcome.failed
+    assert step == AddDestination(KEY, backend)
+    assert "has it already" in error.cause
+    created, added, scheduled, whole = outcome.applied
+    assert [created, added, step, scheduled] == [*parts(twice)]
+    assert whole == fine
+    assert observe(ipvs, MARKS)[KEY] == Service("mh", 0, (backend,))
+
+
 def test_more_messages_than_one_datagram_holds_are_all_carried_out(ipvs: IpvsSocket) -> None:
     marks = range(MARKS.first, MARKS.first + 500)
-    made = [Message(Command.NEW_SERVICE, encode_service(4, mark, "rr")) for mark in marks]
+    made = [command(Command.NEW_SERVICE, encode_service(4, mark, "rr")) for mark in marks]
     assert ipvs.send(made) == [0] * 500
     assert ipvs.send(made[:3]) == [errno.EEXIST] * 3
     assert len(observe(ipvs, MARKS)) == 500
@@ -175,13 +198,13 @@ def test_timeouts_and_sync_daemons_come_to_be_what_is_wanted(ipvs: IpvsSocket) -
 
 
 def test_a_thousand_failures_are_told_each_by_itself(ipvs: IpvsSocket) -> None:
-    unknown = [Message(Command.DEL_SERVICE, encode_service(4, mark)) for mark in range(1, 1001)]
+    unknown = [command(Command.DEL_SERVICE, encode_service(4, mark)) for mark in range(1, 1001)]
     assert ipvs.send(unknown) == [errno.ESRCH] * 1000
 
 
 def test_after_answers_were_lost_the_socket_still_tells_the_truth(ipvs: IpvsSocket) -> None:
     """A receive buffer too small for the errors of one batch: the kernel drops some, and says so."""
-    unknown = [Message(Command.DEL_SERVICE, encode_service(4, mark)) for mark in range(1, 65)]
+    unknown = [command(Command.DEL_SERVICE, encode_service(4, mark)) for mark in range(1, 65)]
     ipvs._generic._netlink._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     with pytest.raises(OSError, match="No buffer space"):
         ipvs.send(unknown)

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
-from lbaas.dataplane.genetlink import Command, GenericSocket
+from lbaas.dataplane.genetlink import GenericSocket, command
 from lbaas.dataplane.gue.desired import Opening
 from lbaas.dataplane.gue.plan import GueStep, OpenPort
 from lbaas.dataplane.netlink import attribute
@@ -33,7 +33,7 @@ class FouSocket:
 
     def openings(self) -> Iterator[Opening]:
         """Every GUE port that is bound to an address."""
-        for fields in self._generic.dump(Command(_GET)):
+        for fields in self._generic.dump(command(_GET)):
             local = fields.get(_LOCAL4) or fields.get(_LOCAL6)
             if local is not None and fields.get(_TYPE) == _GUE:
                 yield Opening(ip_address(local), int.from_bytes(fields[_PORT], "big"))
@@ -43,7 +43,7 @@ class FouSocket:
         return self._generic.send([_command(step) for step in steps])
 
 
-def _command(step: GueStep) -> Command:
+def _command(step: GueStep) -> bytes:
     endpoint = step.opening.endpoint
     v6 = endpoint.version == 6
     family = socket.AF_INET6 if v6 else socket.AF_INET
@@ -51,5 +51,5 @@ def _command(step: GueStep) -> Command:
     body += attribute(_FAMILY, bytes([family]))
     body += attribute(_LOCAL6 if v6 else _LOCAL4, endpoint.packed)
     if isinstance(step, OpenPort):
-        return Command(_ADD, body + attribute(_TYPE, _GUE))
-    return Command(_DELETE, body)
+        return command(_ADD, body + attribute(_TYPE, _GUE))
+    return command(_DELETE, body)

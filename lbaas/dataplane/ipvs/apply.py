@@ -2,10 +2,12 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from itertools import chain, islice
 from typing import TypeVar
 
+from lbaas.dataplane.genetlink import command
 from lbaas.dataplane.ipvs.connections import (
     ConnectionStep,
     SetTimeouts,
@@ -17,7 +19,6 @@ from lbaas.dataplane.ipvs.files import flows_end_with_their_destination
 from lbaas.dataplane.ipvs.netlink import (
     Command,
     IpvsSocket,
-    Message,
     Method,
     TunnelType,
     encode_daemon,
@@ -28,12 +29,15 @@ from lbaas.dataplane.ipvs.netlink import (
 from lbaas.dataplane.ipvs.plan import (
     FIRST_SCHEDULER,
     AddDestination,
+    AddService,
     CreateService,
     EditDestination,
     IpvsStep,
     RemoveDestination,
     RemoveService,
     SetScheduler,
+    frame,
+    parts,
 )
 from lbaas.dataplane.steps import Outcome, Step
 from lbaas.domain.terms import Encapsulation, Forwarding
@@ -41,8 +45,8 @@ from lbaas.errors import StepFailed
 
 S = TypeVar("S", bound=Step)
 
-# So many messages are encoded together: a large start must not hold all of them in memory.
-_AT_ONCE = 2048
+# The messages of so many steps are encoded together: a large start must not hold all of them in memory.
+_AT_ONCE = 512
 
 _METHOD = {Forwarding.TUNNEL: Method.TUNNEL, Forwarding.DIRECT: Method.DIRECT}
 _TUNNEL_TYPE = {
@@ -53,13 +57,23 @@ _TUNNEL_TYPE = {
 
 
 def apply(ipvs: IpvsSocket, steps: Sequence[IpvsStep]) -> Outcome[IpvsStep]:
-    """All *steps* were tried, in order; one that failed stops no other."""
-    codes: list[int] = []
+    """All *steps* were tried, in order; one that failed stops no other. Of a service that was added, parts may fail."""
+    applied: list[IpvsStep] = []
+    failed: list[tuple[IpvsStep, StepFailed]] = []
     removing = not {RemoveDestination, RemoveService}.isdisjoint(map(type, steps))
     with flows_end_with_their_destination() if removing else nullcontext():
         for start in range(0, len(steps), _AT_ONCE):
-            codes += ipvs.send([*_messages(steps[start : start + _AT_ONCE])])
-    return _outcome(steps, codes)
+            some = steps[start : start + _AT_ONCE]
+            codes = ipvs.send([*chain.from_iterable(map(Encoder().commands, some))])
+            if not any(codes):
+                applied += some
+                continue
+            of_part = iter(codes)
+            for step in some:
+                outcome = _outcome(tried := [*parts(step)], [*islice(of_part, len(tried))])
+                applied += outcome.applied if outcome.failed else [step]
+                failed += outcome.failed
+    return Outcome(tuple(applied), tuple(failed))
 
 
 def apply_connections(ipvs: IpvsSocket, steps: Sequence[ConnectionStep]) -> Outcome[ConnectionStep]:
@@ -68,8 +82,8 @@ def apply_connections(ipvs: IpvsSocket, steps: Sequence[ConnectionStep]) -> Outc
     The end of a daemon that has not run yet is EINTR (kthread_stop), which netlink leaves unanswered: so
     something that changes nothing comes last, and is.
     """
-    messages = [_connection_message(step) for step in steps]
-    codes = ipvs.send([*messages, Message(Command.SET_CONFIG, encode_timeouts(0, 0, 0))])
+    commands = [_connection_command(step) for step in steps]
+    codes = ipvs.send([*commands, command(Command.SET_CONFIG, encode_timeouts(0, 0, 0))])
     return _outcome(steps, codes[:-1])
 
 
@@ -83,41 +97,68 @@ def _outcome(steps: Sequence[S], codes: Sequence[int]) -> Outcome[S]:
     return Outcome(applied, failed)
 
 
-def _connection_message(step: ConnectionStep) -> Message:
+def _connection_command(step: ConnectionStep) -> bytes:
     match step:
         case SetTimeouts(timeouts=each):
             body = encode_timeouts(each.tcp_s, each.tcp_fin_s, each.udp_s)
-            return Message(Command.SET_CONFIG, body)
+            return command(Command.SET_CONFIG, body)
         case StartDaemon(daemon=daemon) | StopDaemon(daemon=daemon):
-            command = Command.NEW_DAEMON if isinstance(step, StartDaemon) else Command.DEL_DAEMON
-            return Message(command, encode_daemon(daemon.state, daemon.device, daemon.sync_id))
+            number = Command.NEW_DAEMON if isinstance(step, StartDaemon) else Command.DEL_DAEMON
+            return command(number, encode_daemon(daemon.state, daemon.device, daemon.sync_id))
 
 
-def _messages(steps: Iterable[IpvsStep]) -> Iterator[Message]:
-    """One for each step. What names a service, and what a destination is, is encoded once for all that share it."""
-    key: ServiceKey | None = None
-    name = b""
-    encoded: dict[int, bytes] = {}
-    for step in steps:
-        if step.service is not key:
-            key = step.service
-            name = encode_service(key.family, key.mark)
-        match step:  # in the order of how many there are
-            case AddDestination(destination=new) | EditDestination(destination=new):
-                body = encoded.get(id(new))
-                if body is None:
-                    body = encoded[id(new)] = _destination(new)
-                adding = type(step) is AddDestination
-                yield Message(Command.NEW_DEST if adding else Command.SET_DEST, name + body)
+_NEW_DEST, _SET_DEST = command(Command.NEW_DEST), command(Command.SET_DEST)
+
+
+class Encoder:
+    """Encodes steps. What names a service, and what a destination is, is encoded once for all that share it.
+
+    The steps must outlive it: it knows destinations by their identity.
+    """
+
+    def __init__(self) -> None:
+        self._key: ServiceKey | None = None
+        self._name = b""
+        self._destinations: dict[int, bytes] = {}
+
+    def commands(self, step: IpvsStep) -> Iterator[bytes]:
+        """One for each of the step's parts."""
+        key = step.service
+        if key is not self._key:
+            self._key = key
+            self._name = encode_service(key.family, key.mark)
+        match step:
+            case AddService():
+                yield from self._whole(step)
+            case AddDestination(destination=new):
+                yield _NEW_DEST + self._name + self._destination(new)
+            case EditDestination(destination=new):
+                yield _SET_DEST + self._name + self._destination(new)
             case CreateService(flags=flags):
                 body = encode_service(key.family, key.mark, FIRST_SCHEDULER, flags)
-                yield Message(Command.NEW_SERVICE, body)
+                yield command(Command.NEW_SERVICE, body)
             case SetScheduler(scheduler=scheduler, flags=flags, persistence=persistence):
-                yield Message(Command.SET_SERVICE, _service(key, scheduler, flags, persistence))
+                yield command(Command.SET_SERVICE, _service(key, scheduler, flags, persistence))
             case RemoveService():
-                yield Message(Command.DEL_SERVICE, name)
+                yield command(Command.DEL_SERVICE, self._name)
             case RemoveDestination(address=address):
-                yield Message(Command.DEL_DEST, name + encode_destination(address))
+                yield command(Command.DEL_DEST, self._name + encode_destination(address))
+
+    def _whole(self, step: AddService) -> Iterator[bytes]:
+        """Without an object for each destination: they are most of a large start."""
+        before, after = frame(step)
+        yield from self.commands(before)
+        head = _NEW_DEST + self._name
+        for new in step.content.destinations:
+            yield head + self._destination(new)
+        for part in after:
+            yield from self.commands(part)
+
+    def _destination(self, new: Destination) -> bytes:
+        found = self._destinations.get(id(new))
+        if found is None:
+            found = self._destinations[id(new)] = _destination(new)
+        return found
 
 
 def _service(key: ServiceKey, scheduler: str, flags: int, persistence: Persistence | None) -> bytes:

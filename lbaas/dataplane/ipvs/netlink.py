@@ -11,12 +11,9 @@ from enum import IntEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
-from lbaas.dataplane import genetlink
-from lbaas.dataplane.genetlink import GenericSocket
+from lbaas.dataplane.genetlink import GenericSocket, command
 from lbaas.dataplane.netlink import attribute, parse
 from lbaas.domain.addresses import Address
-
-Message = genetlink.Command
 
 _NESTED = 0x8000
 
@@ -277,7 +274,7 @@ class IpvsSocket:
 
     def timeouts(self) -> tuple[int, int, int]:
         """How long an idle flow is remembered, in seconds: TCP, TCP after a FIN, UDP."""
-        fields = self._generic.ask(Message(Command.GET_CONFIG))
+        fields = self._generic.ask(command(Command.GET_CONFIG))
         return _uint(fields[4]), _uint(fields[5]), _uint(fields[6])
 
     def daemons(self) -> list[tuple[str, str, int]]:
@@ -289,9 +286,9 @@ class IpvsSocket:
             for each in found
         ]
 
-    def send(self, messages: Sequence[Message]) -> list[int]:
-        """All *messages* were carried out in order; the errno of each, 0 where it succeeded."""
-        return self._generic.send(messages)
+    def send(self, commands: Sequence[bytes]) -> list[int]:
+        """All *commands* were carried out in order; the errno of each, 0 where it succeeded."""
+        return self._generic.send(commands)
 
-    def _dump(self, command: Command, body: bytes) -> Iterator[dict[int, bytes]]:
-        return self._generic.dump(Message(command, body))
+    def _dump(self, asked: Command, body: bytes) -> Iterator[dict[int, bytes]]:
+        return self._generic.dump(command(asked, body))

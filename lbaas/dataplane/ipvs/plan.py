@@ -34,6 +34,13 @@ class _ServiceStep:
 
 
 @dataclass(frozen=True, slots=True)
+class AddService(_ServiceStep):
+    """The service is there, and is as *content* says. It takes several steps, one of which may fail: ``parts``."""
+
+    content: Service
+
+
+@dataclass(frozen=True, slots=True)
 class CreateService(_ServiceStep):
     """The service exists, without destinations, under FIRST_SCHEDULER.
 
@@ -91,7 +98,8 @@ class RemoveDestination(_ServiceStep):
 
 
 IpvsStep: TypeAlias = (
-    CreateService
+    AddService
+    | CreateService
     | SetScheduler
     | RemoveService
     | AddDestination
@@ -109,20 +117,29 @@ def plan(observed: ServiceTable, desired: ServiceTable) -> Plan[IpvsStep]:
     Source: ipvsadm(8), net/netfilter/ipvs/ip_vs_ctl.c, net/netfilter/ipvs/ip_vs_mh.c.
     """
     difference = delta(observed, desired)
-    establish: list[IpvsStep] = []
-    for key, service in difference.added.items():
-        establish.extend(_create(key, service))
+    establish: list[IpvsStep] = [AddService(*each) for each in difference.added.items()]
     for key, service in difference.changed.items():
         establish.extend(_change(key, observed[key], service))
     return Plan(tuple(establish), tuple(RemoveService(key) for key in difference.removed))
 
 
-def _create(key: ServiceKey, service: Service) -> Iterator[IpvsStep]:
+def parts(step: IpvsStep) -> Iterator[IpvsStep]:
+    """What the kernel does at once each, in order; *step* itself where it is one of those."""
+    if not isinstance(step, AddService):
+        yield step
+        return
+    before, after = frame(step)
+    yield before
+    for destination in step.content.destinations:
+        yield AddDestination(step.service, destination)
+    yield from after
+
+
+def frame(step: AddService) -> tuple[CreateService, Iterator[IpvsStep]]:
+    """The parts that come before its destinations, and after them."""
+    service = step.content
     created = Service(FIRST_SCHEDULER, service.flags & UNLISTED_TUNNELS, service.destinations)
-    yield CreateService(key, created.flags)
-    for destination in service.destinations:
-        yield AddDestination(key, destination)
-    yield from _schedule(key, created, service)
+    return CreateService(step.service, created.flags), _schedule(step.service, created, service)
 
 
 def _change(key: ServiceKey, old: Service, new: Service) -> Iterator[IpvsStep]:
