@@ -19,6 +19,8 @@ class Delta(Generic[K, V]):
 
 def delta(observed: Mapping[K, V], desired: Mapping[K, V]) -> Delta[K, V]:
     """The difference, each part in the order of the table that it was taken from."""
+    if not observed:  # as at a large start
+        return Delta(desired, {}, {})
     return Delta(
         added={key: value for key, value in desired.items() if key not in observed},
         changed={

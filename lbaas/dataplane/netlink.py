@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 _ERROR, _DONE = 2, 3
@@ -103,14 +104,13 @@ class NetlinkSocket:
             some = payloads[start : start + _BATCH]
             first, last = self._sequence + 1, len(some) - 1
             self._sequence += len(some)
-            pieces: list[bytes] = []
-            for sequence, payload in enumerate(some, first):
-                flags = _REQUEST | (_ACK if sequence == self._sequence else 0)
-                pieces += (
-                    _HEADER.pack(_HEADER.size + len(payload), kind, flags, sequence, 0),
-                    payload,
-                )
-            self._socket.send(b"".join(pieces))
+            size, pack = _HEADER.size, _HEADER.pack
+            heads = [
+                pack(size + len(payload), kind, _REQUEST, sequence, 0)
+                for sequence, payload in enumerate(some, first)
+            ]
+            heads[-1] = pack(size + len(some[-1]), kind, _REQUEST | _ACK, self._sequence, 0)
+            self._socket.send(b"".join(chain.from_iterable(zip(heads, some, strict=True))))
             results += _codes(self._errors(first, last), len(some))
         return results
 

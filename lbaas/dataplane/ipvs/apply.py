@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from itertools import chain, islice
 from typing import TypeVar
@@ -33,11 +33,13 @@ from lbaas.dataplane.ipvs.plan import (
     CreateService,
     EditDestination,
     IpvsStep,
+    Part,
     RemoveDestination,
     RemoveService,
     SetScheduler,
-    frame,
+    first_flags,
     parts,
+    scheduled_last,
 )
 from lbaas.dataplane.steps import Outcome, Step
 from lbaas.domain.terms import Encapsulation, Forwarding
@@ -107,58 +109,67 @@ def _connection_command(step: ConnectionStep) -> bytes:
             return command(number, encode_daemon(daemon.state, daemon.device, daemon.sync_id))
 
 
-_NEW_DEST, _SET_DEST = command(Command.NEW_DEST), command(Command.SET_DEST)
+# What a command's message begins with.
+_NEW_SERVICE, _SET_SERVICE, _DEL_SERVICE, _NEW_DEST, _SET_DEST, _DEL_DEST = map(
+    command,
+    (
+        Command.NEW_SERVICE,
+        Command.SET_SERVICE,
+        Command.DEL_SERVICE,
+        Command.NEW_DEST,
+        Command.SET_DEST,
+        Command.DEL_DEST,
+    ),
+)
 
 
 class Encoder:
-    """Encodes steps. What names a service, and what a destination is, is encoded once for all that share it.
-
-    The steps must outlive it: it knows destinations by their identity.
-    """
+    """Encodes steps; a destination that services share, once. The steps must outlive it: it knows them by identity."""
 
     def __init__(self) -> None:
-        self._key: ServiceKey | None = None
-        self._name = b""
         self._destinations: dict[int, bytes] = {}
 
-    def commands(self, step: IpvsStep) -> Iterator[bytes]:
+    def commands(self, step: IpvsStep) -> list[bytes]:
         """One for each of the step's parts."""
-        key = step.service
-        if key is not self._key:
-            self._key = key
-            self._name = encode_service(key.family, key.mark)
-        match step:
-            case AddService():
-                yield from self._whole(step)
-            case AddDestination(destination=new):
-                yield _NEW_DEST + self._name + self._destination(new)
-            case EditDestination(destination=new):
-                yield _SET_DEST + self._name + self._destination(new)
-            case CreateService(flags=flags):
-                body = encode_service(key.family, key.mark, FIRST_SCHEDULER, flags)
-                yield command(Command.NEW_SERVICE, body)
-            case SetScheduler(scheduler=scheduler, flags=flags, persistence=persistence):
-                yield command(Command.SET_SERVICE, _service(key, scheduler, flags, persistence))
-            case RemoveService():
-                yield command(Command.DEL_SERVICE, self._name)
-            case RemoveDestination(address=address):
-                yield command(Command.DEL_DEST, self._name + encode_destination(address))
+        return self._whole(step) if isinstance(step, AddService) else [self._command(step)]
 
-    def _whole(self, step: AddService) -> Iterator[bytes]:
-        """Without an object for each destination: they are most of a large start."""
-        before, after = frame(step)
-        yield from self.commands(before)
-        head = _NEW_DEST + self._name
-        for new in step.content.destinations:
-            yield head + self._destination(new)
-        for part in after:
-            yield from self.commands(part)
+    def _whole(self, step: AddService) -> list[bytes]:
+        """As its parts, but with an object for none of them: this is a large start."""
+        key, service = step.service, step.content
+        head = _NEW_DEST + encode_service(key.family, key.mark)
+        encoded = [_NEW_SERVICE + _created(key, first_flags(service))]
+        encoded += [head + self._destination(new) for new in service.destinations]
+        if scheduled_last(service):
+            chosen = _service(key, service.scheduler, service.flags, service.persistence)
+            encoded.append(_SET_SERVICE + chosen)
+        return encoded
+
+    def _command(self, step: Part) -> bytes:
+        key = step.service
+        name = encode_service(key.family, key.mark)
+        match step:
+            case AddDestination(destination=new):
+                return _NEW_DEST + name + self._destination(new)
+            case EditDestination(destination=new):
+                return _SET_DEST + name + self._destination(new)
+            case CreateService(flags=flags):
+                return _NEW_SERVICE + _created(key, flags)
+            case SetScheduler(scheduler=scheduler, flags=flags, persistence=persistence):
+                return _SET_SERVICE + _service(key, scheduler, flags, persistence)
+            case RemoveService():
+                return _DEL_SERVICE + name
+            case RemoveDestination(address=address):
+                return _DEL_DEST + name + encode_destination(address)
 
     def _destination(self, new: Destination) -> bytes:
         found = self._destinations.get(id(new))
         if found is None:
             found = self._destinations[id(new)] = _destination(new)
         return found
+
+
+def _created(key: ServiceKey, flags: int) -> bytes:
+    return encode_service(key.family, key.mark, FIRST_SCHEDULER, flags)
 
 
 def _service(key: ServiceKey, scheduler: str, flags: int, persistence: Persistence | None) -> bytes:

@@ -97,15 +97,17 @@ class RemoveDestination(_ServiceStep):
         return f"{self.service} -> {self.address}"
 
 
-IpvsStep: TypeAlias = (
-    AddService
-    | CreateService
+# What the kernel does at once.
+Part: TypeAlias = (
+    CreateService
     | SetScheduler
     | RemoveService
     | AddDestination
     | EditDestination
     | RemoveDestination
 )
+
+IpvsStep: TypeAlias = AddService | Part
 
 
 def plan(observed: ServiceTable, desired: ServiceTable) -> Plan[IpvsStep]:
@@ -123,23 +125,28 @@ def plan(observed: ServiceTable, desired: ServiceTable) -> Plan[IpvsStep]:
     return Plan(tuple(establish), tuple(RemoveService(key) for key in difference.removed))
 
 
-def parts(step: IpvsStep) -> Iterator[IpvsStep]:
-    """What the kernel does at once each, in order; *step* itself where it is one of those."""
+def parts(step: IpvsStep) -> Iterator[Part]:
+    """What there is to *step*, in order; itself where it is a part."""
     if not isinstance(step, AddService):
         yield step
         return
-    before, after = frame(step)
-    yield before
-    for destination in step.content.destinations:
-        yield AddDestination(step.service, destination)
-    yield from after
-
-
-def frame(step: AddService) -> tuple[CreateService, Iterator[IpvsStep]]:
-    """The parts that come before its destinations, and after them."""
     service = step.content
-    created = Service(FIRST_SCHEDULER, service.flags & UNLISTED_TUNNELS, service.destinations)
-    return CreateService(step.service, created.flags), _schedule(step.service, created, service)
+    yield CreateService(step.service, first_flags(service))
+    for destination in service.destinations:
+        yield AddDestination(step.service, destination)
+    if scheduled_last(service):
+        yield SetScheduler(step.service, service.scheduler, service.flags, service.persistence)
+
+
+def first_flags(service: Service) -> int:
+    """The flags with which it is created, under FIRST_SCHEDULER."""
+    return service.flags & UNLISTED_TUNNELS
+
+
+def scheduled_last(service: Service) -> bool:
+    """True if there is more to how it chooses than how it was created."""
+    chosen = (service.scheduler, service.flags, service.persistence)
+    return chosen != (FIRST_SCHEDULER, first_flags(service), None)
 
 
 def _change(key: ServiceKey, old: Service, new: Service) -> Iterator[IpvsStep]:
@@ -150,7 +157,7 @@ def _change(key: ServiceKey, old: Service, new: Service) -> Iterator[IpvsStep]:
     yield from _schedule(key, between, new)
 
 
-def _schedule(key: ServiceKey, old: Service, new: Service) -> Iterator[IpvsStep]:
+def _schedule(key: ServiceKey, old: Service, new: Service) -> Iterator[Part]:
     chosen = (new.scheduler, new.flags, new.persistence)
     if (old.scheduler, old.flags, old.persistence) != chosen:
         yield SetScheduler(key, *chosen)
