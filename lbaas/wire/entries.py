@@ -76,6 +76,8 @@ class Entries:
     def differing(self, other: Mapping[str, bytes]) -> frozenset[str]:
         """The keys at which this state and *other* differ."""
         keys: AbstractSet[str]
+        if self.values is other:
+            return frozenset()
         if self.origin is not None and self.origin[0] is other:
             keys = self.origin[1]
         else:

@@ -113,6 +113,7 @@ def whole_agent(figures: Figures, services: int) -> None:
     figures.shown("agent.body_to_full_node", ours["full"], "s")
     figures.at_most("agent.one_change", ours["one"] * 1000, "ms", 5)
     figures.shown("agent.one_change_longest", ours["one_longest"] * 1000, "ms")
+    figures.shown("agent.one_vip_more_until_announced", ours["one_more"] * 1000, "ms")
     figures.shown("agent.one_change_beside_audits", ours["beside"] * 1000, "ms")
     figures.at_most(
         "agent.one_change_beside_audits_longest", ours["beside_longest"] * 1000, "ms", 20

@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from ipaddress import IPv4Address
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -29,7 +30,7 @@ AGENT = UUID(int=7)
 ROUTER = SEGMENTS[Role.NODE].gateway4
 FIRST_MARK = 0x10000000
 FIRST_VIP = int(IPv4Address("198.18.0.0"))
-CHANGES = 50
+CHANGES, MORE = 50, 5
 AUDITING_S, PAUSE_S = 10.0, 0.02
 AUDITS, SHORT_S = 25, 0.001
 # The guest's one processor has to carry the routes to routers and back first.
@@ -110,6 +111,13 @@ def changes(first: int) -> Iterator[bytes]:
         yield encode(Update("cluster", revision - 1, revision, changed))
 
 
+def additions(first: int, services: int) -> Iterator[bytes]:
+    """One VIP more after the other."""
+    for revision, number in enumerate(range(services, services + MORE), first):
+        added = Delta({_key(number): vip(number, 1)})
+        yield encode(Update("cluster", revision - 1, revision, added))
+
+
 def whole(values: Mapping[str, bytes]) -> bytes:
     return encode(Update("cluster", None, 1, Delta(values)))
 
@@ -171,15 +179,20 @@ def from_empty(bird: BirdPaths, services: int) -> dict[str, float]:
     agent = Agent(bird, cycle_s=3600)
     full, _ = timed(lambda: agent.receive(whole(entries(services))))
     time.sleep(SETTLING_S)
-    bodies = changes(2)
-    alone = [timed(lambda: agent.receive(next(bodies)))[0] for _ in range(CHANGES)]
-    return {"full": full, "one": sorted(alone)[CHANGES // 2], "one_longest": max(alone)}
+    alone = [timed(partial(agent.receive, body))[0] for body in islice(changes(2), CHANGES)]
+    more = [timed(partial(agent.receive, body))[0] for body in additions(CHANGES + 2, services)]
+    return {
+        "full": full,
+        "one": sorted(alone)[CHANGES // 2],
+        "one_longest": max(alone),
+        "one_more": sorted(more)[MORE // 2],
+    }
 
 
 def left_behind(services: int) -> bytes:
     """The state that the agent of ``from_empty`` ended with."""
     values = entries(services)
-    for body in islice(changes(2), CHANGES):
+    for body in chain(islice(changes(2), CHANGES), additions(CHANGES + 2, services)):
         values |= decode(body).delta.changed
     return whole(values)
 
