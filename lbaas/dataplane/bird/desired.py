@@ -2,8 +2,10 @@
 
 import hashlib
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import ip_network
 
 from lbaas.domain.addresses import Address, Prefix
@@ -29,6 +31,11 @@ class Announcement:
     prefixes: frozenset[Prefix]
     communities: Mapping[Prefix, tuple[str, ...]] = field(default_factory=dict)
     addresses: tuple[Address, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """The include file that says so. Raises as ``render``."""
+        return render(self)
 
 
 def announcement(
@@ -112,8 +119,10 @@ _TIMERS = """\
 def _static(
     family: int, prefixes: list[Prefix], communities: Mapping[Prefix, tuple[str, ...]]
 ) -> str:
+    af = socket.AF_INET if family == 4 else socket.AF_INET6
     routes = "".join(
-        f"    route {prefix} blackhole{_attributes(communities.get(prefix, ()))};\n"
+        f"    route {socket.inet_ntop(af, prefix.network_address.packed)}/{prefix.prefixlen}"
+        f" blackhole{_attributes(communities.get(prefix, ()))};\n"
         for prefix in prefixes
     )
     return f"protocol static {STATIC_PROTOCOLS[family]} {{\n    ipv{family};\n{routes}}}\n"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from lbaas.dataplane.bird.desired import Announcement, declared, peer_protocol, render
+from lbaas.dataplane.bird.desired import Announcement, declared, peer_protocol
 from lbaas.dataplane.steps import Plan
 from lbaas.domain.addresses import Address, Prefix
 
@@ -42,10 +42,15 @@ class Configure:
 
 def plan(observed: Observed, desired: Announcement) -> Plan[Configure]:
     """One step or none: the whole set is declared, never one route up or down."""
-    text = render(desired)
-    if observed.text == text and (observed.whole or observed.listed == desired.prefixes):
+    if _runs_with(observed, desired) or (
+        (observed.text, observed.listed) == (desired.text, desired.prefixes)
+    ):
         return Plan()
-    return Plan(establish=(Configure(text),))
+    return Plan(establish=(Configure(desired.text),))
+
+
+def _runs_with(observed: Observed, desired: Announcement) -> bool:
+    return observed.whole and observed.text == desired.text
 
 
 def lingering(observed: Observed, desired: Announcement) -> bool:
@@ -53,6 +58,8 @@ def lingering(observed: Observed, desired: Announcement) -> bool:
 
     What such packets need must stay. A BIRD that does not run announces nothing; one that hangs may.
     """
+    if _runs_with(observed, desired):
+        return False
     if observed.loaded is None:
         return observed.running
     return not observed.loaded <= desired.prefixes
