@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from lbaas.dataplane.bird.desired import peer_protocol
+from lbaas.dataplane.bird.desired import TEXT, identity, peer_protocol
 from lbaas.lab.site import Site
 from lbaas.lab.topology import SEGMENTS, Role
 from tests.e2e.balanced import (
@@ -63,6 +63,35 @@ def said(site: Site) -> str:
 def marks(site: Site) -> int:
     """How many services lb1 has."""
     return services(site, NODE)
+
+
+def test_a_bird_that_runs_with_another_text_than_the_file_has_is_found(
+    balanced4: Balanced,
+) -> None:
+    """Somebody has it read a file without the VIP, and puts back what was there."""
+    site = balanced4.site
+    settle(site)
+    eventually(lambda: _runs_with(site) == identity(_include(site)))
+    path = site.lab.bird_include(NODE)
+    control = site.lab.bird_socket(NODE)
+    script = (
+        f"cp {path} {path}.kept && grep -v 'route {balanced4.address}/32' {path}.kept > {path}"
+        f" && birdc -s {control} configure && mv {path}.kept {path}"
+    )
+    found = site.lab.run(NODE, ["sh", "-c", script])
+    assert "Reconfigured" in found.stdout
+    eventually(lambda: _runs_with(site) == identity(_include(site)), timeout_s=60)
+    eventually(lambda: len(balanced4.next_hops()) == 2)
+
+
+def _include(site: Site) -> str:
+    return site.lab.run(NODE, ["cat", str(site.lab.bird_include(NODE))]).stdout
+
+
+def _runs_with(site: Site) -> str:
+    """The name of the text that BIRD of lb1 runs with."""
+    asked = ["birdc", "-s", str(site.lab.bird_socket(NODE)), f"eval {TEXT}"]
+    return site.lab.run(NODE, asked).stdout.split()[-1]
 
 
 @pytest.mark.usefixtures("stopped_bird")
