@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -119,10 +118,8 @@ _TIMERS = """\
 def _static(
     family: int, prefixes: list[Prefix], communities: Mapping[Prefix, tuple[str, ...]]
 ) -> str:
-    af = socket.AF_INET if family == 4 else socket.AF_INET6
     routes = "".join(
-        f"    route {socket.inet_ntop(af, prefix.network_address.packed)}/{prefix.prefixlen}"
-        f" blackhole{_attributes(communities.get(prefix, ()))};\n"
+        f"    route {prefix} blackhole{_attributes(communities.get(prefix, ()))};\n"
         for prefix in prefixes
     )
     return f"protocol static {STATIC_PROTOCOLS[family]} {{\n    ipv{family};\n{routes}}}\n"
