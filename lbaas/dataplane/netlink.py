@@ -68,9 +68,8 @@ class NetlinkSocket:
     def __init__(self, protocol: int, send_buffer: int = 0, *, strict: bool = False) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
         self._sequence = 0
-        self._buffer = bytearray(
-            _LARGEST_DATAGRAM
-        )  # of memory, it has what was ever written into it
+        # Of memory, it has as much as was ever written into it.
+        self._buffer = bytearray(_LARGEST_DATAGRAM)
         try:
             self._socket.settimeout(_SILENCE_S)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)

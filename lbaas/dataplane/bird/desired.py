@@ -74,7 +74,7 @@ _BODY = ";\n\n"
 
 
 def identity(text: str) -> str:
-    """What TEXT is in a BIRD that runs with *text*, and with no other."""
+    """What TEXT is in a BIRD that runs with *text*, and with no other that ``render`` made."""
     return _digest(text.partition(_BODY)[2])
 
 
