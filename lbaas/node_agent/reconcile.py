@@ -10,7 +10,7 @@ from uuid import UUID
 
 from lbaas.agent.rounds import Failed, Round, attempt
 from lbaas.dataplane.bird.desired import Announcement, announcement
-from lbaas.dataplane.bird.observe import observe as observe_bird
+from lbaas.dataplane.bird.observe import Patrol
 from lbaas.dataplane.bird.plan import Observed, sessions
 from lbaas.dataplane.ipvs.desired import ServiceKey
 from lbaas.dataplane.ipvs.plan import RemoveService
@@ -55,6 +55,7 @@ class Node:
         kernel: Callable[[], Kernel] = Kernel,
     ) -> None:
         self._bird = bird
+        self._patrol = Patrol(bird.control, bird.include)
         self._cycle_s = cycle_s
         self._wanted = Wanted(view)
         self._kernel = kernel()
@@ -226,7 +227,7 @@ class Node:
 
     def _look(self, bare: ClusterState, settings: NodeSettings, held: Picture) -> Findings:
         round_ = self._beside.whole(bare, held)
-        bird = attempt(Round(), "bird", "observe", self._observe_bird)
+        bird = attempt(Round(), "bird", "observe", self._patrol.observe)
         wanted = announcement(bare, settings, announced(held))
         facts = attempt(
             Round(), "facts", "observe", lambda: self._seen(bare, settings, held, bird, wanted)
@@ -263,9 +264,6 @@ class Node:
             self._quiet.disturbed()
             return False
         return self._quiet.lasts(self._beside.ingress(bare.marks), time.monotonic())
-
-    def _observe_bird(self) -> Observed:
-        return observe_bird(self._bird.control, self._bird.include)
 
 
 def _unsure(failed: Failed, unsure: frozenset[Subject]) -> bool:

@@ -65,23 +65,30 @@ def marks(site: Site) -> int:
     return services(site, NODE)
 
 
-def test_a_bird_that_runs_with_another_text_than_the_file_has_is_found(
-    balanced4: Balanced,
+@pytest.mark.parametrize(
+    "edited", [r"/route {vip}\/32/d", r"s/route {vip}\/32/route 203.0.113.113\/32/"]
+)
+def test_a_bird_that_has_other_routes_than_the_file_is_found(
+    balanced4: Balanced, edited: str
 ) -> None:
-    """Somebody has it read a file without the VIP, and puts back what was there."""
+    """Somebody has it read a copy without the VIP, or with another, and puts back what was there."""
     site = balanced4.site
+    edited = edited.format(vip=re.escape(balanced4.address))
     settle(site)
     eventually(lambda: _runs_with(site) == identity(_include(site)))
     path = site.lab.bird_include(NODE)
     control = site.lab.bird_socket(NODE)
     script = (
-        f"cp {path} {path}.kept && grep -v 'route {balanced4.address}/32' {path}.kept > {path}"
-        f" && birdc -s {control} configure && mv {path}.kept {path}"
+        f"cp {path} {path}.kept && sed -i '{edited}' {path}"
+        f" && birdc -s {control} configure && {_route(balanced4)}; mv {path}.kept {path}"
     )
     found = site.lab.run(NODE, ["sh", "-c", script])
     assert "Reconfigured" in found.stdout
-    eventually(lambda: _runs_with(site) == identity(_include(site)), timeout_s=60)
+    assert "blackhole" not in found.stdout
+    route = _route(balanced4).split()
+    eventually(lambda: "blackhole" in site.lab.run(NODE, route).stdout)
     eventually(lambda: len(balanced4.next_hops()) == 2)
+    assert _runs_with(site) == identity(_include(site))
 
 
 def _include(site: Site) -> str:
@@ -92,6 +99,12 @@ def _runs_with(site: Site) -> str:
     """The name of the text that BIRD of lb1 runs with."""
     asked = ["birdc", "-s", str(site.lab.bird_socket(NODE)), f"eval {TEXT}"]
     return site.lab.run(NODE, asked).stdout.split()[-1]
+
+
+def _route(balanced: Balanced) -> str:
+    """What shows the VIP's route in BIRD of lb1."""
+    control = balanced.site.lab.bird_socket(NODE)
+    return f"birdc -s {control} show route table master4 for {balanced.address}/32"
 
 
 @pytest.mark.usefixtures("stopped_bird")

@@ -26,7 +26,9 @@ class Observed:
     @cached_property
     def loaded(self) -> frozenset[Prefix] | None:
         """The prefixes of our protocols in BIRD's tables; None while it does not answer."""
-        return declared(self.text) if self.whole and self.text is not None else self.listed
+        if self.whole and self.text is not None:
+            return frozenset(declared(self.text))
+        return self.listed
 
 
 @dataclass(frozen=True)

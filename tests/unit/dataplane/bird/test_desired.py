@@ -96,8 +96,9 @@ def test_equal_sets_give_equal_text() -> None:
 def test_a_text_names_itself_and_says_what_it_announces() -> None:
     text = render(Announcement(1, (ROUTER4,), PREFIXES, {SEVEN: ("1:2",)}))
     assert f'define {TEXT} = "{identity(text)}";' in text
-    assert declared(text) == PREFIXES
+    assert frozenset(declared(text)) == PREFIXES
     assert declared_count(text) == len(PREFIXES)
+    assert list(declared(text, first=1, most=1)) == [IPv4Network("198.51.100.10/32")]
 
 
 def test_a_text_that_somebody_changed_is_not_what_it_says_it_is() -> None:
