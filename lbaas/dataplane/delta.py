@@ -4,6 +4,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from lbaas.dataplane.turns import by_turns
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -22,11 +24,11 @@ def delta(observed: Mapping[K, V], desired: Mapping[K, V]) -> Delta[K, V]:
     if not observed:  # as at a large start
         return Delta(desired, {}, {})
     return Delta(
-        added={key: value for key, value in desired.items() if key not in observed},
+        added={key: value for key, value in by_turns(desired.items()) if key not in observed},
         changed={
             key: value
-            for key, value in desired.items()
+            for key, value in by_turns(desired.items())
             if key in observed and observed[key] != value
         },
-        removed={key: value for key, value in observed.items() if key not in desired},
+        removed={key: value for key, value in by_turns(observed.items()) if key not in desired},
     )

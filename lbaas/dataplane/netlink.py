@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from lbaas.dataplane.turns import by_turns
+
 _ERROR, _DONE = 2, 3
 _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
 _SOL_NETLINK, _CAP_ACK, _GET_STRICT_CHK = 270, 10, 12
@@ -124,16 +126,16 @@ class NetlinkSocket:
                     _raise(payload)
                 return payload
 
-    def dump(self, message: Message) -> list[bytes]:
+    def dump(self, message: Message) -> Iterator[bytes]:
         """The payloads of all answers. Raises OSError."""
         self._socket.send(self._encode(message, _DUMP))
         payloads: list[bytes] = []
         while True:
-            for kind, sequence, payload in self._receive():
+            for kind, sequence, payload in by_turns(self._receive()):
                 if sequence != self._sequence:
                     continue
                 if kind == _DONE:
-                    return payloads
+                    return by_turns(payloads)
                 if kind == _ERROR:
                     _raise(payload)
                 payloads.append(payload)

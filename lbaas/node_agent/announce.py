@@ -44,7 +44,7 @@ def announce(
     before = before or look()
     if before is None:
         return False
-    if before.loaded is None and before.running:
+    if not before.answered and before.running:
         round_.failures.append(_silent(paths))
         return False
     if keep:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lbaas.dataplane.ipvs.desired import ServiceTable
+from lbaas.dataplane.turns import by_turns
 from lbaas.domain.terms import Scheduler
 
 # An ``mh`` service's look-up table: 4093 pointers (CONFIG_IP_VS_MH_TAB_INDEX=12, the default), and its head.
@@ -27,7 +28,7 @@ def order_digest(table: ServiceTable) -> str:
     """
     digest = hashlib.sha256()
     written: dict[int, str] = {}  # services share their destinations
-    for key in sorted(table, key=lambda key: key.family << 32 | key.mark):
+    for key in by_turns(sorted(table, key=lambda key: key.family << 32 | key.mark)):
         service = table[key]
         for each in service.destinations:
             if id(each) not in written:

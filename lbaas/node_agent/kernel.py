@@ -39,6 +39,7 @@ from lbaas.dataplane.sysctl import apply as sysctl_apply
 from lbaas.dataplane.sysctl import observe as sysctl_observe
 from lbaas.dataplane.sysctl.desired import NODE
 from lbaas.dataplane.sysctl.plan import plan as plan_sysctl
+from lbaas.dataplane.turns import by_turns
 from lbaas.errors import StepFailed
 from lbaas.health.marks import owned, probe_range
 from lbaas.node_agent.facts import (
@@ -106,16 +107,23 @@ class Kernel:
 
     def facts(self, bare: ClusterState, wanted: Picture) -> NodeFacts:
         """What can be said of the kernel as it was last observed. Raises LbaasError or OSError."""
-        held = {key: each for key, each in self._observed.items() if key.mark in bare.marks}
+        held = {
+            key: each for key, each in by_turns(self._observed.items()) if key.mark in bare.marks
+        }
         # What retires does so on each node in its own time; what is local differs by design.
-        lasting = services(
-            {vip: each for vip, each in wanted.items() if each.prefix is not None and each.alike}
-        )
+        lasting = {
+            key
+            for each in by_turns(wanted.values())
+            if each.prefix is not None and each.alike
+            for key in each.services
+        }
         return NodeFacts(
             revision=bare.revision,
             services=len(held),
             scheduler_bytes=scheduler_bytes(held),
-            order_digest=order_digest({key: held[key] for key in held.keys() & lasting.keys()}),
+            order_digest=order_digest(
+                {key: each for key, each in by_turns(held.items()) if key in lasting}
+            ),
             foreign=described(self._surroundings(), bare.marks),
             ingress_packets=ingress_packets(),
             silent=silent(wanted),

@@ -12,6 +12,7 @@ from typing import TypeAlias, TypeVar
 from lbaas.dataplane.ipvs.desired import Destination, ServiceKey, ServiceTable, service_table
 from lbaas.dataplane.link.desired import LinkTable, node_links
 from lbaas.dataplane.marks.desired import MarkTable, joined, mark_table
+from lbaas.dataplane.turns import by_turns
 from lbaas.domain.addresses import Address, Prefix
 from lbaas.wire.state import ClusterState
 
@@ -135,7 +136,9 @@ def links(vips: Picture) -> LinkTable:
 
 def services(vips: Picture) -> ServiceTable:
     """The services of all VIPs."""
-    return {key: each for tables in vips.values() for key, each in tables.services.items()}
+    return {
+        key: each for tables in by_turns(vips.values()) for key, each in tables.services.items()
+    }
 
 
 def marks(vips: Picture, structure: str | None) -> MarkTable:
@@ -145,4 +148,6 @@ def marks(vips: Picture, structure: str | None) -> MarkTable:
 
 def announced(vips: Picture) -> dict[Prefix, tuple[str, ...]]:
     """What routers hear of: prefixes with their communities."""
-    return {each.prefix: each.communities for each in vips.values() if each.prefix is not None}
+    return {
+        each.prefix: each.communities for each in by_turns(vips.values()) if each.prefix is not None
+    }

@@ -66,6 +66,7 @@ class Node:
         self._quiet = Quiet()
         self._audited_at = 0.0
         self._frame: object = None  # the settings that all of the kernel was last brought to
+        self._looked_for: Announcement | None = None  # by the last audit
         self._torn = threading.Event()
         self._guard = RemovalGuard()  # of what is in the kernel and was there before this agent
         self._facts = NodeFacts()
@@ -228,13 +229,19 @@ class Node:
     def _look(self, bare: ClusterState, settings: NodeSettings, held: Picture) -> Findings:
         round_ = self._beside.whole(bare, held)
         bird = attempt(Round(), "bird", "observe", self._patrol.observe)
-        wanted = announcement(bare, settings, announced(held))
+        wanted = self._as_before(announcement(bare, settings, announced(held)))
         facts = attempt(
             Round(), "facts", "observe", lambda: self._seen(bare, settings, held, bird, wanted)
         )
         self._beside.forget()
         announces = bird is not None and settled(bird, wanted)
         return Findings(round_, bird, facts, announced=announces)
+
+    def _as_before(self, wanted: Announcement) -> Announcement:
+        """*wanted*, or its equal of the last look, which has its text already."""
+        if wanted != self._looked_for:
+            self._looked_for = wanted
+        return self._looked_for
 
     def _seen(
         self,
@@ -247,7 +254,7 @@ class Node:
         """What else there is to tell. Raises LbaasError or OSError."""
         facts = self._beside.facts(bare, held)
         found: dict[str, object] = {"safe_to_stop": self._may_stop(bare, settings, bird)}
-        if bird is not None and bird.loaded is not None:
+        if bird is not None and bird.answered:
             told = attempt(Round(), "bird", "observe", lambda: heard(self._bird.control, wanted))
             told = told or Heard()
             found |= {
@@ -259,8 +266,7 @@ class Node:
 
     def _may_stop(self, bare: ClusterState, settings: NodeSettings, bird: Observed | None) -> bool:
         """The node was taken out, BIRD announces nothing, and no client's packet comes any more."""
-        announces = bird is None or (bird.running if bird.loaded is None else bool(bird.loaded))
-        if announces or settings.admin_state is NodeAdminState.ACTIVE:
+        if bird is None or bird.announces or settings.admin_state is NodeAdminState.ACTIVE:
             self._quiet.disturbed()
             return False
         return self._quiet.lasts(self._beside.ingress(bare.marks), time.monotonic())

@@ -8,6 +8,7 @@ from functools import cached_property
 from ipaddress import ip_network
 from itertools import islice
 
+from lbaas.dataplane.turns import by_turns
 from lbaas.domain.addresses import Address, Prefix
 from lbaas.domain.terms import NodeAdminState
 from lbaas.errors import BadState
@@ -62,7 +63,7 @@ def render(wanted: Announcement) -> str:
     if any(peer.bfd for peer in wanted.peers):
         parts.append(_BFD)
     for family in (4, 6):
-        prefixes = [each for each in wanted.prefixes if each.version == family]
+        prefixes = [each for each in by_turns(wanted.prefixes) if each.version == family]
         prefixes.sort(key=lambda each: int(each.network_address))
         parts.append(_static(family, prefixes, wanted.communities))
     parts += [_bgp(wanted, peer) for peer in wanted.peers]
@@ -96,7 +97,8 @@ def declared(text: str, first: int = 0, most: int | None = None) -> Iterator[Pre
     At *most* so many are given, from the one with the number *first* on.
     """
     last = None if most is None else first + most
-    return (ip_network(found[1]) for found in islice(_ROUTE.finditer(text), first, last))
+    found = islice(_ROUTE.finditer(text), first, last)
+    return (ip_network(each[1]) for each in by_turns(found))
 
 
 def declared_count(text: str) -> int:
@@ -128,7 +130,7 @@ def _static(
 ) -> str:
     routes = "".join(
         f"    route {prefix} blackhole{_attributes(communities.get(prefix, ()))};\n"
-        for prefix in prefixes
+        for prefix in by_turns(prefixes)
     )
     return f"protocol static {STATIC_PROTOCOLS[family]} {{\n    ipv{family};\n{routes}}}\n"
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from lbaas.dataplane.bird.desired import Announcement, declared, peer_protocol
+from lbaas.dataplane.bird.desired import Announcement, declared, declared_count, peer_protocol
 from lbaas.dataplane.steps import Plan
 from lbaas.domain.addresses import Address, Prefix
 
@@ -29,6 +29,18 @@ class Observed:
         if self.whole and self.text is not None:
             return frozenset(declared(self.text))
         return self.listed
+
+    @property
+    def answered(self) -> bool:
+        """False where nobody knows what BIRD has in its tables."""
+        return self.whole or self.listed is not None
+
+    @property
+    def announces(self) -> bool:
+        """True if BIRD has prefixes of ours; one that runs and does not answer may."""
+        if self.whole and self.text is not None:
+            return declared_count(self.text) > 0
+        return self.running if self.listed is None else bool(self.listed)
 
 
 @dataclass(frozen=True)

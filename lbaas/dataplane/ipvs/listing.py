@@ -12,6 +12,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from lbaas.dataplane.ipvs.desired import Destination
+from lbaas.dataplane.turns import by_turns
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import Forwarding
 
@@ -30,7 +31,7 @@ class Listed:
 
 def parse(text: bytes) -> Iterator[Listed]:
     """The services that are keyed by a mark, in the order of the text; others are passed over."""
-    for block in _blocks(text):
+    for block in by_turns(_blocks(text)):
         head, *lines = block.split(b"\n")
         mark, scheduler = head.split()[:2]
         # Services keyed by address come first in the text, so these lines are all this service's.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from lbaas.dataplane.marks.policy import Policy, Span, policy, spans
+from lbaas.dataplane.turns import by_turns
 from lbaas.domain.addresses import Address
 from lbaas.domain.terms import Protocol
 from lbaas.wire.state import ClusterState
@@ -76,7 +77,10 @@ class MarkTable:
     def marks(self) -> frozenset[int]:
         """Those that some packet may carry."""
         return frozenset(
-            each for mark in self.flows.values() for each in (mark.packets, mark.errors) if each
+            each
+            for mark in by_turns(self.flows.values())
+            for each in (mark.packets, mark.errors)
+            if each
         )
 
 
@@ -85,7 +89,7 @@ def joined(structure: str | None, tables: Iterable[MarkTable]) -> MarkTable:
     vips: set[Address] = set()
     flows: dict[FlowKey, FlowMark] = {}
     policies: dict[int, Policy] = {}
-    for table in tables:
+    for table in by_turns(tables):
         vips |= table.vips
         flows |= table.flows
         policies |= table.policies

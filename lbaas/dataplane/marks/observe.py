@@ -28,6 +28,7 @@ from lbaas.dataplane.marks.policy import Policy, Span
 from lbaas.dataplane.marks.rules import DROPS, declaration
 from lbaas.dataplane.nfnetlink import INET, Element, NfSocket
 from lbaas.dataplane.nftables import Nft, learn_structure
+from lbaas.dataplane.turns import by_turns
 from lbaas.wire.state import MarkRange
 
 
@@ -98,19 +99,33 @@ def _numberless(part: str) -> str:
 def _flows(netfilter: NfSocket) -> dict[FlowKey, FlowMark]:
     packets, errors = _marks(netfilter, FLOWS), _marks(netfilter, ERRORS)
     sources = _sources(netfilter)
-    flows: dict[FlowKey, FlowMark] = {}
-    # The first two nearly always say the same of the same flows, so each is decoded once.
-    raw = [*{**packets, **errors, **sources}]
-    while raw:  # taken out one by one: to let all go at once would keep other threads waiting
-        each = raw.pop()
-        flows[flow_of(*each)] = FlowMark(
-            packets.pop(each, None), errors.pop(each, None), frozenset(sources.pop(each, ()))
-        )
-    return flows
+    return {flow_of(*flow): mark for flow, mark in by_turns(_taken_from(packets, errors, sources))}
 
 
 # A flow as the bytes of its first and last key.
 _Raw: TypeAlias = tuple[bytes, bytes]
+
+
+def _taken_from(
+    packets: dict[_Raw, int], errors: dict[_Raw, int], sources: dict[_Raw, set[Span]]
+) -> Iterator[tuple[_Raw, FlowMark]]:
+    """What the three say of each flow; they are empty then. To let all go at once would keep other threads waiting.
+
+    The first two nearly always say the same of the same flows, so each is decoded once.
+    """
+
+    def admitted(flow: _Raw) -> frozenset[Span]:
+        return frozenset(sources.pop(flow, ()))
+
+    while packets:
+        flow, mark = packets.popitem()
+        yield flow, FlowMark(mark, errors.pop(flow, None), admitted(flow))
+    while errors:
+        flow, mark = errors.popitem()
+        yield flow, FlowMark(None, mark, admitted(flow))
+    while sources:
+        flow, spans = sources.popitem()
+        yield flow, FlowMark(None, None, frozenset(spans))
 
 
 def _sources(netfilter: NfSocket) -> dict[_Raw, set[Span]]:
@@ -147,4 +162,4 @@ def _marks(netfilter: NfSocket, maps: Mapping[int, tuple[str, str]]) -> dict[_Ra
 def _elements(netfilter: NfSocket, names: tuple[str, ...]) -> Iterator[Element]:
     for name in names:
         with contextlib.suppress(FileNotFoundError):
-            yield from netfilter.elements(INET, TABLE, name)
+            yield from by_turns(netfilter.elements(INET, TABLE, name))

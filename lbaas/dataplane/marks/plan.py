@@ -8,6 +8,7 @@ from lbaas.dataplane.delta import delta
 from lbaas.dataplane.marks.desired import FlowKey, FlowMark, MarkTable
 from lbaas.dataplane.marks.policy import Policy
 from lbaas.dataplane.steps import Plan
+from lbaas.dataplane.turns import by_turns
 from lbaas.domain.addresses import Address, address_key
 
 
@@ -129,14 +130,14 @@ def plan(observed: MarkTable, desired: MarkTable) -> Plan[MarkStep]:
     sets, replaced = _set_flows(observed.flows, desired.flows)
     removals = {
         flow: mark
-        for flow, mark in observed.flows.items()
+        for flow, mark in by_turns(observed.flows.items())
         if flow not in desired.flows and flow not in replaced
     }
     gone = observed.vips - desired.vips
     policies = delta(observed.policies, desired.policies)
-    living = desired.marks
+    living = desired.marks if policies.removed or observed.drops else frozenset()
     return Plan(
-        establish=_establish(observed, desired, sets, removals),
+        establish=_establish(observed, desired, sets, removals, living),
         withdraw=(
             *(RemoveFlow(flow, mark) for flow, mark in removals.items()),
             *map(RemoveVip, sorted(gone, key=address_key)),
@@ -155,9 +156,9 @@ def _establish(
     desired: MarkTable,
     sets: tuple[SetFlow, ...],
     removals: Mapping[FlowKey, FlowMark],
+    living: frozenset[int],
 ) -> tuple[MarkStep, ...]:
     policies = delta(observed.policies, desired.policies)
-    living = desired.marks
     elements: tuple[MarkStep, ...] = (
         *(SetPolicy(mark, policy) for mark, policy in policies.added.items()),
         *(SetPolicy(mark, new, observed.policies[mark]) for mark, new in policies.changed.items()),
@@ -185,10 +186,12 @@ def _set_flows(
     observed: Mapping[FlowKey, FlowMark], desired: Mapping[FlowKey, FlowMark]
 ) -> tuple[tuple[SetFlow, ...], frozenset[FlowKey]]:
     """The steps for new and changed flows, and the observed flows that go with them."""
-    leaving = _by_place({flow: mark for flow, mark in observed.items() if flow not in desired})
+    leaving = _by_place(
+        {flow: mark for flow, mark in by_turns(observed.items()) if flow not in desired}
+    )
     steps: list[SetFlow] = []
     replaced: set[FlowKey] = set()
-    for flow, mark in desired.items():
+    for flow, mark in by_turns(desired.items()):
         old = observed.get(flow)
         if old == mark:
             continue
